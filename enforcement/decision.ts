@@ -1,0 +1,79 @@
+/** What a decision can be. A decision is a value; only the guard turns a refusal into an exception. */
+import type { RuleAction, WindowType } from '../src/wire/feed.js';
+
+/**
+ * Why a call was let through or refused, most binding first: where several apply, the first in this list is reported.
+ *
+ * - `BYPASSED`: enforcement is switched off for an incident.
+ * - `DISABLED`: the circuit breaker is not enabled (`REVENIUM_CIRCUIT_BREAKER_ENABLED`).
+ * - `NOT_CONFIGURED`: enabled, but key or team id is missing; fail-open lets through.
+ * - `UNINITIALIZED`: fail-closed and no rule set was ever loaded; refuses.
+ * - `NO_RULES_YET`: fail-open and no rule set was ever loaded; lets through.
+ * - `DEPARTMENT_TRIPPED`, `GROUP_TRIPPED`, `RULE_TRIPPED`: a rule refuses, for the caller's department, for the
+ *   caller's group, or for everybody whom its filters cover.
+ * - `ALLOWED`: rules were read and none refuses.
+ * - `UNDECIDED`: the check itself failed; lets through and is logged (I2).
+ */
+export type DecisionCode =
+  | 'BYPASSED'
+  | 'DISABLED'
+  | 'NOT_CONFIGURED'
+  | 'UNINITIALIZED'
+  | 'NO_RULES_YET'
+  | 'DEPARTMENT_TRIPPED'
+  | 'GROUP_TRIPPED'
+  | 'RULE_TRIPPED'
+  | 'ALLOWED'
+  | 'UNDECIDED';
+
+/** The rule behind a refusal, as the error shows it. Every field the feed did not give is `null`. */
+export interface TrippedRule {
+  /** As sent: an integer from most services, a string from some. */
+  readonly ruleId: number | string | null;
+  readonly ruleName: string | null;
+  readonly currentValue: number | null;
+  readonly threshold: number | null;
+  /** ISO-8601, copied from the feed. */
+  readonly resetsAt: string | null;
+  readonly periodType: WindowType | string | null;
+  readonly action: RuleAction | string;
+}
+
+/** Lets the call through. */
+export interface AllowDecision {
+  readonly outcome: 'allow';
+  readonly code: DecisionCode;
+  /** Rules in shadow mode, and rules whose action is not to block, that would have refused (at most 8 are listed). */
+  readonly observed?: readonly TrippedRule[];
+}
+
+/** Refuses the call. */
+export interface RefuseDecision {
+  readonly outcome: 'refuse';
+  readonly code: DecisionCode;
+  /** Human text, contract 2.10. */
+  readonly message: string;
+  /** `null` where no rule is the reason (`UNINITIALIZED`). */
+  readonly rule: TrippedRule | null;
+  readonly observed?: readonly TrippedRule[];
+}
+
+/** The outcome of asking whether a call may be made. */
+export type Decision = AllowDecision | RefuseDecision;
+
+/**
+ * What a decision reads of a call: the values of its dimensions. An absent value matches no filter.
+ * SUBSCRIBER filters and groups try the id, then the e-mail (contract 2.6); CREDENTIAL filters the name, then the value.
+ */
+export interface CallDimensions {
+  readonly model?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly subscriberId?: string | undefined;
+  readonly subscriberEmail?: string | undefined;
+  readonly organization?: string | undefined;
+  readonly product?: string | undefined;
+  readonly credential?: string | undefined;
+  readonly credentialName?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly taskType?: string | undefined;
+}

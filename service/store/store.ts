@@ -1,0 +1,219 @@
+/**
+ * The seam between the service's HTTP side and what keeps its data. One meaning on every implementation: the contract
+ * suite in test/service/store-contract.ts runs on each. All methods resolve after the change is durable.
+ *
+ * Money is integer nano-dollars as bigint (I6). Times are milliseconds since the epoch.
+ */
+import type { Dimension, FilterOperator, WindowType } from 'fusewire/internal';
+
+/** A group of people with one set of keys, controls and budgets. `id` is the public hashid, `numericId` the feed's. */
+export interface Team {
+  readonly id: string;
+  readonly numericId: number;
+  readonly name: string;
+  readonly createdAtMs: number;
+}
+
+/** What a key may do: `metering` sends events and reads the feed; `write` also changes controls (contract 1.5). */
+export type KeyScope = 'metering' | 'write';
+
+/** A key as it is kept: never the key itself, only its SHA-256 in hex (I12). */
+export interface KeyRecord {
+  readonly id: string;
+  readonly teamId: string;
+  readonly scope: KeyScope;
+  readonly label: string;
+  readonly hash: string;
+  /** The last four characters, for people. */
+  readonly hint: string;
+  readonly createdAtMs: number;
+  readonly revokedAtMs?: number;
+}
+
+/** What a cost control measures (contract 4.3). This issue's completions carry the first eight and CREDITS stays 0. */
+export type MetricType =
+  | 'TOTAL_COST'
+  | 'TOKEN_COUNT'
+  | 'INPUT_TOKEN_COUNT'
+  | 'OUTPUT_TOKEN_COUNT'
+  | 'CACHED_TOKEN_COUNT'
+  | 'ERROR_COUNT'
+  | 'IMAGE_COUNT'
+  | 'VIDEO_COUNT'
+  | 'AUDIO_COUNT'
+  | 'CHARACTER_COUNT'
+  | 'CREDITS_CONSUMED';
+
+/** One condition of a control's scope. */
+export interface ControlFilter {
+  readonly dimension: Dimension;
+  readonly operator: FilterOperator;
+  readonly value?: string;
+  readonly values?: readonly string[];
+}
+
+/** A cost control as a person writes it (contract 4.2). */
+export interface CostControlInput {
+  readonly name: string;
+  readonly description: string;
+  readonly metricType: MetricType;
+  readonly windowType: WindowType;
+  readonly action: 'BLOCK';
+  readonly groupBy: Dimension | null;
+  /** In the metric's own unit: dollars for TOTAL_COST, else a count. Kept exactly, as decimal text. */
+  readonly warnThreshold: string | null;
+  readonly hardLimit: string;
+  readonly filters: readonly ControlFilter[];
+  readonly shadowMode: boolean;
+  readonly enabled: boolean;
+  readonly notificationChannelIds: readonly string[];
+  /** What an event with an unknown price does to this control (I5). */
+  readonly onUnknownPrice: 'flag' | 'refuse';
+}
+
+/** A cost control as it is kept. `id` is the hashid of the API, `ruleId` the integer of the feed (contract 9.3). */
+export interface CostControl extends CostControlInput {
+  readonly id: string;
+  readonly ruleId: number;
+  readonly teamId: string;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+}
+
+/** A usage event after validation, with the body kept as it came (secrets already replaced, I12). */
+export interface IncomingEvent {
+  readonly transactionId: string;
+  readonly receivedAtMs: number;
+  /** The canonical fields of contract 5.3; unknown fields dropped. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** What became of an event. `duplicate`: the same id with the same body. `conflict`: with another body; kept, flagged. */
+export interface RecordResult {
+  readonly id: string;
+  readonly transactionId: string;
+  readonly outcome: 'stored' | 'duplicate' | 'conflict';
+  readonly createdAtMs: number;
+  /** The team's revision after this event. */
+  readonly revision: number;
+}
+
+/** An answer kept for an Idempotency-Key (contract 5.1). */
+export interface KeptAnswer {
+  readonly bodyHash: string;
+  readonly status: number;
+  readonly body: string;
+}
+
+/** What an idempotency key says about a request that carries it. */
+export type IdempotencyClaim =
+  | { readonly state: 'new' }
+  | { readonly state: 'running' }
+  | { readonly state: 'mismatch' }
+  | { readonly state: 'done'; readonly answer: KeptAnswer };
+
+/** The compiled feed of a team: reading it costs nothing but the bytes. */
+export interface FeedSnapshot {
+  readonly revision: number;
+  readonly etag: string;
+  /** `null`: the team has no enabled control (204). */
+  readonly body: string | null;
+}
+
+/** A price that a person declared for a team (contract 4 of DESIGN, pricing). Rates in pico-dollars a unit. */
+export interface PriceOverride {
+  readonly id: string;
+  readonly teamId: string;
+  readonly provider: string | null;
+  readonly model: string;
+  /** `free` needs nothing else; `rates` needs at least one rate. */
+  readonly kind: 'free' | 'rates';
+  readonly inputPicoUsd: bigint | null;
+  readonly outputPicoUsd: bigint | null;
+  readonly cacheReadPicoUsd: bigint | null;
+  readonly cacheWritePicoUsd: bigint | null;
+  readonly requestPicoUsd: bigint | null;
+  readonly createdAtMs: number;
+}
+
+/** One stored event as a person reads it back, with its price. */
+export interface StoredEvent {
+  readonly id: string;
+  readonly transactionId: string;
+  readonly receivedAtMs: number;
+  readonly windowTimeMs: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly priceState: 'known' | 'free' | 'unknown';
+  readonly amountNanoUsd: bigint;
+}
+
+/** A page of something. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly totalElements: number;
+}
+
+/** Which cost controls to list. */
+export interface ControlQuery {
+  readonly query?: string;
+  readonly metricType?: string;
+  readonly page: number;
+  readonly size: number;
+  /** `field,dir` of contract 4.1; fields `name`, `created`, `updated`. */
+  readonly sort?: { readonly field: 'name' | 'created' | 'updated'; readonly direction: 'asc' | 'desc' };
+}
+
+/** A trip, reset, warning or shadow hit, written in the transaction that caused it. */
+export interface EnforcementEvent {
+  readonly id: string;
+  readonly controlId: string;
+  readonly kind: 'trip' | 'reset' | 'warn' | 'shadow';
+  readonly groupValue: string | null;
+  readonly currentValue: string;
+  readonly threshold: string;
+  readonly atMs: number;
+  readonly transactionId: string | null;
+}
+
+/** Everything the service keeps. */
+export interface Store {
+  createTeam(name: string): Promise<Team>;
+  getTeam(teamId: string): Promise<Team | undefined>;
+  listTeams(): Promise<readonly Team[]>;
+
+  addKey(key: Omit<KeyRecord, 'id' | 'createdAtMs'>): Promise<KeyRecord>;
+  /** Looked up by hash; the caller compares in constant time. Revoked keys are returned, with `revokedAtMs`. */
+  findKey(hash: string): Promise<KeyRecord | undefined>;
+  listKeys(teamId: string): Promise<readonly KeyRecord[]>;
+  revokeKey(id: string): Promise<boolean>;
+
+  /**
+   * Records events in one transaction each: event in, price entry in, balances moved, verdicts flipped, revision moved.
+   * Events of many callers share one commit (group commit).
+   */
+  recordEvents(teamId: string, events: readonly IncomingEvent[]): Promise<readonly RecordResult[]>;
+  findEvents(teamId: string, query: { transactionId?: string; page: number; size: number }): Promise<Page<StoredEvent>>;
+
+  claimIdempotencyKey(keyOwner: string, key: string, bodyHash: string): Promise<IdempotencyClaim>;
+  keepAnswer(keyOwner: string, key: string, answer: KeptAnswer): Promise<void>;
+  releaseIdempotencyKey(keyOwner: string, key: string): Promise<void>;
+
+  createControl(teamId: string, input: CostControlInput): Promise<CostControl>;
+  updateControl(teamId: string, id: string, patch: Partial<CostControlInput>): Promise<CostControl | undefined>;
+  deleteControl(teamId: string, id: string): Promise<boolean>;
+  getControl(teamId: string, id: string): Promise<CostControl | undefined>;
+  listControls(teamId: string, query: ControlQuery): Promise<Page<CostControl>>;
+
+  /** The compiled feed. `ruleId` (hashid) narrows it to one rule, without department maps (contract 2.1). */
+  feed(teamId: string, ruleId?: string): Promise<FeedSnapshot>;
+  listEnforcementEvents(teamId: string, query: { page: number; size: number }): Promise<Page<EnforcementEvent>>;
+
+  setPrice(teamId: string, price: Omit<PriceOverride, 'id' | 'teamId' | 'createdAtMs'>): Promise<PriceOverride>;
+  listPrices(teamId: string): Promise<readonly PriceOverride[]>;
+
+  /** Turns windows that have ended: called by timer, not by traffic (I13). Resolves to the time of the next turn. */
+  turnWindows(): Promise<number>;
+  /** Recomputes every balance from the events and says which differ from what is kept (I6). Changes nothing. */
+  verifyBalances(): Promise<{ readonly checked: number; readonly wrong: readonly string[] }>;
+  close(): Promise<void>;
+}

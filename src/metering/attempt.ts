@@ -1,0 +1,192 @@
+/** Station 4: one attempt, from the moment before it is sent to its one usage event. */
+import type { CallDimensions, RefuseDecision } from '../../enforcement/decision.js';
+import type { ResolvedMetadata } from '../metadata/resolver.js';
+import type { RequestReading, StopReason, UsageReading } from '../providers/adapter.js';
+import type { Runtime, Timer } from '../runtime.js';
+import { buildUsageEvent } from './build-usage-event.js';
+import type { Outbox } from './outbox.js';
+
+/** How an attempt ended. */
+export type AttemptEnd =
+  /** The answer was read to its end. */
+  | 'completed'
+  /** The caller left early: `break`, `abort()`, a signal. */
+  | 'cancelled'
+  /** The provider answered with an error status, an error arrived inside the answer, or the connection broke. */
+  | 'failed'
+  /** The client's own time limit passed. */
+  | 'timed-out'
+  /** An answer was there and nobody read it for 60 s, or until the process ended. */
+  | 'abandoned';
+
+/** More about an end that is not `completed`. */
+export interface AttemptFailure {
+  /** HTTP status of the provider, where there was an answer. */
+  readonly status?: number;
+  readonly reason?: string;
+}
+
+/** What attempts need of the instance that they belong to. */
+export interface AttemptSink {
+  readonly runtime: Runtime;
+  readonly outbox: Outbox;
+  readonly middlewareSource: string;
+  /** Attempts that are not settled yet; settled at the latest when the instance closes. */
+  readonly open: Set<Attempt>;
+  /** A call was refused before it was sent. */
+  refused(decision: RefuseDecision, call: CallDimensions): void;
+  /** Estimates tokens of a text; for what an aborted answer cost (I5), never for bounds. */
+  estimateTokens(text: string): number;
+}
+
+/** An answer that nobody reads is metered after this time (I4). */
+export const UNREAD_LIMIT_MS = 60_000;
+
+const EMPTY_READING: UsageReading = { finished: false, outputText: '' };
+
+/** What is fixed when an attempt begins, and what was learnt of it since. Times are of {@link Runtime}. */
+export interface AttemptFacts {
+  readonly attemptId: string;
+  readonly request: RequestReading;
+  readonly metadata: ResolvedMetadata;
+  readonly bypassed: boolean;
+  /** Wall clock, ms. */
+  readonly requestedAtMs: number;
+  /** Milliseconds from the request to the first token or the answer's head; `undefined` while none came. */
+  readonly firstTokenMs: number | undefined;
+  readonly answeredMs: number | undefined;
+  readonly durationMs: number;
+}
+
+/**
+ * One HTTP request of a call. States: sent → answered → settled; `settle` works once, from any state, and whatever
+ * comes later changes nothing: one attempt, one event (I4). No method throws (I2).
+ */
+export class Attempt {
+  /** A UUIDv7. The transaction id where the provider's own ids are not unique. */
+  readonly id: string;
+  readonly #sink: AttemptSink;
+  readonly #request: RequestReading;
+  readonly #metadata: ResolvedMetadata;
+  readonly #bypassed: boolean;
+  readonly #requestedAtMs: number;
+  readonly #startedAt: number;
+  #answeredMs: number | undefined;
+  #firstTokenMs: number | undefined;
+  #unread: Timer | undefined;
+  #settled = false;
+  #reading: () => UsageReading = () => EMPTY_READING;
+
+  constructor(
+    request: RequestReading,
+    metadata: ResolvedMetadata,
+    sink: AttemptSink,
+    options: { readonly bypassed: boolean },
+  ) {
+    this.id = sink.runtime.newId();
+    this.#sink = sink;
+    this.#request = request;
+    this.#metadata = metadata;
+    this.#bypassed = options.bypassed;
+    this.#requestedAtMs = sink.runtime.now();
+    this.#startedAt = sink.runtime.monotonicNow();
+    if (request.kind !== 'call') return;
+    sink.open.add(this);
+    sink.outbox.note(this.id, () => this.#event('recovered', EMPTY_READING, {}));
+  }
+
+  get request(): RequestReading {
+    return this.#request;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /**
+   * The transaction id of this attempt's event, as far as it is known: the provider's response id where those are
+   * unique, else this attempt's own id. Exposed to the caller as `_revenium_transaction_id`.
+   */
+  get transactionId(): string {
+    const reading = this.#reading();
+    return transactionIdOf(this.id, this.#request, reading);
+  }
+
+  /** The head of the answer is there. `reading` tells what the answer says, at any time from now on. */
+  answered(reading: () => UsageReading): void {
+    this.#reading = reading;
+    this.#answeredMs ??= this.#elapsed();
+    if (this.#settled) return;
+    this.#unread ??= this.#sink.runtime.setTimer(() => this.settle('abandoned'), UNREAD_LIMIT_MS);
+  }
+
+  /** The caller reads: the answer is not abandoned. Called for each chunk; cheap. */
+  progressed(): void {
+    if (this.#unread === undefined) return;
+    this.#unread.cancel();
+    this.#unread = undefined;
+  }
+
+  /** The first token of a streamed answer was seen. */
+  firstToken(): void {
+    this.#firstTokenMs ??= this.#elapsed();
+  }
+
+  /** Ends the attempt. The first end counts; a cancel after the provider's own last event counts as its end. */
+  settle(end: AttemptEnd, failure: AttemptFailure = {}): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#unread?.cancel();
+    this.#sink.open.delete(this);
+    try {
+      const reading = this.#reading();
+      if (isNothingToMeter(this.#request, reading, end)) {
+        this.#sink.outbox.forget(this.id);
+        return;
+      }
+      const actualEnd = reading.finished && end !== 'failed' ? 'completed' : end;
+      this.#sink.outbox.append(this.id, this.#event(actualEnd, reading, failure));
+    } catch (error) {
+      this.#sink.runtime.log.error('an attempt could not be metered; please report this', { error: String(error) });
+    }
+  }
+
+  #elapsed(): number {
+    return this.#sink.runtime.monotonicNow() - this.#startedAt;
+  }
+
+  #event(end: AttemptEnd | 'recovered', reading: UsageReading, failure: AttemptFailure) {
+    const facts: AttemptFacts = {
+      attemptId: this.id,
+      request: this.#request,
+      metadata: this.#metadata,
+      bypassed: this.#bypassed,
+      requestedAtMs: this.#requestedAtMs,
+      firstTokenMs: this.#firstTokenMs,
+      answeredMs: this.#answeredMs,
+      durationMs: this.#elapsed(),
+    };
+    return buildUsageEvent(facts, end, reading, failure, this.#sink);
+  }
+}
+
+/** A background response that is not finished, a poll that found nothing new, an endpoint that costs nothing. */
+function isNothingToMeter(request: RequestReading, reading: UsageReading, end: AttemptEnd): boolean {
+  if (request.kind === 'free') return true;
+  if (request.kind === 'poll') return end !== 'completed' || !reading.finished;
+  return reading.pending === true && end === 'completed';
+}
+
+/** The transaction id by I4: the provider's id only where it is unique. */
+export function transactionIdOf(attemptId: string, request: RequestReading, reading: UsageReading): string {
+  const unique = reading.idsAreUnique ?? request.idsAreUnique;
+  return unique && reading.responseId !== undefined && reading.responseId !== '' ? reading.responseId : attemptId;
+}
+
+/** The stop reason that an end stands for where the provider gave none. */
+export function stopReasonOf(end: AttemptEnd | 'recovered', given: StopReason | undefined): StopReason {
+  if (end === 'completed') return given ?? 'END';
+  if (end === 'failed') return 'ERROR';
+  if (end === 'timed-out') return 'TIMEOUT';
+  return 'CANCELLED';
+}

@@ -1,0 +1,55 @@
+/** The outbox (station 5): what was metered and is not yet acknowledged by the service. Never on the caller's path. */
+import type { UsageEvent } from '../wire/usage-event.js';
+
+/** One event on its way, with what delivery needs to know. */
+export interface OutboxEntry {
+  /** Stable over retries, crashes and replays; sent as Idempotency-Key. */
+  readonly idempotencyKey: string;
+  readonly event: UsageEvent;
+  /** Milliseconds since the epoch at which the event was appended. */
+  readonly createdAtMs: number;
+}
+
+/**
+ * The seam between metering and delivery. Append, claim, acknowledge: an entry leaves only when the service has
+ * acknowledged it, when it was refused for good (dead letter), or when a bound was reached (counted and logged).
+ * Every method is synchronous and never throws.
+ */
+export interface Outbox {
+  /**
+   * Notes an attempt before it is sent, so that a crash does not lose it (I4). `estimate` is the event as it would be if
+   * nothing more were ever learnt, marked as recovered; an outbox that is not durable never calls it.
+   */
+  note(attemptId: string, estimate: () => UsageEvent): void;
+  /** Removes a note whose attempt needs no event. */
+  forget(attemptId: string): void;
+  /** Appends an event; the note of `attemptId`, if there is one, is settled by it. */
+  append(attemptId: string, event: UsageEvent): void;
+  /** Hands out up to `max` entries, oldest first, that nobody else has claimed. */
+  claim(max: number): readonly OutboxEntry[];
+  /** The service has the event. */
+  acknowledge(entry: OutboxEntry): void;
+  /** Delivery failed for now: the entry can be claimed again. */
+  release(entry: OutboxEntry): void;
+  /** The service refused the event for good: it goes to the dead letters, with the reason. */
+  reject(entry: OutboxEntry, reason: string): void;
+  /** Entries that are not acknowledged, claimed ones included. */
+  depth(): number;
+  /** What happened since the start. */
+  counters(): OutboxCounters;
+  /** Called after an append, once; delivery waits on it. */
+  onAppend(listener: () => void): void;
+  /** Gives up what this process holds (files, locks). What is durable stays. */
+  close(): Promise<void>;
+}
+
+/** Counts since the outbox was opened. */
+export interface OutboxCounters {
+  readonly appended: number;
+  readonly acknowledged: number;
+  readonly rejected: number;
+  /** Lost to a bound: queue size, age or disk. */
+  readonly dropped: number;
+  /** Events recovered from another process that died. */
+  readonly recovered: number;
+}

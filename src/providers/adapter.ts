@@ -1,0 +1,127 @@
+/**
+ * What a provider adapter is: two pure halves, read the request and read the usage. No adapter imports a provider's
+ * package; requests and answers are described structurally. The gateway uses the same adapters.
+ */
+
+/** The operation types that the wire knows (contract 5.8). */
+export type OperationType =
+  | 'CHAT'
+  | 'GENERATE'
+  | 'EMBED'
+  | 'CLASSIFY'
+  | 'SUMMARIZE'
+  | 'TRANSLATE'
+  | 'OTHER'
+  | 'TOOL_CALL'
+  | 'RERANK'
+  | 'SEARCH'
+  | 'MODERATION'
+  | 'VISION'
+  | 'TRANSFORM'
+  | 'GUARDRAIL'
+  | 'AUDIO'
+  | 'VIDEO'
+  | 'IMAGE';
+
+/** Why an answer ended (contract 5.8). */
+export type StopReason =
+  | 'END'
+  | 'END_SEQUENCE'
+  | 'TIMEOUT'
+  | 'TOKEN_LIMIT'
+  | 'COST_LIMIT'
+  | 'COMPLETION_LIMIT'
+  | 'ERROR'
+  | 'CANCELLED';
+
+/** One HTTP request to a provider, as far as an adapter reads it. */
+export interface ProviderRequest {
+  /** Upper case. */
+  readonly method: string;
+  readonly url: string;
+  /** The parsed JSON body, or `undefined` where there is none or it is not JSON. */
+  readonly body: unknown;
+}
+
+/** What the request says: everything that is known of an attempt before it is sent. */
+export interface RequestReading {
+  /** The endpoint's name, for logs and attributes: `chat.completions`, `responses`, `api.chat` … */
+  readonly endpoint: string;
+  /** Whether the adapter knows this endpoint. An unknown one is let pass and flagged (I1). */
+  readonly known: boolean;
+  /** Wire names, contract 6.2. */
+  readonly provider: string;
+  readonly modelSource: string;
+  readonly operationType: OperationType;
+  readonly operationSubtype?: string;
+  readonly model?: string;
+  readonly streaming: boolean;
+  readonly temperature?: number;
+  /** The text of the prompt, for the estimate of an aborted attempt. Computed only when called. */
+  promptText(): string;
+  /** Whether the provider's response id is unique within a team for ever (I4). */
+  readonly idsAreUnique: boolean;
+  /**
+   * The attempt asks for work that already was metered or that is metered elsewhere (a read of a background response):
+   * `poll` is metered when its answer is a finished response, and once only.
+   */
+  readonly kind: 'call' | 'poll' | 'free';
+}
+
+/** Where a provider counts tokens that have a price of their own, so that nothing is priced twice. */
+export interface TokenConvention {
+  /** Whether cache reads are part of the input count. */
+  readonly cacheRead: 'inside' | 'outside';
+  readonly cacheWrite: 'inside' | 'outside';
+  /** Whether reasoning tokens are part of the output count. */
+  readonly reasoning: 'inside' | 'outside';
+}
+
+/** What the answer says. A count that the provider did not give is `undefined`, never 0. */
+export interface UsageReading {
+  readonly responseId?: string;
+  /** The model that answered. */
+  readonly model?: string;
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+  readonly totalTokens?: number;
+  readonly reasoningTokens?: number;
+  readonly cacheReadTokens?: number;
+  readonly cacheWriteTokens?: number;
+  readonly stopReason?: StopReason;
+  readonly systemFingerprint?: string;
+  readonly serviceTier?: string;
+  /** An error that arrived inside the answer (under HTTP 200 too). */
+  readonly errorReason?: string;
+  /** The answer says that work goes on elsewhere (a background response): nothing to meter yet. */
+  readonly pending?: boolean;
+  /** A terminal event was seen: a stop of the reader after it is not an abort. */
+  readonly finished: boolean;
+  /** Text that was received so far, for the estimate where no usage came. */
+  readonly outputText: string;
+  /** The provider's usage object as sent. */
+  readonly rawUsage?: unknown;
+  /** Corrections of the wire names that only the answer reveals (Ollama behind the OpenAI client). */
+  readonly provider?: string;
+  readonly modelSource?: string;
+  readonly idsAreUnique?: boolean;
+}
+
+/** Reads one answer, whole or in chunks. Never throws on a shape that it does not know. */
+export interface UsageReader {
+  /** The parsed body of an answer that was not streamed. */
+  whole(body: unknown): void;
+  /** One parsed chunk of a streamed answer, in order. */
+  chunk(data: unknown): void;
+  /** What is known by now. */
+  reading(): UsageReading;
+}
+
+/** One provider. */
+export interface ProviderAdapter {
+  readonly name: string;
+  readonly tokenConvention: TokenConvention;
+  /** Reads a request, or `undefined` where the request is none of this provider's. Never throws. */
+  readRequest(request: ProviderRequest): RequestReading | undefined;
+  createUsageReader(request: RequestReading): UsageReader;
+}
