@@ -1,8 +1,12 @@
 /** From what a caller gave as usage metadata to canonical fields and the dimensions that a decision reads. */
 import type { CallDimensions } from '../../enforcement/decision.js';
+import type { Runtime } from '../runtime.js';
 import type { UsageMetadataFields } from '../wire/usage-event.js';
+import { environmentMetadata } from './environment.js';
+import { type NormalisedMetadata, normaliseMetadata } from './normalise.js';
+import { currentScope, type Scope } from './scope.js';
 
-/** Usage metadata after merging: call over inner scope over outer scope over environment. */
+/** Usage metadata after merging: call over inner scope over outer scope over instance over environment. */
 export interface ResolvedMetadata {
   /** Canonical wire names only. */
   readonly fields: UsageMetadataFields;
@@ -13,4 +17,85 @@ export interface ResolvedMetadata {
 /** Merges and normalises. Never throws; what is not understood is dropped with one warning. */
 export interface MetadataResolver {
   resolve(callMetadata: unknown): ResolvedMetadata;
+}
+
+/** Distinct warnings that are remembered; more are not printed (I10). */
+const WARNINGS_MAX = 200;
+
+/** A resolver whose base is the environment and the instance's own `usageMetadata`. */
+export function createMetadataResolver(
+  runtime: Pick<Runtime, 'env' | 'log'>,
+  instanceMetadata?: Readonly<Record<string, unknown>>,
+): MetadataResolver {
+  const warned = new Set<string>();
+  const warnOnce = (text: string) => {
+    if (warned.has(text) || warned.size >= WARNINGS_MAX) return;
+    warned.add(text);
+    runtime.log.warn(text);
+  };
+  const report = (level: NormalisedMetadata) => {
+    for (const pair of level.deprecations) warnOnce(`usage metadata: a deprecated name was used: ${pair}`);
+    for (const name of level.dropped)
+      warnOnce(`usage metadata: the value of ${name} was not understood and is left out`);
+  };
+
+  const environment = environmentMetadata(runtime.env);
+  const instance = normaliseMetadata(instanceMetadata);
+  report(environment);
+  report(instance);
+  const base = { ...environment.fields, ...instance.fields };
+  const unscoped = resolved(base);
+  const byScope = new WeakMap<Scope, ResolvedMetadata>();
+
+  const ofScope = (): ResolvedMetadata => {
+    const scope = currentScope();
+    if (scope === undefined) return unscoped;
+    let known = byScope.get(scope);
+    if (known === undefined) {
+      report(scope);
+      known = resolved({ ...base, ...scope.fields });
+      byScope.set(scope, known);
+    }
+    return known;
+  };
+
+  return {
+    resolve(callMetadata) {
+      const around = ofScope();
+      if (callMetadata === undefined || callMetadata === null) return around;
+      const call = normaliseMetadata(callMetadata);
+      if (call.deprecations.length > 0 || call.dropped.length > 0) report(call);
+      return resolved(mergeWithDefaults(around.fields, call.fields));
+    },
+  };
+}
+
+/** A transaction name that was only derived from an outer task type does not outlive a task type of the call. */
+function mergeWithDefaults(around: UsageMetadataFields, call: UsageMetadataFields): UsageMetadataFields {
+  const merged = { ...around, ...call };
+  if (call.taskType !== undefined && call.transactionName === undefined && around.transactionName === around.taskType) {
+    return { ...merged, transactionName: call.taskType };
+  }
+  return merged;
+}
+
+function resolved(merged: UsageMetadataFields): ResolvedMetadata {
+  const fields =
+    merged.transactionName === undefined && merged.taskType !== undefined
+      ? { ...merged, transactionName: merged.taskType }
+      : merged;
+  const subscriber = fields.subscriber;
+  return {
+    fields,
+    dimensions: {
+      subscriberId: subscriber?.id,
+      subscriberEmail: subscriber?.email,
+      organization: fields.organizationName,
+      product: fields.productName,
+      credential: subscriber?.credential?.value,
+      credentialName: subscriber?.credential?.name,
+      agent: fields.agent,
+      taskType: fields.taskType,
+    },
+  };
 }

@@ -1,0 +1,132 @@
+/** The fields of usage metadata: names, aliases, limits (contract 1.2 and 5.3). */
+
+/** How the value of a field is read. A reader returns `undefined` for a value that is dropped. */
+export type FieldReader = (value: unknown) => unknown;
+
+/** One field of usage metadata. */
+export interface MetadataField {
+  /** Canonical name, as on the wire. */
+  readonly name: string;
+  /** Deprecated names; a use is reported once. They never reach the wire: the backend silently drops them. */
+  readonly deprecated: readonly string[];
+  readonly read: FieldReader;
+}
+
+const NESTING_MAX = 5;
+const ATTRIBUTES_MAX = 64;
+const TEXT_MAX = 4096;
+
+const text = (max = TEXT_MAX): FieldReader => {
+  return (value) => {
+    if (typeof value === 'string') return value.length > max ? value.slice(0, max) : value;
+    // An id that is a number in the caller's database is meant as text.
+    return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
+  };
+};
+const onlyText =
+  (max: number): FieldReader =>
+  (value) =>
+    typeof value === 'string' ? value.slice(0, max) : undefined;
+/** Over-long or malformed: left out, not cut (DESIGN section 6). */
+const word = (max: number): FieldReader => {
+  return (value) =>
+    typeof value === 'string' && value.length <= max && /^[A-Za-z0-9_-]+$/.test(value) ? value : undefined;
+};
+const number: FieldReader = (value) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
+/** Not a number means 0 (contract 1.2). */
+const retries: FieldReader = (value) => {
+  const count = Math.floor(Number(value));
+  return Number.isFinite(count) && count >= 0 ? count : 0;
+};
+const score: FieldReader = (value) => {
+  const given = number(value);
+  return given === undefined ? undefined : Math.min(1, Math.max(0, Number(given)));
+};
+const JOB_ID = /^(?!types$|conversion-funnel$)[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}$/;
+const jobId: FieldReader = (value) => (typeof value === 'string' && JOB_ID.test(value) ? value : undefined);
+
+/** A copy that is plain JSON: nesting deeper than 5 levels is cut, exotic values become text. */
+export function plainCopy(value: unknown, depth = 0): unknown {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  if (typeof value !== 'object') return value === undefined ? undefined : String(value);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
+  if (depth >= NESTING_MAX) return undefined;
+  if (Array.isArray(value)) return value.slice(0, ATTRIBUTES_MAX).map((item) => plainCopy(item, depth + 1) ?? null);
+  const copy: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value).slice(0, ATTRIBUTES_MAX)) {
+    if (name === '__proto__') continue;
+    const plain = plainCopy(item, depth + 1);
+    if (plain !== undefined) copy[name] = plain;
+  }
+  return copy;
+}
+
+const attributes: FieldReader = (value) => {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? plainCopy(value) : undefined;
+};
+
+const field = (name: string, read: FieldReader = text(), deprecated: readonly string[] = []): MetadataField => ({
+  name,
+  read,
+  deprecated,
+});
+
+/** Every field but `subscriber`, which has a shape of its own. */
+export const METADATA_FIELDS: readonly MetadataField[] = [
+  field('organizationName', text(), ['organization_id', 'organizationId']),
+  field('productName', text(), ['product_id', 'productId']),
+  field('subscriptionId'),
+  field('subscriberEmailSource'),
+  field('agent'),
+  field('agentVersion', onlyText(64)),
+  field('taskType'),
+  field('traceId'),
+  field('traceType', word(128)),
+  field('traceName', text(256)),
+  field('parentTransactionId'),
+  field('transactionName'),
+  field('retryNumber', retries),
+  field('environment', text(255)),
+  field('region'),
+  field('credentialAlias', text(255)),
+  field('ticketId', text(256)),
+  field('responseQualityScore', score),
+  field('effort', word(16)),
+  field('speed', text(16)),
+  field('promptId', text(64)),
+  field('promptLength', number),
+  field('querySource', text(128)),
+  field('subagentType', text(128)),
+  field('codingAssistantAccountUuid'),
+  field('skillName', text(256)),
+  field('skillKind'),
+  field('skillSource'),
+  field('skillPluginName', text(256)),
+  field('skillMarketplaceName', text(256)),
+  field('skillInvocationTrigger', text(32)),
+  field('agenticJobId', jobId),
+  field('agenticJobName'),
+  field('agenticJobType'),
+  field('agenticJobVersion'),
+  field('squadId'),
+  field('squadName'),
+  field('squadRole'),
+  field('inputTokenCost', number),
+  field('outputTokenCost', number),
+  field('cacheCreationTokenCost', number),
+  field('cacheReadTokenCost', number),
+  field('totalCost', number),
+  field('costMultiplier', number),
+  field('mediationLatency', number),
+  field('requestedServiceTier'),
+  field('subscriptionTier'),
+  field('pricingTier'),
+  field('modelHost'),
+  field('attributes', attributes),
+];
+
+/** `organizationName` → `organization_name`. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

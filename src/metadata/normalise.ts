@@ -1,0 +1,113 @@
+/** One level of usage metadata (a call's, a scope's, the environment's) in canonical names. Pure. */
+import type { Subscriber, UsageMetadataFields } from '../wire/usage-event.js';
+import { METADATA_FIELDS, type MetadataField, snakeCase } from './fields.js';
+
+/** Canonical fields, and what the caller should be told. */
+export interface NormalisedMetadata {
+  readonly fields: UsageMetadataFields;
+  /** `old → new` for each deprecated name that was used. */
+  readonly deprecations: readonly string[];
+  /** Names of fields whose value was dropped, and whether the whole was not an object. */
+  readonly dropped: readonly string[];
+}
+
+interface Alias {
+  readonly field: MetadataField;
+  /** New snake_case 0, new camelCase 1, deprecated snake_case 2, deprecated camelCase 3: the lowest wins (contract 5.3). */
+  readonly rank: number;
+}
+
+const ALIASES = new Map<string, Alias>();
+for (const field of METADATA_FIELDS) {
+  ALIASES.set(field.name, { field, rank: 1 });
+  ALIASES.set(snakeCase(field.name), { field, rank: field.name === snakeCase(field.name) ? 1 : 0 });
+  for (const name of field.deprecated) ALIASES.set(name, { field, rank: name.includes('_') ? 2 : 3 });
+}
+
+/** The flat spellings of the subscriber, deprecated in favour of the nested object. */
+const FLAT_SUBSCRIBER = new Map<string, 'id' | 'email' | 'credentialName' | 'credential'>([
+  ['subscriber_id', 'id'],
+  ['subscriberId', 'id'],
+  ['subscriber_email', 'email'],
+  ['subscriberEmail', 'email'],
+  ['subscriber_credential_name', 'credentialName'],
+  ['subscriberCredentialName', 'credentialName'],
+  ['subscriber_credential', 'credential'],
+  ['subscriberCredential', 'credential'],
+]);
+
+const NONE: readonly string[] = Object.freeze([]);
+const EMPTY: NormalisedMetadata = Object.freeze({ fields: Object.freeze({}), deprecations: NONE, dropped: NONE });
+
+/** Reads one level. `null` counts as absent; `0`, `false` and `""` are kept. Unknown names are dropped in silence. */
+export function normaliseMetadata(raw: unknown): NormalisedMetadata {
+  if (raw === undefined || raw === null) return EMPTY;
+  if (typeof raw !== 'object' || Array.isArray(raw)) return { ...EMPTY, dropped: ['usageMetadata (not an object)'] };
+  const given = raw as Record<string, unknown>;
+  const fields: Record<string, unknown> = {};
+  let ranks: Record<string, number> | undefined;
+  let deprecations: string[] | undefined;
+  let dropped: string[] | undefined;
+  let flat: Record<string, unknown> | undefined;
+  for (const name of Object.keys(given)) {
+    const value = given[name];
+    if (value === undefined || value === null || name === 'subscriber') continue;
+    const alias = ALIASES.get(name);
+    if (alias === undefined) {
+      const flatName = FLAT_SUBSCRIBER.get(name);
+      if (flatName === undefined) continue;
+      flat ??= {};
+      // snake_case comes first where both are given
+      if (flat[flatName] === undefined || name.includes('_')) flat[flatName] = value;
+      deprecations ??= [];
+      deprecations.push(`${name} → subscriber.${flatName === 'id' || flatName === 'email' ? flatName : 'credential'}`);
+      continue;
+    }
+    const target = alias.field.name;
+    if (alias.rank >= 2) {
+      deprecations ??= [];
+      deprecations.push(`${name} → ${target}`);
+    }
+    if (ranks?.[target] !== undefined && ranks[target] <= alias.rank) continue;
+    const read = alias.field.read(value);
+    if (read === undefined) {
+      dropped ??= [];
+      dropped.push(name);
+      continue;
+    }
+    fields[target] = read;
+    ranks ??= {};
+    ranks[target] = alias.rank;
+  }
+  const subscriber = readSubscriber(given['subscriber'], flat);
+  if (subscriber !== undefined) fields['subscriber'] = subscriber;
+  return { fields, deprecations: deprecations ?? NONE, dropped: dropped ?? NONE };
+}
+
+const asText = (value: unknown): string | undefined => {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
+};
+
+/** Nested wins over flat, part by part; a whitespace-only e-mail counts as given and hides the flat one (contract 2.6). */
+function readSubscriber(nested: unknown, flat: Record<string, unknown> | undefined): Subscriber | undefined {
+  const given = typeof nested === 'object' && nested !== null ? (nested as Record<string, unknown>) : undefined;
+  if (given === undefined && flat === undefined) return undefined;
+  const nestedCredential = given?.['credential'];
+  const credential =
+    typeof nestedCredential === 'object' && nestedCredential !== null
+      ? (nestedCredential as Record<string, unknown>)
+      : { value: nestedCredential };
+  const id = asText(given?.['id']) ?? asText(flat?.['id']);
+  const email = asText(given?.['email']) ?? asText(flat?.['email']);
+  const name = asText(credential['name']) ?? asText(flat?.['credentialName']);
+  const value = asText(credential['value']) ?? asText(flat?.['credential']);
+  if (id === undefined && email === undefined && name === undefined && value === undefined) return undefined;
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(email === undefined ? {} : { email }),
+    ...(name === undefined && value === undefined
+      ? {}
+      : { credential: { ...(name === undefined ? {} : { name }), ...(value === undefined ? {} : { value }) } }),
+  };
+}
