@@ -1,0 +1,114 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { resolveConfig } from '../../src/config.js';
+import { createCredentials } from '../../src/credentials.js';
+import { FusewireError } from '../../src/errors.js';
+import { createRuntime } from '../../src/runtime.js';
+
+describe('configuration', () => {
+  it('takes code over environment over default', () => {
+    const env = { REVENIUM_CB_POLL_INTERVAL_SECONDS: '45', REVENIUM_CB_FAIL_MODE: 'CLOSED' };
+    expect(resolveConfig({}, {}).config).toMatchObject({
+      pollIntervalMs: 60_000,
+      failMode: 'open',
+      bufferMaxSize: 1000,
+    });
+    expect(resolveConfig({}, env).config).toMatchObject({ pollIntervalMs: 45_000, failMode: 'closed' });
+    const options = { pollIntervalSeconds: 5, failMode: 'open' } as const;
+    expect(resolveConfig(options, env).config).toMatchObject({ pollIntervalMs: 5_000, failMode: 'open' });
+  });
+
+  it.each([
+    ['true', true],
+    ['1', true],
+    ['YES', true],
+    ['on', true],
+    ['false', false],
+    ['0', false],
+    ['no', false],
+    ['off', false],
+  ])('reads the flag %s', (text, value) => {
+    const { config, problems } = resolveConfig({}, { REVENIUM_CIRCUIT_BREAKER_ENABLED: text });
+    expect(config.circuitBreakerEnabled).toBe(value);
+    expect(problems).toEqual([]);
+  });
+
+  it.each([
+    ['500.0', 500, 0],
+    ['1e3', 1000, 0],
+    ['', 1000, 0],
+    ['0.5', 1000, 1],
+    ['inf', 1000, 1],
+    ['nan', 1000, 1],
+    ['junk', 1000, 1],
+  ])('reads the buffer size %j as the public SDKs do', (text, value, problems) => {
+    const result = resolveConfig({}, { REVENIUM_BUFFER_MAX_SIZE: text });
+    expect(result.config.bufferMaxSize).toBe(value);
+    expect(result.problems).toHaveLength(problems);
+  });
+
+  it('I2: wrong environment values take their default and are reported; a mistyped fail mode at error level', () => {
+    const { config, problems } = resolveConfig(
+      {},
+      {
+        REVENIUM_CB_FAIL_MODE: 'clsoed',
+        REVENIUM_METERING_BASE_URL: 'ftp://h',
+        REVENIUM_CB_POLL_INTERVAL_SECONDS: '-1',
+        REVENIUM_LOG_LEVEL: 'LOUD',
+      },
+    );
+    expect(config).toMatchObject({
+      failMode: 'open',
+      meteringBaseUrl: 'https://api.revenium.ai',
+      pollIntervalMs: 60_000,
+    });
+    expect(problems.map((problem) => problem.level).sort()).toEqual(['error', 'warn', 'warn', 'warn']);
+    expect(problems.find((problem) => problem.level === 'error')?.message).toContain('REVENIUM_CB_FAIL_MODE');
+  });
+
+  it('I2: wrong options in code throw one error that lists every problem', () => {
+    const wrong = { failMode: 'shut', apiKey: 'sk-1', pollInterval: 3, meteringWorkers: 0 } as never;
+    try {
+      resolveConfig(wrong, {});
+      expect.unreachable();
+    } catch (error) {
+      expect(FusewireError.is(error)).toBe(true);
+      expect((error as FusewireError).problems).toHaveLength(4);
+      expect(String(error)).not.toContain('sk-1');
+    }
+  });
+
+  it('derives the enforcement URL from the origin of the metering URL and keeps a context path that is given', () => {
+    expect(resolveConfig({ meteringBaseUrl: 'https://h:1/meter/v2' }, {}).config.enforcementBaseUrl).toBe(
+      'https://h:1',
+    );
+    const env = { REVENIUM_ENFORCEMENT_BASE_URL: 'https://api.revenium.ai/profitstream//' };
+    expect(resolveConfig({}, env).config.enforcementBaseUrl).toBe('https://api.revenium.ai/profitstream');
+  });
+
+  it('I12: the key does not print', () => {
+    const { config } = resolveConfig({ apiKey: 'rev_mk_fwTeam_topsecret1234' }, {});
+    const shown = `${String(config.apiKey)} ${JSON.stringify(config)} ${inspect(config)}`;
+    expect(shown).not.toContain('topsecret');
+    expect(config.apiKey?.reveal()).toBe('rev_mk_fwTeam_topsecret1234');
+  });
+
+  it('I9: a key that is set late or rotated is picked up, one with a wrong prefix is reported once', () => {
+    const env: Record<string, string> = {};
+    const errors: string[] = [];
+    const log = { ...createRuntime().log, error: (message: string) => void errors.push(message) };
+    const credentials = createCredentials(resolveConfig({}, env).config, createRuntime({ env, log }));
+    expect(credentials()).toBeUndefined();
+    env['REVENIUM_METERING_API_KEY'] = 'nonsense';
+    expect(credentials()).toBeUndefined();
+    expect(credentials()).toBeUndefined();
+    expect(errors).toHaveLength(1);
+    env['REVENIUM_METERING_API_KEY'] = 'hak_one';
+    expect(credentials()?.apiKey.reveal()).toBe('hak_one');
+    env['REVENIUM_API_KEY'] = 'hak_alias';
+    env['REVENIUM_METERING_API_KEY'] = 'hak_two';
+    env['REVENIUM_TEAM_ID'] = 'k7PqWz';
+    expect(credentials()).toMatchObject({ teamId: 'k7PqWz' });
+    expect(credentials()?.apiKey.reveal()).toBe('hak_two');
+  });
+});
