@@ -37,7 +37,12 @@ export interface CallPath {
 }
 
 /** Wires the main path. */
-export function createCallPath(decider: Decider, metadata: MetadataResolver, sink: AttemptSink, runtime: Runtime): CallPath {
+export function createCallPath(
+  decider: Decider,
+  metadata: MetadataResolver,
+  sink: AttemptSink,
+  runtime: Runtime,
+): CallPath {
   return {
     admit(request, callMetadata) {
       const resolved = metadata.resolve(callMetadata);

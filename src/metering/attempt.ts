@@ -35,6 +35,8 @@ export interface AttemptSink {
   readonly open: Set<Attempt>;
   /** A call was refused before it was sent. */
   refused(decision: RefuseDecision, call: CallDimensions): void;
+  /** An attempt begins. */
+  started(request: RequestReading): void;
   /** Estimates tokens of a text; for what an aborted answer cost (I5), never for bounds. */
   estimateTokens(text: string): number;
 }
@@ -91,6 +93,7 @@ export class Attempt {
     this.#requestedAtMs = sink.runtime.now();
     this.#startedAt = sink.runtime.monotonicNow();
     if (request.kind !== 'call') return;
+    sink.started(request);
     sink.open.add(this);
     sink.outbox.note(this.id, () => this.#event('recovered', EMPTY_READING, {}));
   }

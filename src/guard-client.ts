@@ -1,0 +1,44 @@
+/** Which instrument fits a client object. */
+import { FusewireError } from './errors.js';
+import type { Parts } from './fusewire.js';
+import type { Guarded } from './guarded.js';
+import type { OutsideProvider } from './instrument/define-provider.js';
+import { instrumentOllama, isOllamaClient } from './instrument/ollama.js';
+import { instrumentOpenAI, isOpenAIClient } from './instrument/openai.js';
+
+/** Options of `guard`. */
+export interface GuardOptions {
+  /**
+   * Whether `stream_options.include_usage` is added to OpenAI streams that do not ask for it, so that the provider
+   * reports what they consumed; its traces are removed again.
+   *
+   * @defaultValue `'known-hosts'`: OpenAI, Azure OpenAI and Ollama. Other servers may answer 400 to the field.
+   */
+  readonly injectUsage?: boolean | 'known-hosts';
+  /**
+   * Whether the response ids of this client's server are unique for ever, so that they can be transaction ids.
+   *
+   * @defaultValue `true` for OpenAI and Azure OpenAI, `false` elsewhere.
+   */
+  readonly uniqueIds?: boolean;
+  /** Adapters from outside, made with `defineProvider`. They are asked before the built-in ones. */
+  readonly providers?: readonly OutsideProvider[];
+}
+
+/** Puts the fitting instrument around `client`, in place. */
+export function guardClient<T extends object>(parts: Parts, client: T, options: GuardOptions): Guarded<T> {
+  const outside = options.providers?.find((provider) => provider.matches(client));
+  if (outside !== undefined) outside.instrument(client, parts.path, parts.runtime);
+  else if (isOpenAIClient(client)) instrumentOpenAI(client, parts.path, options, parts.runtime);
+  else if (isOllamaClient(client)) instrumentOllama(client, parts.path, parts.runtime);
+  else throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
+  return client as Guarded<T>;
+}
+
+function unknownClient(client: unknown): string {
+  const name = typeof client === 'object' && client !== null ? client.constructor?.name : typeof client;
+  return (
+    `guard() does not know this client (${String(name)}). It knows clients of the packages openai (5 to 7) and ` +
+    'ollama (0.5, 0.6); for any other use defineProvider(), or checkEnforcement() before and meter() after the call'
+  );
+}

@@ -1,0 +1,29 @@
+/** The public surface of `fusewire`: an explicit list, nothing else. */
+export {
+  type BudgetExceededContext,
+  BudgetExceededError,
+  BudgetExceededError as CostLimitExceeded,
+  BudgetExceededError as ReveniumCostLimitExceeded,
+} from '../enforcement/budget-exceeded-error.js';
+export type { FailMode, FusewireOptions } from './config.js';
+export {
+  checkEnforcement,
+  close,
+  flush,
+  guard,
+  meter,
+  ready,
+  setBypass,
+  status,
+} from './default-functions.js';
+export { FusewireError, type FusewireErrorCode } from './errors.js';
+export type { GuardOptions } from './guard-client.js';
+export type { Guarded, WithUsageMetadata } from './guarded.js';
+export { type CallDescription, createFusewire, type Fusewire } from './instance.js';
+export { defineProvider, type OutsideProvider, type ProviderDefinition } from './instrument/define-provider.js';
+export type { Log, LogLevel } from './log.js';
+export { withUsageMetadata } from './metadata/scope.js';
+export type { MeterEvent } from './metering/check-event.js';
+export type { Status } from './status.js';
+export type { UsageMetadata } from './usage-metadata.js';
+export { VERSION } from './version.js';

@@ -1,0 +1,130 @@
+/** The public face of one Fusewire instance. */
+
+import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
+import type { CallDimensions } from '../enforcement/decision.js';
+import type { FusewireOptions } from './config.js';
+import { assemble, type Parts } from './fusewire.js';
+import { type GuardOptions, guardClient } from './guard-client.js';
+import type { Guarded } from './guarded.js';
+import { checkEvent, type MeterEvent } from './metering/check-event.js';
+import type { Runtime } from './runtime.js';
+import { readStatus, type Status } from './status.js';
+
+/** What a call that no client makes is about, for {@link Fusewire.checkEnforcement}. */
+export interface CallDescription {
+  readonly model?: string;
+  /** A wire name of contract 6.2, such as `OPENAI`; compared without case. */
+  readonly provider?: string;
+}
+
+/** One instance: its own keys, cache, outbox and counters. Two instances in one process do not see each other (I11). */
+export interface Fusewire {
+  /**
+   * Guards and meters a provider client and returns the same object. Doing it twice is harmless.
+   *
+   * @throws FusewireError with code `UNKNOWN_CLIENT` for an object that no adapter recognises.
+   */
+  guard<T extends object>(client: T, options?: GuardOptions): Guarded<T>;
+  /**
+   * The check of a guarded call, for programs that call models in another way. Call it before, {@link meter} after.
+   *
+   * @throws BudgetExceededError when a budget that covers the call is used up; nothing else.
+   */
+  checkEnforcement(usageMetadata?: object, call?: CallDescription): void;
+  /**
+   * Meters a call that no guarded client made. Returns at once; delivery happens behind.
+   *
+   * @returns the event's transaction id.
+   * @throws FusewireError with code `INVALID_EVENT`, listing every problem.
+   */
+  meter(event: MeterEvent): string;
+  /** What the instance knows, is waiting for and has done. */
+  status(): Status;
+  /**
+   * Resolves to `true` when a rule set is loaded, to `false` when `timeoutMs` (default 10,000) passes first; at once
+   * to `true` while the circuit breaker is not enabled. Never rejects.
+   */
+  ready(options?: { timeoutMs?: number }): Promise<boolean>;
+  /** Delivers what is waiting; resolves to whether everything was acknowledged in `timeoutMs` (default 5,000). */
+  flush(options?: { timeoutMs?: number }): Promise<boolean>;
+  /** Switches the bypass on or off in this process. While it is on every call passes, is metered and marked. */
+  setBypass(on: boolean): void;
+  /** Settles what is open, delivers, and stops every timer. What is durable stays for the next process. */
+  close(): Promise<void>;
+}
+
+const READY_TIMEOUT_MS = 10_000;
+const FLUSH_TIMEOUT_MS = 5_000;
+
+/**
+ * Makes an instance. Options beat environment variables, which beat defaults.
+ *
+ * @throws FusewireError with code `INVALID_OPTIONS`, listing every wrong option.
+ * @example
+ * const fusewire = createFusewire({ teamId: 'k7PqWz', circuitBreakerEnabled: true, failMode: 'closed' });
+ * const client = fusewire.guard(new OpenAI());
+ */
+export function createFusewire(options: FusewireOptions = {}): Fusewire {
+  return createFusewireOn({}, options);
+}
+
+/** Like {@link createFusewire}, on a replaced outside world. For tests. */
+export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireOptions = {}): Fusewire {
+  const parts = assemble(options, overrides);
+  const announce = announceOnce(parts);
+  return {
+    guard(client, guardOptions) {
+      announce();
+      return guardClient(parts, client, guardOptions ?? {});
+    },
+    checkEnforcement(usageMetadata, call = {}) {
+      announce();
+      const { dimensions } = parts.metadata.resolve(usageMetadata);
+      const asked: CallDimensions = { ...dimensions, model: call.model, provider: call.provider };
+      const decision = parts.decide(asked);
+      if (decision.outcome === 'allow') return;
+      parts.sink.refused(decision, asked);
+      throw new BudgetExceededError(decision, asked);
+    },
+    meter(event) {
+      announce();
+      const checked = checkEvent(event, parts.metadata, parts.runtime, parts.sink.middlewareSource);
+      parts.outbox.append(checked.transactionId, checked);
+      return checked.transactionId;
+    },
+    status: () => readStatus(parts),
+    async ready({ timeoutMs = READY_TIMEOUT_MS } = {}) {
+      announce();
+      return parts.cache === undefined ? true : parts.cache.ready(timeoutMs);
+    },
+    flush: ({ timeoutMs = FLUSH_TIMEOUT_MS } = {}) => parts.delivery.flush(timeoutMs),
+    setBypass: (on) => parts.bypass.set(on),
+    close: () => closeParts(parts),
+  };
+}
+
+/** Says once where this instance meters to and which team it polls. */
+function announceOnce(parts: Parts): () => void {
+  let announced = false;
+  return () => {
+    if (announced) return;
+    announced = true;
+    const { config, runtime, credentials } = parts;
+    const known = credentials();
+    const key = known === undefined ? 'no key yet' : `key ${known.apiKey.hint}`;
+    const polls = config.circuitBreakerEnabled
+      ? `polls the rules of team ${known?.teamId ?? '(REVENIUM_TEAM_ID is not set)'} at ${config.enforcementBaseUrl}`
+      : 'enforcement is off (REVENIUM_CIRCUIT_BREAKER_ENABLED)';
+    runtime.log.info(`meters to ${config.meteringBaseUrl} (${key}); ${polls}`);
+  };
+}
+
+async function closeParts(parts: Parts): Promise<void> {
+  for (const attempt of [...parts.sink.open]) attempt.settle('abandoned');
+  parts.uninstallExit();
+  parts.bypass.stop();
+  await parts.cache?.stop();
+  await parts.delivery.flush(parts.config.shutdownTimeoutMs);
+  await parts.delivery.stop();
+  await parts.outbox.close();
+}
