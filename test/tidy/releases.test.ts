@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { isScript, projectFiles, ROOT, textOf } from './support/project.js';
+
+const json = (path: string) => JSON.parse(textOf(path)) as Record<string, unknown>;
+
+/** Addresses that a lock file must not carry: it would tie an install to one registry. */
+function registryHosts(lock: string): readonly string[] {
+  return [...lock.matchAll(/"resolved":\s*"[a-z+]+:[^"]*"/g)].map((match) => match[0]);
+}
+
+// The patterns are put together from parts so that this file does not find itself.
+const MACHINE_PATHS = new RegExp(
+  `(?<![\\w.:/@-])(${['/home/\\w', '/Users/\\w', '/work/\\w', '/root/'].join('|')}|[A-Z]:\\\\Users\\\\)`,
+);
+
+function machinePaths(path: string, text: string): readonly string[] {
+  return text.split('\n').flatMap((line, index) => {
+    const isFound = MACHINE_PATHS.test(line) || line.includes(`${ROOT}/`);
+    return isFound ? [`${path}:${index + 1} names a path of one machine`] : [];
+  });
+}
+
+describe('a release', () => {
+  it('has one version everywhere', () => {
+    const version = json('package.json')['version'];
+    expect(version).toMatch(/^\d+\.\d+\.\d+/);
+    expect(json('service/package.json')['version']).toBe(version);
+    expect(/VERSION = '([^']+)'/.exec(textOf('src/version.ts'))?.[1]).toBe(version);
+    const packages = json('package-lock.json')['packages'] as Record<string, { version?: string }>;
+    expect([packages['']?.version, packages['service']?.version]).toEqual([version, version]);
+    expect(textOf('CHANGELOG.md')).toContain(`## ${version}`);
+  });
+
+  it('can be installed from any registry: the lock file names no host', () => {
+    expect(registryHosts(textOf('package-lock.json'))).toEqual([]);
+    expect(registryHosts('"resolved": "https://registry.example/a.tgz"')).toHaveLength(1);
+    expect(registryHosts('"resolved": "git+ssh://git@example.org/a.git"')).toHaveLength(1);
+    expect(registryHosts('"resolved": "service"')).toEqual([]);
+  });
+
+  it('names no path of the machine it was made on', () => {
+    const files = projectFiles().filter(
+      (path) => isScript(path) || /\.(md|json|sql|ya?ml|html|css)$|^\.ci\/|^\.env/.test(path),
+    );
+    expect(files.flatMap((path) => machinePaths(path, textOf(path)))).toEqual([]);
+    expect(machinePaths('a.md', `see ${['', 'home', 'ann', 'x'].join('/')}`)).toHaveLength(1);
+    expect(machinePaths('a.md', `see ${['', 'work', 'main'].join('/')}`)).toHaveLength(1);
+    expect(machinePaths('a.md', 'see https://example.org/home/page and src/work/a.ts')).toEqual([]);
+  });
+});
