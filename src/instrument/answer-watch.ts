@@ -1,0 +1,246 @@
+/** What an answer tells while the caller reads it: feeds the usage reader, and ends the attempt once. */
+import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
+import type { UsageReader } from '../providers/adapter.js';
+import { SseDecoder, type SseRewrite } from '../providers/sse.js';
+import { LineSplitter } from '../providers/sse-lines.js';
+
+/** How an answer is watched. */
+export interface WatchOptions {
+  /** The caller asked for a stream. */
+  readonly streaming: boolean;
+  /** Changes the events of an event stream on their way to the caller. */
+  readonly rewrite?: SseRewrite | undefined;
+  /** What a failed read means. Default: an abort is the caller's, anything else a failure. */
+  readonly endOf?: ((error: unknown) => AttemptEnd) | undefined;
+}
+
+/** A body that is read as bytes and is to be understood whole is kept up to this size, else its usage is unknown. */
+export const WHOLE_BYTES_MAX = 32 * 1024 * 1024;
+/** Of an error answer, this much is read for the reason. */
+const ERROR_BYTES_MAX = 64 * 1024;
+const ERROR_STATUS = 400;
+
+const NOTHING = new Uint8Array(0);
+
+/** The head of an answer, as far as watching needs it. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly contentType: string;
+}
+
+/** Watches one answer. States: open → ended, once. No method throws (I2). */
+export class AnswerWatch {
+  readonly #attempt: Attempt;
+  readonly #reader: UsageReader;
+  readonly #options: WatchOptions;
+  readonly #status: number;
+  #format: Format | undefined;
+  #sse: SseDecoder | undefined;
+  #lines: LineSplitter | undefined;
+  #whole: Uint8Array[] = [];
+  #wholeBytes = 0;
+  #tooLong = false;
+  #ended = false;
+
+  constructor(head: AnswerHead, attempt: Attempt, reader: UsageReader, options: WatchOptions) {
+    this.#attempt = attempt;
+    this.#reader = reader;
+    this.#options = options;
+    this.#status = head.status;
+    this.#format = formatOf(head, options.streaming);
+  }
+
+  /** Whether the bytes that the caller reads may differ from those that came. */
+  get rewrites(): boolean {
+    return this.#options.rewrite !== undefined && (this.#format === undefined || this.#format === 'sse');
+  }
+
+  /** The caller reads. */
+  progressed(): void {
+    this.#attempt.progressed();
+  }
+
+  /** Takes bytes that came; returns those that the caller gets. */
+  bytes(chunk: Uint8Array): Uint8Array {
+    if (this.#ended) return this.#sse === undefined ? chunk : this.#guarded(() => this.#sse!.push(chunk), chunk);
+    return this.#guarded(() => this.#take(chunk), chunk);
+  }
+
+  /** The body ended. Returns bytes that were held back for the caller, mostly none. */
+  end(): Uint8Array {
+    const held = this.#guarded(() => this.#finish(), NOTHING);
+    this.#settle('completed');
+    return held;
+  }
+
+  /** The caller read the whole body with `json()`. The value is read and not kept. */
+  json(value: unknown): void {
+    this.#guarded(() => this.#readWhole(value), undefined);
+    this.#settle('completed');
+  }
+
+  /** The caller read the whole body with `text()`. Returns the text that the caller gets. */
+  text(text: string): string {
+    const format = this.#format ?? formatOfText(text, this.#options.streaming);
+    if (format === 'json' && !this.#isError()) {
+      this.json(parsed(text));
+      return text;
+    }
+    const passed = this.bytes(Buffer.from(text));
+    const held = this.end();
+    return this.rewrites ? Buffer.concat([passed, held]).toString('utf8') : text;
+  }
+
+  /** The caller stopped reading. */
+  cancelled(): void {
+    this.#settle('cancelled');
+  }
+
+  /** A read failed. Returns the bytes that were held back, which the caller gets before the error. */
+  failed(error: unknown): Uint8Array {
+    const held = this.#guarded(() => this.#sse?.abandon() ?? NOTHING, NOTHING);
+    const end = this.#options.endOf?.(error) ?? (isAbort(error) ? 'cancelled' : 'failed');
+    this.#settle(end, { reason: reasonOf(error) });
+    return held;
+  }
+
+  #take(chunk: Uint8Array): Uint8Array {
+    if (this.#isError()) {
+      this.#keep(chunk, ERROR_BYTES_MAX);
+      return chunk;
+    }
+    this.#format ??= formatOfBytes(chunk, this.#options.streaming);
+    if (this.#format === 'sse') {
+      this.#sse ??= new SseDecoder(({ name, data }) => this.#event(name, data), this.#options.rewrite);
+      return this.#sse.push(chunk);
+    }
+    if (this.#format === 'ndjson') {
+      this.#lines ??= new LineSplitter((line) => this.#event('', line.toString('utf8')));
+      this.#lines.push(chunk);
+    } else if (this.#format !== 'binary') {
+      this.#keep(chunk, WHOLE_BYTES_MAX);
+    }
+    return chunk;
+  }
+
+  #keep(chunk: Uint8Array, max: number): void {
+    this.#wholeBytes += chunk.length;
+    if (this.#wholeBytes > max) {
+      this.#tooLong = true;
+      this.#whole = [];
+    } else if (!this.#tooLong) this.#whole.push(Buffer.from(chunk));
+  }
+
+  #event(name: string, data: string): void {
+    if (data === '' || data === '[DONE]') return;
+    const value = parsed(data);
+    if (value === undefined) return;
+    this.#attempt.firstToken();
+    // Some servers name the event `error` and send the bare error object.
+    const isBareError = name === 'error' && typeof value === 'object' && value !== null && !('error' in value);
+    this.#reader.chunk(isBareError ? { error: value } : value);
+  }
+
+  #finish(): Uint8Array {
+    this.#lines?.end();
+    const held = this.#sse?.end() ?? NOTHING;
+    if (this.#sse === undefined && this.#lines === undefined && this.#whole.length > 0) {
+      const text = Buffer.concat(this.#whole).toString('utf8');
+      this.#whole = [];
+      const value = parsed(text);
+      this.#readWhole(this.#isError() && value === undefined ? text : value);
+    }
+    return held;
+  }
+
+  #errorText: string | undefined;
+
+  #readWhole(value: unknown): void {
+    if (this.#isError()) this.#errorText = errorTextOf(value);
+    else if (value !== undefined) this.#reader.whole(value);
+  }
+
+  #isError(): boolean {
+    return this.#status >= ERROR_STATUS;
+  }
+
+  #settle(end: AttemptEnd, failure: AttemptFailure = {}): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#isError()) {
+      const reason = this.#errorText ?? failure.reason ?? `HTTP ${this.#status}`;
+      this.#attempt.settle('failed', { status: this.#status, reason });
+      return;
+    }
+    const inside = this.#guarded(() => this.#reader.reading().errorReason, undefined);
+    if (inside !== undefined) this.#attempt.settle('failed', { reason: inside });
+    else this.#attempt.settle(end, end === 'completed' || end === 'cancelled' ? {} : failure);
+  }
+
+  #guarded<T>(task: () => T, instead: T): T {
+    try {
+      return task();
+    } catch {
+      // A reader that trips over an answer costs that answer's counts, never the answer (I2).
+      return instead;
+    }
+  }
+}
+
+type Format = 'sse' | 'ndjson' | 'json' | 'binary';
+
+function formatOf(head: AnswerHead, streaming: boolean): Format | undefined {
+  const type = head.contentType.toLowerCase();
+  if (type.includes('text/event-stream')) return 'sse';
+  if (type.includes('ndjson') || type.includes('jsonl')) return 'ndjson';
+  if (/^(audio|image|video)\/|octet-stream/.test(type)) return 'binary';
+  // A server may answer a stream with any type, or none; then the first byte tells.
+  return streaming ? undefined : 'json';
+}
+
+function formatOfText(text: string, streaming: boolean): Format {
+  if (!streaming) return 'json';
+  const start = text.trimStart();
+  if (!start.startsWith('{')) return 'sse';
+  return parsed(text) === undefined ? 'ndjson' : 'json';
+}
+
+/** Of a stream without a telling type: JSON text begins with a brace, an event stream with a field or a comment. */
+function formatOfBytes(chunk: Uint8Array, streaming: boolean): Format | undefined {
+  const first = chunk.find((byte) => byte > 32);
+  if (first === undefined) return streaming ? undefined : 'json';
+  if (!streaming) return 'json';
+  return first === 123 ? 'ndjson' : 'sse';
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The message of an error answer: OpenAI's, Ollama's and Azure's shapes, else the text. */
+function errorTextOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.trim() === '' ? undefined : value.trim();
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { error, message, detail } = value as Record<string, unknown>;
+  if (typeof error === 'object' && error !== null) return errorTextOf(error);
+  for (const candidate of [error, message, detail]) {
+    if (typeof candidate === 'string' && candidate !== '') return candidate;
+  }
+  return undefined;
+}
+
+/** Whether an error is an abort, by its name, as the provider clients tell. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || error.name === 'APIUserAbortError');
+}
+
+/** An error's message for the event, with its cause where it has one: "fetch failed" alone says nothing. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error && error.cause.message !== '' ? `: ${error.cause.message}` : '';
+  return `${error.message}${cause}`;
+}
