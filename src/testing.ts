@@ -1,0 +1,6 @@
+/** `fusewire/testing`: for users' own tests. A fake service that speaks the wire, and a clock that stands still. */
+
+export type { Runtime } from './runtime.js';
+export { createFakeClock, type FakeClock } from './testing/fake-clock.js';
+export { type FakeRule, type FakeService, startFakeService } from './testing/fake-service.js';
+export { createTestFusewire } from './testing/test-fusewire.js';
