@@ -8,12 +8,13 @@ export default defineConfig({
     // Tests run on the sources; tests of child processes and of the package run on the build (npm test builds first).
     alias: [
       { find: /^fusewire$/, replacement: source('./src/index.ts') },
-      { find: /^fusewire\/(openai|ollama|register|testing|internal)$/, replacement: `${source("./src")}/$1.ts` },
+      { find: /^fusewire\/(openai|ollama|register|testing|internal)$/, replacement: `${source('./src')}/$1.ts` },
     ],
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/matrix/**'],
+    // test/package installs tarballs into empty projects: `npm run test:package`.
+    exclude: ['**/node_modules/**', 'test/matrix/**', 'test/package/**'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'forks',

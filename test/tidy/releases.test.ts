@@ -8,10 +8,9 @@ function registryHosts(lock: string): readonly string[] {
   return [...lock.matchAll(/"resolved":\s*"[a-z+]+:[^"]*"/g)].map((match) => match[0]);
 }
 
-// The patterns are put together from parts so that this file does not find itself.
-const MACHINE_PATHS = new RegExp(
-  `(?<![\\w.:/@-])(${['/home/\\w', '/Users/\\w', '/work/\\w', '/root/'].join('|')}|[A-Z]:\\\\Users\\\\)`,
-);
+/** Folders in which people and build machines keep their work, at the start of an absolute path. */
+const MACHINE_FOLDERS = ['home', 'Users', 'work', 'root'];
+const MACHINE_PATHS = new RegExp(`(?<![\\w.:/@-])/(${MACHINE_FOLDERS.join('|')})/\\w|[A-Z]:\\\\Users\\\\`);
 
 function machinePaths(path: string, text: string): readonly string[] {
   return text.split('\n').flatMap((line, index) => {

@@ -77,9 +77,8 @@ function isNamed(node: ts.Node, name: string): boolean {
 function isFreeReference(node: ts.Identifier): boolean {
   const parent = node.parent;
   const isLabel =
-    (ts.isPropertyAccessExpression(parent) && parent.name === node) ||
-    (ts.isBindingElement(parent) && (parent.propertyName === node || parent.name === node)) ||
-    (ts.isNamedDeclaration(parent) && parent.name === node && !ts.isShorthandPropertyAssignment(parent)) ||
+    (ts.isBindingElement(parent) && parent.propertyName === node) ||
+    ('name' in parent && parent.name === node && !ts.isShorthandPropertyAssignment(parent)) ||
     ts.isTypeNode(parent) ||
     ts.isTypeQueryNode(parent) ||
     ts.isImportSpecifier(parent) ||

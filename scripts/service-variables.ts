@@ -1,0 +1,25 @@
+import type { SERVICE_VARIABLES } from '../service/config.js';
+import type { EnvExampleRow } from './render-env-example.js';
+
+type ServiceVariable = (typeof SERVICE_VARIABLES)[number];
+
+/** What `.env.example` says of each variable of the service. A variable that is missing here does not compile. */
+const WORDS: Readonly<Record<ServiceVariable, Omit<EnvExampleRow, 'name'>>> = {
+  HOST: { fallback: '127.0.0.1', meaning: 'Address that the service listens on.' },
+  PORT: { fallback: '8787', meaning: 'Port that the service listens on; 0 takes a free one.' },
+  FUSEWIRE_DATA_DIR: {
+    fallback: 'fusewire-data',
+    meaning: 'Folder of the database and the secrets. Delete it to start over.',
+  },
+  DATABASE_URL: {
+    meaning: 'The embedded database, as file:PATH. Default: fusewire.db in FUSEWIRE_DATA_DIR.',
+  },
+  LOG_LEVEL: {
+    meaning: 'debug, info, warn, error, fatal or silent. Default: silent in a terminal, else info.',
+  },
+};
+
+/** The rows of `.env.example` for the variables that the service declares, in its order. */
+export function serviceRows(names: readonly ServiceVariable[]): readonly EnvExampleRow[] {
+  return names.map((name) => ({ name, ...WORDS[name] }));
+}
