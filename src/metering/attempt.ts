@@ -111,8 +111,7 @@ export class Attempt {
    * unique, else this attempt's own id. Exposed to the caller as `_revenium_transaction_id`.
    */
   get transactionId(): string {
-    const reading = this.#reading();
-    return transactionIdOf(this.id, this.#request, reading);
+    return transactionIdOf(this.id, this.#request, this.#readSafely());
   }
 
   /** The head of the answer is there. `reading` tells what the answer says, at any time from now on. */
@@ -142,7 +141,7 @@ export class Attempt {
     this.#unread?.cancel();
     this.#sink.open.delete(this);
     try {
-      const reading = this.#reading();
+      const reading = this.#readSafely();
       if (isNothingToMeter(this.#request, reading, end)) {
         this.#sink.outbox.forget(this.id);
         return;
@@ -151,6 +150,16 @@ export class Attempt {
       this.#sink.outbox.append(this.id, this.#event(actualEnd, reading, failure));
     } catch (error) {
       this.#sink.runtime.log.error('an attempt could not be metered; please report this', { error: String(error) });
+    }
+  }
+
+  /** A reader that fails costs the counts, not the event: it is metered as an estimate. */
+  #readSafely(): UsageReading {
+    try {
+      return this.#reading();
+    } catch (error) {
+      this.#sink.runtime.log.error('an answer could not be read; please report this', { error: String(error) });
+      return EMPTY_READING;
     }
   }
 
