@@ -3,7 +3,10 @@ import type { UsageEvent } from '../wire/usage-event.js';
 
 /** One event on its way, with what delivery needs to know. */
 export interface OutboxEntry {
-  /** Stable over retries, crashes and replays; sent as Idempotency-Key. */
+  /**
+   * The id of the attempt: stable over retries, crashes and replays; sent as Idempotency-Key. The note of an attempt and
+   * its event share it, so a service that was given both counts the attempt once (I4).
+   */
   readonly idempotencyKey: string;
   readonly event: UsageEvent;
   /** Milliseconds since the epoch at which the event was appended. */
@@ -13,7 +16,9 @@ export interface OutboxEntry {
 /**
  * The seam between metering and delivery. Append, claim, acknowledge: an entry leaves only when the service has
  * acknowledged it, when it was refused for good (dead letter), or when a bound was reached (counted and logged).
- * Every method is synchronous and never throws.
+ * Every method is synchronous, but for `close`, and never throws.
+ *
+ * At any time `appended + recovered = depth + acknowledged + rejected + dropped`, and memory is bounded by the capacity.
  */
 export interface Outbox {
   /**
@@ -23,21 +28,27 @@ export interface Outbox {
   note(attemptId: string, estimate: () => UsageEvent): void;
   /** Removes a note whose attempt needs no event. */
   forget(attemptId: string): void;
-  /** Appends an event; the note of `attemptId`, if there is one, is settled by it. */
+  /**
+   * Appends an event; the note of `attemptId`, if there is one, is settled by it. An attempt whose event is still here
+   * is not appended again.
+   */
   append(attemptId: string, event: UsageEvent): void;
-  /** Hands out up to `max` entries, oldest first, that nobody else has claimed. */
-  claim(max: number): readonly OutboxEntry[];
+  /**
+   * Hands out up to `max` entries, oldest first, that nobody else has claimed and whose delay is over; with
+   * `includeDelayed` also those whose delay is not.
+   */
+  claim(max: number, includeDelayed?: boolean): readonly OutboxEntry[];
   /** The service has the event. */
   acknowledge(entry: OutboxEntry): void;
-  /** Delivery failed for now: the entry can be claimed again. */
-  release(entry: OutboxEntry): void;
+  /** Delivery failed for now: the entry can be claimed again after `delayMs` (0 by default). */
+  release(entry: OutboxEntry, delayMs?: number): void;
   /** The service refused the event for good: it goes to the dead letters, with the reason. */
   reject(entry: OutboxEntry, reason: string): void;
   /** Entries that are not acknowledged, claimed ones included. */
   depth(): number;
   /** What happened since the start. */
   counters(): OutboxCounters;
-  /** Called after an append, once; delivery waits on it. */
+  /** `listener` is called when an entry was added, again and again; delivery waits on it. It replaces the one before. */
   onAppend(listener: () => void): void;
   /** Gives up what this process holds (files, locks). What is durable stays. */
   close(): Promise<void>;

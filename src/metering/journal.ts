@@ -1,0 +1,222 @@
+/** The segment file of one outbox: lines appended synchronously, compacted, healed after a failing disk. */
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Runtime } from '../runtime.js';
+import { BoundNotice } from './bound-notice.js';
+import type { ProcessIdentity } from './process-identity.js';
+import { formatSegmentName } from './segment-name.js';
+
+/** What {@link Journal} needs. */
+export interface JournalOptions {
+  readonly folder: string;
+  readonly identity: ProcessIdentity;
+  readonly runtime: Runtime;
+  /** Above this size nothing is written but ends; what is new then lives in memory only. */
+  readonly maxBytes: number;
+  /** The lines of everything that is open, for a compacted file. */
+  readonly live: () => Iterable<string>;
+  /** Creates the folder where it is not there. */
+  readonly ensureFolder: () => void;
+  /** Writes and returns the bytes written; replaced by tests that fill the disk. */
+  readonly write?: (fd: number, text: string) => number;
+}
+
+/** Rubbish below this size is left in the file: a compaction for less would cost more than it saves. */
+const COMPACT_AT_BYTES = 1024 * 1024;
+const RETRY_INTERVAL_MS = 1000;
+/** Lines are gathered to this size when a file is written anew. */
+const CHUNK_CHARACTERS = 64 * 1024;
+
+/**
+ * States: closed → open ⇄ failed → closed. A page that was written survives the death of the process, so there is no
+ * fsync: it would cost milliseconds on the caller's path, and guards only against the loss of power.
+ *
+ * After any error nothing is written to the file again: a half-written line must not swallow the next. The state goes
+ * on in memory, and a new file with all of it replaces the old one as soon as the disk takes it (I9).
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #write: (fd: number, text: string) => number;
+  readonly #failing: BoundNotice;
+  readonly #full: BoundNotice;
+  #file: { readonly fd: number; readonly path: string } | undefined;
+  #bytes = 0;
+  #liveBytes = 0;
+  #failed = true;
+  #closed = false;
+  #retryAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#write = options.write ?? ((fd, text) => writeSync(fd, text));
+    const { log } = options.runtime;
+    this.#failing = new BoundNotice(
+      log,
+      'the outbox cannot be written to disk; usage events are kept in memory until it can',
+      'the outbox is written to disk again',
+    );
+    this.#full = new BoundNotice(
+      log,
+      'the outbox file reached its size; new events are kept in memory only',
+      'the outbox file has room again',
+    );
+  }
+
+  /** Whether what is appended now reaches the disk. */
+  get isWriting(): boolean {
+    return !this.#failed && !this.#closed;
+  }
+
+  get path(): string | undefined {
+    return this.#file?.path;
+  }
+
+  /** Appends a line. Never throws. */
+  append(line: string, isEnd = false): void {
+    if (this.#closed || (this.#failed && !this.#retry())) return;
+    if (!isEnd && !this.#hasRoom(line.length)) return;
+    try {
+      this.#bytes += this.#put(this.#file!.fd, line);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (this.#bytes > COMPACT_AT_BYTES + 2 * this.#liveBytes) this.#tryTo(() => this.#rewrite());
+  }
+
+  /** Nothing is open: what is in the file is rubbish. */
+  empty(): void {
+    if (this.#failed || this.#bytes < COMPACT_AT_BYTES / 4) return;
+    this.#tryTo(() => this.#truncate());
+  }
+
+  /** Now and then: shows others that this process lives, and repairs what can be repaired. */
+  heartbeat(): void {
+    if (this.#closed) return;
+    if (this.#failed) {
+      this.#retry();
+      return;
+    }
+    this.#tryTo(() => {
+      const { fd, path } = this.#file!;
+      const seconds = this.#options.runtime.now() / 1000;
+      const there = statSync(path, { throwIfNoEntry: false });
+      if (there === undefined || there.ino !== fstatSync(fd).ino) {
+        // Somebody removed the folder, or took the file over because this process slept for long. Start anew; what
+        // was taken over has the same idempotency keys, so nothing is counted twice.
+        this.#options.runtime.log.warn('the outbox file is gone; it is written anew', { path });
+        this.#rewrite();
+        return;
+      }
+      futimesSync(fd, seconds, seconds);
+    });
+  }
+
+  /** Ends writing. A file with open lines becomes free for the next process, an empty one is removed. */
+  close(hasLive: boolean): void {
+    const file = this.#file;
+    this.#file = undefined;
+    this.#closed = true;
+    if (file === undefined) return;
+    try {
+      closeSync(file.fd);
+      const free = formatSegmentName({ owner: undefined, id: this.#options.runtime.newId() });
+      if (hasLive) renameSync(file.path, join(this.#options.folder, free));
+      else rmSync(file.path, { force: true });
+    } catch {
+      // The process's death frees the file as well.
+    }
+  }
+
+  #put(fd: number, text: string): number {
+    const length = Buffer.byteLength(text);
+    const written = this.#write(fd, text);
+    if (written !== length) throw new Error(`only ${written} of ${length} bytes were written`);
+    this.#failing.over();
+    return written;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const { maxBytes, runtime } = this.#options;
+    if (this.#bytes + bytes > maxBytes && runtime.monotonicNow() >= this.#retryAt) {
+      this.#retryAt = runtime.monotonicNow() + RETRY_INTERVAL_MS;
+      this.#tryTo(() => this.#rewrite());
+      if (this.#failed) return false;
+    }
+    const hasRoom = this.#bytes + bytes <= maxBytes;
+    if (hasRoom) this.#full.over();
+    else this.#full.reached({ maxBytes });
+    return hasRoom;
+  }
+
+  #retry(): boolean {
+    const now = this.#options.runtime.monotonicNow();
+    if (now < this.#retryAt) return false;
+    this.#retryAt = now + RETRY_INTERVAL_MS;
+    this.#tryTo(() => {
+      this.#options.ensureFolder();
+      this.#rewrite();
+    });
+    return !this.#failed;
+  }
+
+  /** Writes all that is open to a new file, then removes the old one. In between, both lie there: same keys, no harm. */
+  #rewrite(): void {
+    const { folder, identity, runtime, live } = this.#options;
+    const path = join(folder, formatSegmentName({ owner: identity, id: runtime.newId() }));
+    const fd = openSync(path, 'ax', 0o600);
+    let bytes = 0;
+    try {
+      let chunk = '';
+      for (const line of live()) {
+        chunk += line;
+        if (chunk.length < CHUNK_CHARACTERS) continue;
+        bytes += this.#put(fd, chunk);
+        chunk = '';
+      }
+      if (chunk !== '') bytes += this.#put(fd, chunk);
+    } catch (error) {
+      closeSync(fd);
+      rmSync(path, { force: true });
+      throw error;
+    }
+    const old = this.#file;
+    this.#file = { fd, path };
+    this.#bytes = bytes;
+    this.#liveBytes = bytes;
+    this.#failed = false;
+    if (old === undefined) return;
+    closeSync(old.fd);
+    rmSync(old.path, { force: true });
+  }
+
+  #truncate(): void {
+    ftruncateSync(this.#file!.fd, 0);
+    this.#bytes = 0;
+    this.#liveBytes = 0;
+  }
+
+  #tryTo(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failed = true;
+    this.#retryAt = this.#options.runtime.monotonicNow() + RETRY_INTERVAL_MS;
+    this.#failing.reached({ folder: this.#options.folder, error: String(error) });
+  }
+}

@@ -1,0 +1,85 @@
+/** The lines of a segment: a note, an event, or the end of either. One JSON object a line; what is torn is skipped. */
+import type { UsageEvent } from '../wire/usage-event.js';
+import type { CredentialSeal } from './credential-seal.js';
+import type { OutboxEntry } from './outbox.js';
+
+/** What is left of a segment: an event to deliver, or a note whose attempt was under way. */
+export interface Outstanding extends OutboxEntry {
+  readonly kind: 'note' | 'event';
+}
+
+/** The line of a note or an event. */
+export function formatRecord(kind: 'note' | 'event', entry: OutboxEntry, seal: CredentialSeal): string {
+  const { event, sealed } = seal.seal(entry.event);
+  const record = { kind, id: entry.idempotencyKey, at: entry.createdAtMs, event, sealed };
+  return `${JSON.stringify(record)}\n`;
+}
+
+/** The line that ends a note or an event. Ids are printable ASCII without quotes, see {@link isSafeId}. */
+export function formatDone(id: string): string {
+  return `{"kind":"done","id":"${id}"}\n`;
+}
+
+/** Whether an id can be an Idempotency-Key (contract 5.1: 1 to 255 printable characters) and stand in JSON as it is. */
+export function isSafeId(id: unknown): id is string {
+  return typeof id === 'string' && /^[\w.:+/=@-]{1,255}$/.test(id);
+}
+
+/** Collects the records of a segment, line by line, and tells what is outstanding. */
+export class SegmentReader {
+  readonly #seal: CredentialSeal;
+  readonly #open = new Map<string, Outstanding>();
+  #torn = 0;
+
+  constructor(seal: CredentialSeal) {
+    this.#seal = seal;
+  }
+
+  /** Lines that were not understood: torn by a crash or by a full disk. */
+  get torn(): number {
+    return this.#torn;
+  }
+
+  line(text: string): void {
+    if (text === '') return;
+    const record = parseObject(text);
+    if (record === undefined || !isSafeId(record['id'])) {
+      this.#torn += 1;
+      return;
+    }
+    const { kind, id, at, event, sealed } = record;
+    if (kind === 'done') {
+      this.#open.delete(id as string);
+      return;
+    }
+    const isRecord = (kind === 'note' || kind === 'event') && Number.isFinite(at) && isUsageEvent(event);
+    if (!isRecord) {
+      this.#torn += 1;
+      return;
+    }
+    if (kind === 'note' && this.#open.get(id as string)?.kind === 'event') return;
+    const opened = this.#seal.open({ event, ...(typeof sealed === 'string' ? { sealed } : {}) });
+    this.#open.set(id as string, { kind, idempotencyKey: id as string, createdAtMs: at as number, event: opened });
+  }
+
+  /** What is outstanding, oldest first. */
+  outstanding(): Outstanding[] {
+    return [...this.#open.values()].sort((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Enough to be delivered; the service checks the rest and says what is wrong. */
+function isUsageEvent(value: unknown): value is UsageEvent {
+  if (typeof value !== 'object' || value === null) return false;
+  const event = value as Partial<UsageEvent>;
+  return [event.transactionId, event.model, event.provider].every((text) => typeof text === 'string' && text !== '');
+}
