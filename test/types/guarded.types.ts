@@ -1,0 +1,49 @@
+// Compiled by `npm run types`, never run: the type of a guarded client fits where the client's own type fits, and its
+// calls also take `usageMetadata`.
+import { Ollama } from 'ollama';
+import OpenAI, { AzureOpenAI } from 'openai';
+import type { Guarded } from '../../src/guarded.js';
+
+declare function guard<T extends object>(client: T): Guarded<T>;
+declare function needsOpenAI(client: OpenAI): void;
+
+const usageMetadata = { agent: 'triage', subscriber: { id: 'u-88' }, trace_id: 'conv-71' };
+const messages = [{ role: 'user' as const, content: 'Hi' }];
+
+export async function openai(): Promise<void> {
+  const client = guard(new OpenAI());
+  needsOpenAI(client);
+  const answer = await client.chat.completions.create({ model: 'm', messages, usageMetadata });
+  const text: string | null = answer.choices[0]!.message.content;
+  const stream = await client.chat.completions.create({ model: 'm', messages, stream: true, usageMetadata });
+  for await (const chunk of stream) chunk.choices[0]?.delta.content?.slice(0);
+  const plain = await client.chat.completions.create({ model: 'm', messages });
+  plain.usage?.total_tokens.toFixed();
+  const response = await client.responses.create({ model: 'm', input: text ?? '', usageMetadata });
+  response.output_text.slice(0);
+  const parsed = await client.chat.completions.parse({ model: 'm', messages, usageMetadata });
+  parsed.choices[0]?.message.parsed;
+  const helper = client.chat.completions.stream({ model: 'm', messages, usageMetadata });
+  (await helper.finalChatCompletion()).choices.length.toFixed();
+  const responses = client.responses.stream({ model: 'm', input: 'x', usageMetadata });
+  (await responses.finalResponse()).output_text.slice(0);
+  const vector = await client.embeddings.create({ model: 'm', input: 'x', usageMetadata });
+  vector.data[0]!.embedding.length.toFixed();
+  const { data } = await client.chat.completions.create({ model: 'm', messages, usageMetadata }).withResponse();
+  data.choices.length.toFixed();
+  // @ts-expect-error usageMetadata is an object
+  await client.chat.completions.create({ model: 'm', messages, usageMetadata: 'text' });
+  // @ts-expect-error the provider's own fields are still checked
+  await client.chat.completions.create({ model: 'm', usageMetadata });
+  needsOpenAI(guard(new AzureOpenAI()));
+}
+
+export async function ollama(): Promise<void> {
+  const client = guard(new Ollama());
+  const answer = await client.chat({ model: 'm', messages, usageMetadata });
+  answer.message.content.slice(0);
+  for await (const part of await client.generate({ model: 'm', prompt: 'x', stream: true, usageMetadata })) {
+    part.response?.slice(0);
+  }
+  (await client.embed({ model: 'm', input: 'x', usageMetadata })).embeddings.length.toFixed();
+}
