@@ -46,7 +46,8 @@ export function createCallPath(
   return {
     admit(request, callMetadata) {
       const resolved = metadata.resolve(callMetadata);
-      if (request.kind !== 'call') return { request, metadata: resolved, decision: FREE };
+      // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1).
+      if (request.kind !== 'call' || !request.known) return { request, metadata: resolved, decision: FREE };
       const call = { ...resolved.dimensions, model: request.model, provider: request.provider };
       const decision = decider.decide(call);
       if (runtime.log.isDebug()) {

@@ -1,0 +1,138 @@
+/** One call of a client's method, from its admission to the event of each of its attempts. */
+import type { Admission, CallPath } from '../call.js';
+import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
+import type { UsageReader } from '../providers/adapter.js';
+
+/** The non-enumerable property of an answer, and of every chunk, that names its usage event. */
+export const TRANSACTION_ID_PROPERTY = '_revenium_transaction_id';
+
+const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+const CAUSE_DEPTH_MAX = 5;
+
+/**
+ * Tells the attempt of one call what came back, where the instrument sees parsed answers. No method throws but
+ * {@link sent}, and that only for a second request of the same call that the guard refuses.
+ */
+export class MeteredCall {
+  readonly #path: CallPath;
+  readonly #createReader: () => UsageReader;
+  readonly #callMetadata: unknown;
+  #admission: Admission;
+  #reader: UsageReader;
+  #attempt: Attempt | undefined;
+  #status: number | undefined;
+
+  constructor(path: CallPath, admission: Admission, callMetadata: unknown, createReader: () => UsageReader) {
+    this.#path = path;
+    this.#admission = admission;
+    this.#callMetadata = callMetadata;
+    this.#createReader = createReader;
+    this.#reader = createReader();
+  }
+
+  /** The endpoint's name. */
+  get endpoint(): string {
+    return this.#admission.request.endpoint;
+  }
+
+  /** Whether a request of this call was seen leaving. */
+  get wasSent(): boolean {
+    return this.#attempt !== undefined;
+  }
+
+  /**
+   * A request leaves. The second one of a call is the client's own retry: another attempt, decided like a call.
+   *
+   * @throws BudgetExceededError when that other attempt is refused.
+   */
+  sent(): void {
+    if (this.#attempt !== undefined) {
+      this.settle('failed', { reason: 'the client sent the request again' });
+      this.#admission = this.#path.admit(this.#admission.request, this.#callMetadata);
+      this.#reader = this.#createReader();
+      this.#status = undefined;
+    }
+    this.#attempt = this.#path.begin(this.#admission);
+  }
+
+  /** The head of the answer is there; `status` where it is an error's. */
+  answered(status?: number): void {
+    this.#status = status;
+    this.#attempt?.answered(() => this.#reader.reading());
+  }
+
+  /** The whole answer, parsed. */
+  whole(body: unknown): void {
+    this.#attempt?.progressed();
+    this.#reader.whole(body);
+    const { errorReason } = this.#reader.reading();
+    if (errorReason === undefined) this.settle('completed');
+    else this.settle('failed', { reason: errorReason });
+    this.expose(body);
+  }
+
+  /** One parsed chunk of a streamed answer. */
+  chunk(data: unknown): void {
+    this.#attempt?.progressed();
+    this.#attempt?.firstToken();
+    this.#reader.chunk(data);
+    this.expose(data);
+    if (this.#attempt?.settled !== false) return;
+    const { finished, errorReason } = this.#reader.reading();
+    if (errorReason !== undefined) this.settle('failed', { reason: errorReason });
+    else if (finished) this.settle('completed');
+  }
+
+  /** The stream ended by itself. One that ended before the provider said so was cut. */
+  ended(isCompleteWithoutMark: boolean): void {
+    if (isCompleteWithoutMark || this.#reader.reading().finished) this.settle('completed');
+    else this.settle('failed', { reason: 'the stream ended early' });
+  }
+
+  /** The caller left the stream. */
+  left(): void {
+    this.settle('cancelled');
+  }
+
+  /** The call failed with `error`, the client's own. */
+  failed(error: unknown): void {
+    this.settle(endOf(error), {
+      ...(this.#status === undefined ? {} : { status: this.#status }),
+      reason: messageOf(error),
+    });
+  }
+
+  /** Names the usage event on an answer or a chunk; a frozen one goes without. */
+  expose(answer: unknown): void {
+    if (typeof answer !== 'object' || answer === null || this.#attempt === undefined) return;
+    const { request } = this.#admission;
+    Reflect.defineProperty(answer, TRANSACTION_ID_PROPERTY, {
+      value: request.idsAreUnique ? this.#attempt.transactionId : this.#attempt.id,
+      enumerable: false,
+      configurable: true,
+      writable: true,
+    });
+  }
+
+  /** Ends the attempt under way; the first end counts. */
+  settle(end: AttemptEnd, failure: AttemptFailure = {}): void {
+    this.#attempt?.settle(end, failure);
+  }
+}
+
+/** What the error of a client says about how the attempt ended. */
+export function endOf(error: unknown): AttemptEnd {
+  let candidate = error;
+  for (let depth = 0; depth < CAUSE_DEPTH_MAX; depth += 1) {
+    if (typeof candidate !== 'object' || candidate === null) break;
+    const { name, code, cause } = candidate as { name?: unknown; code?: unknown; cause?: unknown };
+    if (name === 'TimeoutError' || TIMEOUT_CODES.has(String(code))) return 'timed-out';
+    if (name === 'AbortError') return 'cancelled';
+    candidate = cause;
+  }
+  return 'failed';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

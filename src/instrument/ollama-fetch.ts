@@ -1,0 +1,60 @@
+/** The ollama client's `fetch`: where each HTTP request of the client is seen leaving, and its answer's head arriving. */
+import type { CallPath } from '../call.js';
+import type { MeteredCall } from './metered-call.js';
+import { fetchRaw } from './ollama-raw-fetch.js';
+
+/** How a request finds the call that it belongs to. One per client; see `announceWhenSerialised`. */
+export interface OllamaCorrelation {
+  /** The call whose request was serialised in this very synchronous run. */
+  leaving: MeteredCall | undefined;
+  /** Calls under way, oldest first. A subclass that rebuilds the request loses the link; then the oldest takes it. */
+  readonly unsent: Set<MeteredCall>;
+}
+
+/** The shape of `fetch` as the client uses it. */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+/**
+ * Puts our `fetch` around the client's. An accessor, so that a `fetch` which the program sets later is wrapped as well.
+ */
+export function installFetch(client: object, path: CallPath, correlation: OllamaCorrelation): void {
+  let inner = Reflect.get(client, 'fetch') as Fetch;
+  let watched = watchFetch(inner, path, correlation);
+  Reflect.defineProperty(client, 'fetch', {
+    get: () => watched,
+    set: (value: Fetch) => {
+      inner = value;
+      watched = typeof inner === 'function' ? watchFetch(inner, path, correlation) : inner;
+    },
+    enumerable: true,
+    configurable: true,
+  });
+}
+
+function watchFetch(inner: Fetch, path: CallPath, correlation: OllamaCorrelation): Fetch {
+  return async (url, init) => {
+    const call = takeCall(correlation, url);
+    if (call === undefined) return fetchRaw(inner, url, init, path);
+    call.sent();
+    // `abort()` on the stream or the client; also where nobody reads at that moment.
+    init?.signal?.addEventListener('abort', () => call.left(), { once: true });
+    const response = await inner(url, init);
+    call.answered(response.ok ? undefined : response.status);
+    return response;
+  };
+}
+
+function takeCall(correlation: OllamaCorrelation, url: string): MeteredCall | undefined {
+  const { leaving, unsent } = correlation;
+  correlation.leaving = undefined;
+  if (leaving !== undefined && isFor(leaving, url)) return leaving;
+  for (const call of unsent) {
+    if (!call.wasSent && isFor(call, url)) return call;
+  }
+  return undefined;
+}
+
+/** `api.chat` is the endpoint of `…/api/chat`. */
+function isFor(call: MeteredCall, url: string): boolean {
+  return String(url).endsWith(`/${call.endpoint.replace('.', '/')}`);
+}
