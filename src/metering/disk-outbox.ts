@@ -36,6 +36,134 @@ export interface DiskOutboxOptions {
 /** An outbox on disk. */
 export interface DiskOutbox extends Outbox {
   /** Takes over what dead processes of the same owner left; happens by itself at the first use and every 30 s. */
+  adopt(): Promise<void>;
+  /** Whether what is added now reaches the disk. */
+  isDurable(): boolean;
+}
+
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** Attempts under way at the same time; beyond it the oldest note is given up. */
+const NOTES_MAX = 10_000;
+const HEARTBEAT_MS = 10_000;
+const ADOPT_EVERY_BEATS = 3;
+
+/**
+ * Opens the outbox of an owner. Nothing is read or written before the first note or append. Never throws: where the disk
+ * fails, it goes on in memory, says so once, and returns to the disk by itself.
+ */
+export function openDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
+  return new FileOutbox(options);
+}
+
+/** What exists once the owner is known. */
+interface Disk {
+  readonly journal: Journal;
+  readonly adoption: Adoption;
+  readonly deadLetters: DeadLetters;
+  readonly seal: CredentialSeal;
+}
+
+class FileOutbox implements DiskOutbox {
+  readonly #options: DiskOutboxOptions;
+  readonly #runtime: Runtime;
+  readonly #capacity: number;
+  readonly #maxAgeMs: number;
+  readonly #queue: EntryQueue;
+  readonly #notes = new Map<string, OutboxEntry>();
+  readonly #manyNotes: BoundNotice;
+  readonly #reportDropped: (entry: OutboxEntry, reason: string) => void;
+  #disk: Disk | undefined;
+  #timer: Timer | undefined;
+  #beats = 0;
+  #lastBeatMs = 0;
+  #closed = false;
+
+  constructor(options: DiskOutboxOptions) {
+    const { runtime, capacity = DEFAULT_CAPACITY, maxAgeMs = DEFAULT_MAX_AGE_MS } = options;
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#capacity = capacity;
+    this.#maxAgeMs = maxAgeMs;
+    this.#queue = new EntryQueue({ capacity, maxAgeMs, runtime, onDrop: (entry) => this.#end(entry.idempotencyKey) });
+    this.#reportDropped = createRejectionLog(runtime, 'it is dropped');
+    this.#manyNotes = new BoundNotice(
+      runtime.log,
+      'too many attempts are under way at once; the oldest are no longer noted on disk',
+      'all attempts under way are noted on disk again',
+    );
+  }
+
+  note(attemptId: string, estimate: () => UsageEvent): void {
+    this.#harmless(() => {
+      this.#open();
+      if (this.#closed || !isSafeId(attemptId) || this.#queue.has(attemptId)) return;
+      const entry = { idempotencyKey: attemptId, event: estimate(), createdAtMs: this.#runtime.now() };
+      this.#notes.set(attemptId, entry);
+      this.#write('note', entry);
+      if (this.#notes.size <= NOTES_MAX) return;
+      this.#manyNotes.reached({ limit: NOTES_MAX });
+      this.forget(this.#notes.keys().next().value!);
+    });
+  }
+
+  forget(attemptId: string): void {
+    this.#harmless(() => {
+      if (this.#notes.delete(attemptId)) this.#end(attemptId);
+    });
+  }
+
+  append(attemptId: string, event: UsageEvent): void {
+    this.#harmless(() => {
+      this.#open();
+      const idempotencyKey = isSafeId(attemptId) ? attemptId : this.#runtime.newId();
+      if (this.#notes.delete(attemptId) && this.#notes.size < NOTES_MAX / 2) this.#manyNotes.over();
+      const entry = { idempotencyKey, event, createdAtMs: this.#runtime.now() };
+      // First to the queue: a compaction of the file writes what is in it.
+      if (this.#queue.add(entry)) this.#write('event', entry);
+    });
+  }
+
+  claim(max: number, includeDelayed?: boolean): readonly OutboxEntry[] {
+    return this.#harmless(() => this.#queue.claim(max, includeDelayed)) ?? [];
+  }
+
+  acknowledge(entry: OutboxEntry): void {
+    this.#harmless(() => {
+      if (!this.#queue.settle(entry, 'acknowledged')) return;
+      this.#end(entry.idempotencyKey);
+      if (this.#disk?.adoption.hasMore && this.#queue.depth() < this.#capacity / 4) void this.#disk.adoption.run();
+    });
+  }
+
+  release(entry: OutboxEntry, delayMs?: number): void {
+    this.#harmless(() => this.#queue.release(entry, delayMs));
+  }
+
+  reject(entry: OutboxEntry, reason: string): void {
+    this.#harmless(() => {
+      if (!this.#queue.settle(entry, 'rejected')) return;
+      if (this.#disk === undefined) this.#reportDropped(entry, reason);
+      else this.#disk.deadLetters.add(entry, reason);
+      this.#end(entry.idempotencyKey);
+    });
+  }
+
+  depth(): number {
+    return this.#queue.depth();
+  }
+
+  counters(): OutboxCounters {
+    return this.#queue.counters();
+  }
+
+  onAppend(listener: () => void): void {
+    this.#queue.onAppend(listener);
+  }
+
+  isDurable(): boolean {
+    return this.#disk?.journal.isWriting ?? false;
+  }
+
   adopt(): Promise<void> {
     this.#harmless(() => this.#open());
     return this.#closed ? Promise.resolve() : (this.#disk?.adoption.run() ?? Promise.resolve());
