@@ -39,12 +39,23 @@ export interface TrippedRule {
   readonly action: RuleAction | string;
 }
 
+/** How many {@link Observation}s a decision lists at most. */
+export const OBSERVED_MAX = 8;
+
+/** A rule that applies to the call without refusing it. */
+export interface Observation extends TrippedRule {
+  /** `shadow`: it would refuse, but is in shadow mode. `action`: its action is not to block. `warning`: it is past its warn limit. */
+  readonly kind: 'shadow' | 'action' | 'warning';
+  /** Milliseconds since the epoch: when the verdict is void (I13); `null` where the feed does not say. */
+  readonly untilMs: number | null;
+}
+
 /** Lets the call through. */
 export interface AllowDecision {
   readonly outcome: 'allow';
   readonly code: DecisionCode;
-  /** Rules in shadow mode, and rules whose action is not to block, that would have refused (at most 8 are listed). */
-  readonly observed?: readonly TrippedRule[];
+  /** Department first, then in the order of the feed; at most {@link OBSERVED_MAX}, absent where there is none. */
+  readonly observed?: readonly Observation[];
 }
 
 /** Refuses the call. */
@@ -55,7 +66,8 @@ export interface RefuseDecision {
   readonly message: string;
   /** `null` where no rule is the reason (`UNINITIALIZED`). */
   readonly rule: TrippedRule | null;
-  readonly observed?: readonly TrippedRule[];
+  /** As {@link AllowDecision.observed}: a rule that refuses hides no rule that observes. */
+  readonly observed?: readonly Observation[];
 }
 
 /** The outcome of asking whether a call may be made. */

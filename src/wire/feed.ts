@@ -1,7 +1,10 @@
 /** The rule feed: the message from the service to the SDK (contract 2.2). Described here and nowhere else. */
 
+/** Every action that the contract names. A rule with another one is dropped (I8). */
+export const RULE_ACTIONS = ['BLOCK', 'THROTTLE', 'WARN_ONLY'] as const;
+
 /** What a tripped rule does. Only `BLOCK` refuses; anything else is observed (contract 2.11, D6). */
-export type RuleAction = 'BLOCK' | 'THROTTLE' | 'WARN_ONLY';
+export type RuleAction = (typeof RULE_ACTIONS)[number];
 
 /** The calendar windows of the contract. */
 export type WindowType = 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'QUARTERLY';
@@ -18,12 +21,31 @@ export type Dimension =
   | 'TASK_TYPE'
   | 'DEPARTMENT';
 
-/** How a filter compares. */
-export type FilterOperator = 'IS' | 'IS_NOT' | 'CONTAINS' | 'STARTS_WITH' | 'ENDS_WITH' | 'IN';
+/** Every dimension of the contract, in no order that matters. */
+export const DIMENSIONS: readonly Dimension[] = [
+  'MODEL',
+  'PROVIDER',
+  'SUBSCRIBER',
+  'ORGANIZATION',
+  'PRODUCT',
+  'CREDENTIAL',
+  'AGENT',
+  'TASK_TYPE',
+  'DEPARTMENT',
+];
 
-/** One condition of a rule's scope; all conditions of a rule must hold. `values` is set for `IN` only. */
+/** Every operator of a filter. A rule with another one is dropped (I8). */
+export const FILTER_OPERATORS = ['IS', 'IS_NOT', 'CONTAINS', 'STARTS_WITH', 'ENDS_WITH', 'IN'] as const;
+
+/** How a filter compares. */
+export type FilterOperator = (typeof FILTER_OPERATORS)[number];
+
+/**
+ * One condition of a rule's scope; all conditions of a rule must hold. `values` is set for `IN` only. A dimension that
+ * the contract does not name is `UNKNOWN`: the rule is kept and matches no call (contract 2.11, D4).
+ */
 export interface RuleFilter {
-  readonly dimension: Dimension;
+  readonly dimension: Dimension | 'UNKNOWN';
   readonly operator: FilterOperator;
   readonly value?: string;
   readonly values?: readonly string[];
@@ -50,8 +72,8 @@ export interface Rule {
   readonly breached: boolean;
   readonly warnBreached: boolean;
   readonly shadowMode: boolean;
-  /** Upper-cased; absent in the feed means `BLOCK`. */
-  readonly action: string;
+  /** Absent in the feed means `BLOCK`. */
+  readonly action: RuleAction;
   readonly periodType?: string;
   /** Milliseconds since the epoch; the verdict is void after the earlier of the two (I13). */
   readonly windowEndMs?: number;
@@ -59,7 +81,9 @@ export interface Rule {
   /** As the feed sent it, for the error. */
   readonly resetsAt?: string;
   readonly filters: readonly RuleFilter[];
-  readonly groupBy?: string;
+  /** `UNKNOWN` where the contract does not name the dimension: no caller has a group then. */
+  readonly groupBy?: Dimension | 'UNKNOWN';
+  /** Set: the rule is grouped and its verdicts are these, also when none could be read. Absent: it is pooled. */
   readonly groupBreakdown?: readonly GroupVerdict[];
   /** Legacy: the rule covers only calls with this subscriber credential. */
   readonly credential?: string;
@@ -73,3 +97,28 @@ export interface DepartmentMaps {
   readonly balances: ReadonlyMap<string, number>;
   readonly warnings: ReadonlyMap<string, number>;
 }
+
+/** Rules that were dropped while the rest of the feed was taken, by reason. The reasons are a closed list. */
+export interface DroppedRules {
+  readonly count: number;
+  readonly reasons: ReadonlyMap<string, number>;
+}
+
+/** A feed that was understood. */
+export interface Feed {
+  /** In the order of the feed: the first one that blocks wins. */
+  readonly rules: readonly Rule[];
+  readonly departments: DepartmentMaps;
+  readonly compiledAtMs?: number;
+  /** Our extension: the service's revision of the rule set, a whole number. */
+  readonly revision?: number;
+  readonly dropped: DroppedRules;
+  /** The rules as they came, dropped ones included; for the disk mirror. */
+  readonly rawRules: readonly unknown[];
+}
+
+/** What a body says. `empty` is a team without rules; `malformed` changes nothing: the last good rules stay (I8). */
+export type FeedResult =
+  | { readonly kind: 'rules'; readonly feed: Feed }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'malformed'; readonly reason: string };
