@@ -1,0 +1,136 @@
+/** Station 10, the clock: when the service is asked. */
+import type { Runtime, Timer } from '../src/runtime.js';
+import type { RefreshResult } from './feed-refresher.js';
+
+/** Every poll is moved by up to this part of the interval, either way, so that processes do not poll in step. */
+const JITTER = 0.1;
+/** While key or team id is missing they are looked for this often; nothing is sent. Milliseconds. */
+const LOOK_FOR_CREDENTIALS_MS = 5_000;
+/** After a refresh that asked nothing, reads do not lead to another one for this time. Milliseconds. */
+const SKIPPED_BACK_OFF_MS = 1_000;
+/** Hints of a newer revision lead to at most one refresh in this time. Milliseconds. */
+const HINT_SPACING_MS = 1_000;
+/** A timer takes no longer delay than this, and fires at once instead. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** What is polled. */
+export interface Pollable {
+  refresh(signal: AbortSignal): Promise<RefreshResult>;
+  coolDownLeftMs(): number;
+}
+
+/**
+ * Polls at an interval; each timer is armed when the work before it is done, and never holds the process. States: idle →
+ * polling → stopped. Whatever a refresh comes to, the next one is armed (I9); only {@link stop} ends it.
+ *
+ * At most one refresh is under way; who asks meanwhile shares it. After a failed one, a wake-up by a read or by a hint is
+ * ignored for one interval; the polls go on.
+ */
+export class Poller {
+  readonly #pollable: Pollable;
+  readonly #runtime: Runtime;
+  readonly #intervalMs: number;
+  readonly #stopping = new AbortController();
+  #started = false;
+  #running: Promise<RefreshResult> | undefined;
+  #next: Timer | undefined;
+  #hinted: Timer | undefined;
+  #isHinted = false;
+  /** Monotonic times. */
+  #startedRunAt = Number.NEGATIVE_INFINITY;
+  #backOffUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(pollable: Pollable, runtime: Runtime, intervalMs: number) {
+    this.#pollable = pollable;
+    this.#runtime = runtime;
+    this.#intervalMs = Math.min(intervalMs, TIMER_MAX_MS / 2);
+  }
+
+  get isStarted(): boolean {
+    return this.#started;
+  }
+
+  get isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Begins with a refresh. Once only. */
+  start(): void {
+    if (this.#started || this.isStopped) return;
+    this.#started = true;
+    void this.refresh();
+  }
+
+  /** Refreshes now, whatever the back-off says, or shares the refresh that is under way. Never rejects. */
+  refresh(): Promise<RefreshResult> {
+    if (this.isStopped) return Promise.resolve({ kind: 'skipped', reason: 'stopped' });
+    this.#started = true;
+    this.#running ??= this.#run();
+    return this.#running;
+  }
+
+  /** A read met stale rules, or none: refreshes, unless the last refresh failed a short time ago. Cheap. */
+  wake(): void {
+    if (this.#running !== undefined || !this.#started || this.isStopped) return;
+    if (this.#runtime.monotonicNow() < this.#backOffUntil) return;
+    void this.refresh();
+  }
+
+  /** There is something newer: refreshes soon. Hints are gathered; one that comes during a refresh asks for another. */
+  hint(): void {
+    if (this.isStopped) return;
+    this.#isHinted = true;
+    this.#followHint();
+  }
+
+  /** Ends what waits, waits for what is under way, and never arms again. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#next?.cancel();
+    this.#hinted?.cancel();
+    await this.#running;
+  }
+
+  async #run(): Promise<RefreshResult> {
+    this.#next?.cancel();
+    this.#hinted?.cancel();
+    this.#hinted = undefined;
+    this.#isHinted = false;
+    this.#startedRunAt = this.#runtime.monotonicNow();
+    const result = await this.#pollable.refresh(this.#stopping.signal);
+    this.#running = undefined;
+    if (this.isStopped) return result;
+    this.#backOffUntil = this.#runtime.monotonicNow() + this.#backOffAfter(result);
+    this.#next = this.#runtime.setTimer(() => void this.refresh(), this.#delayAfter(result));
+    this.#followHint();
+    return result;
+  }
+
+  #followHint(): void {
+    if (!this.#isHinted || this.#running !== undefined || this.#hinted !== undefined) return;
+    const now = this.#runtime.monotonicNow();
+    // The hint is as good as kept: the next poll comes soon after the back-off.
+    if (now < this.#backOffUntil) return;
+    const delayMs = this.#startedRunAt + HINT_SPACING_MS - now;
+    if (delayMs <= 0) void this.refresh();
+    else this.#hinted = this.#runtime.setTimer(() => void this.refresh(), delayMs);
+  }
+
+  /** How long reads and hints do not lead to another refresh. */
+  #backOffAfter(result: RefreshResult): number {
+    if (result.kind === 'failed') return Math.max(this.#intervalMs, this.#pollable.coolDownLeftMs());
+    return result.kind === 'skipped' ? Math.max(SKIPPED_BACK_OFF_MS, this.#pollable.coolDownLeftMs()) : 0;
+  }
+
+  #delayAfter(result: RefreshResult): number {
+    const jitter = 1 + JITTER * (2 * this.#runtime.random() - 1);
+    const delayMs = this.#intervalMs * jitter;
+    if (result.kind === 'skipped' && result.reason === 'unconfigured')
+      return Math.min(delayMs, LOOK_FOR_CREDENTIALS_MS);
+    // Moved on by up to a tenth of the interval: all clients of a service were sent away until the same moment.
+    const coolDownMs = this.#pollable.coolDownLeftMs();
+    return coolDownMs > 0
+      ? Math.max(delayMs, coolDownMs + 1 + this.#intervalMs * JITTER * this.#runtime.random())
+      : delayMs;
+  }
+}
