@@ -59,13 +59,13 @@ export async function serve(script: string, cwd: string): Promise<Served> {
     await stop();
     throw error;
   }
-  return { env: envBlock(output), writeKey: /rev_sk_\w+/.exec(output)![0], output: () => output, stop };
+  return { env: envBlock(output), writeKey: /rev_sk_[\w-]+/.exec(output)![0], output: () => output, stop };
 }
 
 function isReady(output: string): boolean {
   const env = envBlock(output);
   const isComplete = env['REVENIUM_METERING_BASE_URL'] && env['REVENIUM_TEAM_ID'] && env['REVENIUM_METERING_API_KEY'];
-  return Boolean(isComplete) && /rev_sk_\w+\s/.test(output);
+  return Boolean(isComplete) && /rev_sk_[\w-]+\s/.test(output);
 }
 
 function envBlock(output: string): Record<string, string> {
