@@ -5,6 +5,7 @@
 import type { CallPath } from '../call.js';
 import type { Log } from '../log.js';
 import { ollamaAdapter } from '../providers/ollama.js';
+import { isGuarded, markGuarded } from './guarded-mark.js';
 import { MeteredCall } from './metered-call.js';
 import { installFetch, type OllamaCorrelation } from './ollama-fetch.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
@@ -24,9 +25,6 @@ const WRITTEN_BY_CLIENT: ReadonlyMap<string, readonly string[]> = new Map([
   ['chat', ['stream']],
   ['generate', ['stream', 'images']],
 ]);
-
-/** Shared by every copy of this package, so that two of them never guard one client twice. */
-const GUARDED = Symbol.for('fusewire.guarded');
 
 type Method = (this: unknown, request: unknown, ...rest: unknown[]) => Promise<unknown>;
 
@@ -48,8 +46,8 @@ export function isOllamaClient(client: unknown): client is object {
  * Never throws: a client that cannot be changed (frozen) is returned as it is, and the log says so.
  */
 export function instrumentOllama<T extends object>(client: T, path: CallPath, options: InstrumentOllamaOptions): T {
-  if (Reflect.get(client, GUARDED) === true) return client;
-  if (!Reflect.defineProperty(client, GUARDED, { value: true, configurable: true })) {
+  if (isGuarded(client)) return client;
+  if (!markGuarded(client)) {
     options.log.error('an ollama client is frozen and cannot be guarded');
     return client;
   }

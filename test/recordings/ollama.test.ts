@@ -111,7 +111,8 @@ async function outcome(client: Ollama06, recording: Recording): Promise<unknown>
   const { body } = recording.request;
   const request = { ...(body ?? { model: 'recorded', messages: [] }), stream: recording.streaming };
   try {
-    const result: unknown = await client[method](request as never);
+    const call = client[method] as (this: Ollama06, request: unknown) => Promise<unknown>;
+    const result = await call.call(client, request);
     if (typeof result !== 'object' || result === null || !(Symbol.asyncIterator in result)) return { result };
     const chunks: unknown[] = [];
     for await (const chunk of result as AsyncIterable<unknown>) chunks.push(chunk);
