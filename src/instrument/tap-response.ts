@@ -250,7 +250,7 @@ function isReleased(error: unknown): boolean {
 
 /** A byte stream of what a watched reader gives, for operations that would otherwise go past it. */
 function deriveStream(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
+  return new ReadableStream({
     type: 'bytes',
     async pull(controller) {
       const { done, value } = await reader.read();

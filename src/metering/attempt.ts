@@ -186,7 +186,8 @@ export class Attempt {
 function isNothingToMeter(request: RequestReading, reading: UsageReading, end: AttemptEnd): boolean {
   if (request.kind === 'free') return true;
   if (request.kind === 'poll') return end !== 'completed' || !reading.finished;
-  return reading.pending === true && end === 'completed';
+  // However its first answer ended, a background response goes on; its end is metered by the poll that reads it.
+  return reading.pending === true;
 }
 
 /** The transaction id by I4: the provider's id only where it is unique. */

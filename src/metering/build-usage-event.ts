@@ -107,6 +107,7 @@ function attributesOf(
     requestedModel: requestedModel ? request.model : undefined,
     providerResponseId: reading.responseId === transactionId ? undefined : reading.responseId,
     unknownEndpoint: request.known ? undefined : true,
+    host: request.assumedHost,
     bypass: facts.bypassed ? true : undefined,
     recovered: end === 'recovered' ? true : undefined,
   });

@@ -66,6 +66,8 @@ export interface RequestReading {
    * `poll` is metered when its answer is a finished response, and once only.
    */
   readonly kind: 'call' | 'poll' | 'free';
+  /** The host, where `provider` had to be assumed from the protocol that is spoken to it. */
+  readonly assumedHost?: string;
 }
 
 /** Where a provider counts tokens that have a price of their own, so that nothing is priced twice. */

@@ -1,0 +1,106 @@
+/** Names the usage event on what an openai client gives back: on the parsed answer and on every chunk of a stream. */
+import type { Attempt } from '../metering/attempt.js';
+import { override } from './openai-client.js';
+
+/** The non-enumerable property that names the event. */
+const TRANSACTION_ID = '_revenium_transaction_id';
+
+/** The client's lazy promise, as far as it is used. Its methods stay its own: types and helpers are untouched (I3). */
+interface APIPromiseLike {
+  parseResponse: (client: unknown, props: ResponseProps) => Promise<unknown>;
+  _thenUnwrap: (transform: (value: unknown, props: ResponseProps) => unknown) => unknown;
+}
+
+interface ResponseProps {
+  /** Read after parsing: the client may put the answer of a retry there. */
+  response?: Response;
+}
+
+interface StreamLike {
+  iterator: () => AsyncIterator<unknown>;
+  [Symbol.asyncIterator]: () => AsyncIterator<unknown>;
+}
+
+/** Finds the attempt of a response. */
+export type AttemptOf = (response: Response) => Attempt | undefined;
+
+/** Lays the naming over an APIPromise. `false` where the value is of another make. */
+export function nameAnswers(promise: unknown, attemptOf: AttemptOf): boolean {
+  if (!isAPIPromise(promise)) return false;
+  const { parseResponse, _thenUnwrap } = promise;
+  const named = (value: unknown, props: ResponseProps | undefined) => {
+    const attempt = props?.response === undefined ? undefined : attemptOf(props.response);
+    return attempt === undefined ? value : nameAnswer(value, attempt);
+  };
+  promise.parseResponse = async (client, props) => named(await parseResponse.call(promise, client, props), props);
+  // What `parse()` makes of an answer is another object, and a promise of its own.
+  override(promise, '_thenUnwrap', (transform: (value: unknown, props: ResponseProps) => unknown) => {
+    const derived = _thenUnwrap.call(promise, (value, props) => named(transform(value, props), props));
+    nameAnswers(derived, attemptOf);
+    return derived;
+  });
+  return true;
+}
+
+function isAPIPromise(value: unknown): value is APIPromiseLike {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    typeof Reflect.get(value, 'parseResponse') === 'function' && typeof Reflect.get(value, '_thenUnwrap') === 'function'
+  );
+}
+
+function nameAnswer(value: unknown, attempt: Attempt): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Response) return value;
+  if ('then' in value) return value;
+  if (isStream(value)) nameChunks(value, attempt);
+  else nameObject(value, attempt.transactionId);
+  return value;
+}
+
+function isStream(value: object): value is StreamLike {
+  return typeof Reflect.get(value, 'iterator') === 'function' && 'controller' in value;
+}
+
+const NAMES_CHUNKS = Symbol('fusewire.namesChunks');
+
+/** Each door of a stream is an iterator of its own: `tee` takes one, `for await` may take another. */
+function nameChunks(stream: StreamLike, attempt: Attempt): void {
+  const idOf = transactionIdOf(attempt);
+  for (const door of ['iterator', Symbol.asyncIterator] as const) {
+    if (door === Symbol.asyncIterator && !Object.hasOwn(stream, door)) continue;
+    const open = stream[door];
+    if (NAMES_CHUNKS in open) continue;
+    const watched = () => nameIteration(open.call(stream), idOf);
+    override(watched, NAMES_CHUNKS, true);
+    if (door === 'iterator') stream.iterator = watched;
+    else override(stream, door, watched);
+  }
+}
+
+function nameIteration(iterator: AsyncIterator<unknown>, idOf: () => string): AsyncIterator<unknown> {
+  const next = iterator.next;
+  override(iterator, 'next', (...given: [] | [undefined]) =>
+    next.apply(iterator, given).then((result) => {
+      const { value } = result;
+      if (!result.done && typeof value === 'object' && value !== null) nameObject(value, idOf());
+      return result;
+    }),
+  );
+  return iterator;
+}
+
+/** Asked for each chunk; the answer is kept as soon as it can no longer change. */
+function transactionIdOf(attempt: Attempt): () => string {
+  let known: string | undefined = attempt.request.idsAreUnique ? undefined : attempt.id;
+  return () => {
+    if (known !== undefined) return known;
+    const id = attempt.transactionId;
+    if (id !== attempt.id) known = id;
+    return id;
+  };
+}
+
+function nameObject(value: object, transactionId: string): void {
+  // A frozen object goes without.
+  override(value, TRANSACTION_ID, transactionId);
+}

@@ -1,0 +1,94 @@
+/** What the instrument does to an openai request before it leaves: takes the metadata out, asks for usage. */
+import type { OpenAIRequestReading } from '../providers/openai.js';
+import { recordOf } from '../providers/openai-usage.js';
+import type { OpenAIClient, OpenAIRequestOptions } from './openai-client.js';
+import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
+
+const METADATA_FIELD = /^usage_?metadata(?:\[([^\]]+)\])?/i;
+
+/** The body that may leave, and the metadata that was in it. The caller's own body is never changed. */
+export interface SplitBody {
+  /** The same object as given where nothing had to be removed. */
+  readonly body: unknown;
+  /** The body as fields, for reading: parsed where it is JSON text, the text fields of a form. */
+  readonly fields: unknown;
+  readonly metadata: unknown;
+}
+
+/** Takes `usageMetadata` out of a body of any kind that the client takes. Never throws. */
+export function splitBody(body: unknown): SplitBody {
+  if (typeof body === 'string') return splitText(body);
+  if (body instanceof FormData) return splitForm(body);
+  if (!isPlainBody(body)) return { body, fields: undefined, metadata: undefined };
+  const { carried, metadata } = carriedMetadata(body);
+  if (!carried) return { body, fields: body, metadata: undefined };
+  const copy = withoutMetadata(body);
+  return { body: copy, fields: copy, metadata };
+}
+
+function splitText(body: string): SplitBody {
+  let fields: unknown;
+  try {
+    fields = JSON.parse(body);
+  } catch {
+    return { body, fields: undefined, metadata: undefined };
+  }
+  const record = recordOf(fields);
+  if (record === undefined || !carriedMetadata(record).carried) return { body, fields, metadata: undefined };
+  const copy = withoutMetadata(record);
+  return { body: JSON.stringify(copy), fields: copy, metadata: carriedMetadata(record).metadata };
+}
+
+/** The client flattens nested fields of a form: `usageMetadata[agent]`. */
+function splitForm(form: FormData): SplitBody {
+  const fields: Record<string, unknown> = {};
+  const metadata: Record<string, unknown> = {};
+  let carried = false;
+  for (const [name, value] of form.entries()) {
+    const match = METADATA_FIELD.exec(name);
+    if (match === null) {
+      if (typeof value === 'string') fields[name] = value;
+      continue;
+    }
+    carried = true;
+    if (match[1] !== undefined) metadata[match[1]] = value;
+  }
+  if (!carried) return { body: form, fields, metadata: undefined };
+  const copy = new FormData();
+  for (const [name, value] of form.entries()) if (!METADATA_FIELD.test(name)) copy.append(name, value);
+  return { body: copy, fields, metadata };
+}
+
+/** Binary bodies and streams hold no fields. */
+function isPlainBody(body: unknown): body is object {
+  if (typeof body !== 'object' || body === null) return false;
+  if (ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof Blob) return false;
+  return !(Symbol.asyncIterator in body) && !(body instanceof URLSearchParams);
+}
+
+/**
+ * A copy of a chat body that asks for usage, or `undefined` where the caller decided on it, or where the body is none
+ * that could take it.
+ */
+export function withUsageAsked(body: unknown, reading: OpenAIRequestReading): object | undefined {
+  const isStream = reading.streaming && (reading.endpoint === 'chat.completions' || reading.endpoint === 'completions');
+  if (!isStream || !isPlainBody(body)) return undefined;
+  const given = Reflect.get(body, 'stream_options');
+  if (given !== undefined && given !== null && recordOf(given) === undefined) return undefined;
+  if (typeof recordOf(given)?.['include_usage'] === 'boolean') return undefined;
+  const copy = withoutMetadata(body);
+  Reflect.set(copy, 'stream_options', { ...recordOf(given), include_usage: true });
+  return copy;
+}
+
+/** The URL that the request will go to. Azure's class puts its deployment into the path later than we must know it. */
+export function urlOf(client: OpenAIClient, options: OpenAIRequestOptions): string {
+  const path = options.path ?? '';
+  const url =
+    typeof client.buildURL === 'function'
+      ? client.buildURL(path, options.query, options.defaultBaseURL)
+      : `${client.baseURL ?? ''}${path}`;
+  const { deploymentName } = client;
+  if (typeof deploymentName !== 'string' || deploymentName === '' || url.includes('/deployments')) return url;
+  return url.replace(/\/openai(?=\/|$)/, `/openai/deployments/${encodeURIComponent(deploymentName)}`);
+}

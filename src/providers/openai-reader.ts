@@ -1,0 +1,143 @@
+/** Reads what an answer of OpenAI's chat, completions, embeddings and media endpoints says of its usage. */
+import type { StopReason, UsageReader, UsageReading } from './adapter.js';
+import { chatStopReason } from './openai-stop-reason.js';
+import { type OpenAIUsage, readOpenAIUsage, recordOf, textOf } from './openai-usage.js';
+
+/** Text kept for the estimate of an answer without counts, in characters (I10). */
+export const OUTPUT_TEXT_MAX = 1024 * 1024;
+/** What Ollama puts into every answer of its OpenAI endpoint; its ids repeat within a thousand (I4). */
+const OLLAMA_FINGERPRINT = 'fp_ollama';
+
+/** What the readers of all OpenAI endpoints have in common. */
+export abstract class OpenAIReader implements UsageReader {
+  protected responseId: string | undefined;
+  protected model: string | undefined;
+  protected stopReason: StopReason | undefined;
+  protected errorReason: string | undefined;
+  protected finished = false;
+  protected pending = false;
+  #usage: OpenAIUsage | undefined;
+  #rawUsage: unknown;
+  #fingerprint: string | undefined;
+  #serviceTier: string | undefined;
+  #text = '';
+
+  abstract whole(body: unknown): void;
+  abstract chunk(data: unknown): void;
+
+  reading(): UsageReading {
+    const usage = this.#usage;
+    return {
+      ...(this.responseId === undefined ? {} : { responseId: this.responseId }),
+      ...(this.model === undefined ? {} : { model: this.model }),
+      ...(usage === undefined ? {} : definedCounts(usage)),
+      ...(this.stopReason === undefined ? {} : { stopReason: this.stopReason }),
+      ...(this.#fingerprint === undefined ? {} : { systemFingerprint: this.#fingerprint }),
+      ...(this.#serviceTier === undefined ? {} : { serviceTier: this.#serviceTier }),
+      ...(this.errorReason === undefined ? {} : { errorReason: this.errorReason }),
+      ...(this.pending ? { pending: true } : {}),
+      finished: this.finished,
+      outputText: this.#text,
+      ...(this.#rawUsage === undefined ? {} : { rawUsage: this.#rawUsage }),
+      ...(this.#fingerprint === OLLAMA_FINGERPRINT
+        ? { provider: 'OLLAMA', modelSource: 'OLLAMA', idsAreUnique: false }
+        : {}),
+    };
+  }
+
+  /** The fields that a whole answer and each chunk carry. Azure's first chunk has them all empty. */
+  protected head(data: Record<string, unknown>): void {
+    this.responseId ??= textOf(data['id']);
+    this.model = textOf(data['model']) ?? this.model;
+    this.#fingerprint = textOf(data['system_fingerprint']) ?? this.#fingerprint;
+    this.#serviceTier = textOf(data['service_tier']) ?? this.#serviceTier;
+  }
+
+  /** Running totals: the last usage counts. */
+  protected usage(value: unknown): void {
+    const usage = readOpenAIUsage(value);
+    if (usage === undefined) return;
+    this.#usage = usage;
+    this.#rawUsage = value;
+  }
+
+  protected addText(value: unknown): void {
+    if (typeof value !== 'string' || value === '' || this.#text.length >= OUTPUT_TEXT_MAX) return;
+    this.#text += value.slice(0, OUTPUT_TEXT_MAX - this.#text.length);
+  }
+
+  /** An error inside the answer, under HTTP 200 too. */
+  protected error(value: unknown): void {
+    if (value === undefined || value === null || value === false) return;
+    const error = recordOf(value);
+    const text = error === undefined ? textOf(value) : (textOf(error['message']) ?? textOf(error['code']));
+    this.errorReason ??= text ?? 'error inside the answer';
+  }
+}
+
+/** Chat and completions, streamed and whole; any other endpoint as far as it uses the same names. */
+export class ChatReader extends OpenAIReader {
+  readonly #choicesAsked: number;
+  readonly #ended = new Set<unknown>();
+  readonly #embeds: boolean;
+
+  constructor(choicesAsked: number, embeds: boolean) {
+    super();
+    this.#choicesAsked = choicesAsked;
+    this.#embeds = embeds;
+  }
+
+  whole(body: unknown): void {
+    this.chunk(body);
+    if (recordOf(body) !== undefined && this.errorReason === undefined) this.finished = true;
+  }
+
+  chunk(data: unknown): void {
+    const chunk = recordOf(data);
+    if (chunk === undefined) return;
+    this.head(chunk);
+    this.usage(recordOf(chunk['x_groq'])?.['usage']);
+    this.usage(this.#embeds ? withoutOutput(chunk['usage']) : chunk['usage']);
+    this.error(chunk['error']);
+    if (Array.isArray(chunk['choices'])) for (const choice of chunk['choices']) this.#choice(recordOf(choice));
+  }
+
+  #choice(choice: Record<string, unknown> | undefined): void {
+    if (choice === undefined) return;
+    this.addText(choice['text']);
+    this.#message(recordOf(choice['delta'] ?? choice['message']));
+    const finishReason = textOf(choice['finish_reason']);
+    if (finishReason === undefined) return;
+    this.stopReason ??= chatStopReason(finishReason);
+    this.#ended.add(choice['index']);
+    if (this.#ended.size >= this.#choicesAsked) this.finished = true;
+  }
+
+  #message(message: Record<string, unknown> | undefined): void {
+    if (message === undefined) return;
+    this.addText(message['content']);
+    this.addText(message['refusal']);
+    this.addText(message['reasoning_content'] ?? message['reasoning']);
+    this.addText(recordOf(message['audio'])?.['transcript']);
+    this.#call(recordOf(message['function_call']));
+    if (!Array.isArray(message['tool_calls'])) return;
+    for (const call of message['tool_calls']) this.#call(recordOf(recordOf(call)?.['function']));
+  }
+
+  #call(call: Record<string, unknown> | undefined): void {
+    this.addText(call?.['name']);
+    this.addText(call?.['arguments']);
+  }
+}
+
+/** Embeddings have no output; the count is given, not missing (contract 6.2). */
+function withoutOutput(usage: unknown): unknown {
+  const record = recordOf(usage);
+  return record === undefined ? usage : { completion_tokens: 0, ...record };
+}
+
+function definedCounts(usage: OpenAIUsage): Partial<UsageReading> {
+  const counts: Record<string, number> = {};
+  for (const [name, count] of Object.entries(usage)) if (count !== undefined) counts[name] = count;
+  return counts;
+}

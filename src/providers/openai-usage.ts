@@ -1,0 +1,45 @@
+/** The usage objects of OpenAI's APIs: chat, completions, embeddings, responses, transcriptions. */
+
+/** Counts as the provider gave them; what it did not give is `undefined`, never 0 (I5). */
+export interface OpenAIUsage {
+  readonly inputTokens: number | undefined;
+  readonly outputTokens: number | undefined;
+  readonly totalTokens: number | undefined;
+  readonly cacheReadTokens: number | undefined;
+  readonly cacheWriteTokens: number | undefined;
+  readonly reasoningTokens: number | undefined;
+}
+
+/** Reads a usage object of either naming, or `undefined` where it holds no count. Never throws. */
+export function readOpenAIUsage(value: unknown): OpenAIUsage | undefined {
+  const usage = recordOf(value);
+  if (usage === undefined) return undefined;
+  const input = recordOf(usage['prompt_tokens_details'] ?? usage['input_tokens_details']);
+  const output = recordOf(usage['completion_tokens_details'] ?? usage['output_tokens_details']);
+  const read: OpenAIUsage = {
+    inputTokens: countOf(usage['prompt_tokens'] ?? usage['input_tokens']),
+    outputTokens: countOf(usage['completion_tokens'] ?? usage['output_tokens']),
+    totalTokens: countOf(usage['total_tokens']),
+    cacheReadTokens: countOf(input?.['cached_tokens']),
+    cacheWriteTokens: countOf(input?.['cache_write_tokens']),
+    reasoningTokens: countOf(output?.['reasoning_tokens']),
+  };
+  const { inputTokens, outputTokens, totalTokens } = read;
+  return inputTokens === undefined && outputTokens === undefined && totalTokens === undefined ? undefined : read;
+}
+
+/** The value as an object with fields, or `undefined`. */
+export function recordOf(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+/** The value as a text that says something, or `undefined`. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function countOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
