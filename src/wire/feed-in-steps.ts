@@ -1,0 +1,115 @@
+/** Parsing of a large feed in steps, so that 33 MB of rules never hold the event loop for long. */
+import type { FeedResult } from './feed.js';
+import { DEPARTMENT_NAMES } from './feed-departments.js';
+import { judgeWithoutParsing, NOT_JSON, parseFeed, withoutMark } from './feed-parse.js';
+import { isFeedField, RuleReader } from './feed-reader.js';
+import { endOfPiece, parsePieces, skipSpace, skipString } from './feed-scan.js';
+
+/** Bodies up to this many characters are parsed at once: about 1 ms. */
+export const AT_ONCE_CHARS_MAX = 262_144;
+
+/** Larger maps are read piece by piece. */
+const LARGE_FIELDS = new Set([...DEPARTMENT_NAMES, 'departmentBudgetBlockUnits']);
+
+/**
+ * The same result as {@link parseFeed}, in steps of well under a millisecond for bodies above
+ * {@link AT_ONCE_CHARS_MAX}. Never throws. One rule is one piece: a rule of megabytes (a grouping with tens of
+ * thousands of entries) is parsed at once. `text` should be flat, as `Buffer.toString` makes it: a text glued together
+ * from chunks is copied whole when it is first looked at.
+ */
+export function* parseFeedInSteps(
+  text: string,
+  status = 200,
+  atOnceCharsMax = AT_ONCE_CHARS_MAX,
+): Generator<void, FeedResult> {
+  if (text.length <= atOnceCharsMax) return parseFeed(text, status);
+  const early = judgeWithoutParsing(text, status);
+  if (early !== undefined) return early;
+  try {
+    return yield* parseLarge(withoutMark(text));
+  } catch {
+    return NOT_JSON;
+  }
+}
+
+function* parseLarge(text: string): Generator<void, FeedResult> {
+  const start = skipSpace(text, 0);
+  if (text[start] === '[') {
+    const reader = new RuleReader();
+    const end = yield* readRules(text, start, reader);
+    if (skipSpace(text, end) < text.length) return NOT_JSON;
+    return yield* reader.finish(undefined);
+  }
+  if (text[start] !== '{') return parseFeed(text);
+  const { fields, rules } = yield* readEnvelope(text, start);
+  if (![...fields.keys()].some(isFeedField)) return { kind: 'malformed', reason: 'no known field' };
+  if (rules === undefined) return { kind: 'malformed', reason: 'rules is not a list' };
+  return yield* rules.finish((name) => fields.get(name));
+}
+
+interface Envelope {
+  readonly fields: ReadonlyMap<string, unknown>;
+  /** `undefined`: the field is there and is no list. */
+  readonly rules: RuleReader | undefined;
+}
+
+/** Reads the members of the outer object one after another. Of a name that comes twice the last one counts. */
+function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
+  const fields = new Map<string, unknown>();
+  let rules: RuleReader | undefined = new RuleReader();
+  let at = skipSpace(text, start + 1);
+  for (let isFirst = true; ; isFirst = false) {
+    if (isFirst && text[at] === '}') break;
+    if (text[at] !== '"') throw new SyntaxError('a name is missing');
+    const nameEnd = skipString(text, at);
+    const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    const colon = skipSpace(text, nameEnd);
+    if (text[colon] !== ':') throw new SyntaxError('a colon is missing');
+    const valueAt = skipSpace(text, colon + 1);
+    let end: number;
+    if (name === 'rules' && text[valueAt] === '[') {
+      rules = new RuleReader();
+      fields.set(name, true);
+      end = yield* readRules(text, valueAt, rules);
+    } else if (LARGE_FIELDS.has(name) && text[valueAt] === '{') {
+      const entries = new Map<string, unknown>();
+      end = yield* parsePieces(text, valueAt, (piece) => {
+        for (const [key, value] of Object.entries(piece)) entries.set(key, value);
+      });
+      fields.set(name, inObjectOrder(entries));
+    } else {
+      end = endOfPiece(text, valueAt);
+      const value: unknown = JSON.parse(text.slice(valueAt, end));
+      fields.set(name, value);
+      if (name === 'rules') rules = value === null ? new RuleReader() : undefined;
+    }
+    at = skipSpace(text, end);
+    if (text[at] === '}') break;
+    if (text[at] !== ',') throw new SyntaxError('a comma is missing');
+    at = skipSpace(text, at + 1);
+    yield;
+  }
+  if (skipSpace(text, at + 1) < text.length) throw new SyntaxError('text after the end');
+  return { fields, rules };
+}
+
+function readRules(text: string, at: number, reader: RuleReader): Generator<void, number> {
+  return parsePieces(text, at, (piece) => {
+    for (const raw of piece as unknown[]) reader.read(raw);
+  });
+}
+
+/** An object lists keys that look like array indexes first, ascending; which of two like keys counts depends on it. */
+function inObjectOrder(entries: Map<string, unknown>): Map<string, unknown> {
+  const indexes = [...entries.keys()].filter(isArrayIndex);
+  if (indexes.length === 0) return entries;
+  const ordered = new Map<string, unknown>();
+  for (const key of indexes.sort((a, b) => Number(a) - Number(b))) ordered.set(key, entries.get(key));
+  for (const [key, value] of entries) ordered.set(key, value);
+  return ordered;
+}
+
+function isArrayIndex(key: string): boolean {
+  // The first character alone settles it for nearly every address.
+  return key.charCodeAt(0) <= 0x39 && /^(0|[1-9]\d{0,9})$/.test(key) && Number(key) < 4_294_967_295;
+}

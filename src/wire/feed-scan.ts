@@ -1,0 +1,74 @@
+/**
+ * Cuts JSON text into pieces at the commas of one level, so that a long list can be parsed piece by piece. The cut
+ * checks nothing: each piece is parsed strictly by `JSON.parse`, and pieces that are valid, with single commas between
+ * them, are a valid whole.
+ */
+
+/** Characters of a piece: about 0.1 ms of `JSON.parse`. One element is never cut. */
+const PIECE_CHARS = 16_384;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+
+/** The index of the first character from `at` on that is not JSON white space. */
+export function skipSpace(text: string, at: number): number {
+  let i = at;
+  for (; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) break;
+  }
+  return i;
+}
+
+/** The index after the string that begins with the quote at `at`; the length of the text if it does not end. */
+export function skipString(text: string, at: number): number {
+  let i = at + 1;
+  for (; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) return i + 1;
+    if (unit === BACKSLASH) i += 1;
+  }
+  return text.length;
+}
+
+/**
+ * The index of the comma or closing bracket that ends an element at the level of `at`. With `pieceChars`, only a comma
+ * after at least so many characters counts, so that the piece holds several elements.
+ */
+export function endOfPiece(text: string, at: number, pieceChars = 0): number {
+  let depth = 0;
+  for (let i = at; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit === QUOTE) i = skipString(text, i) - 1;
+    else if (unit === COMMA) {
+      if (depth === 0 && i - at >= pieceChars) return i;
+    } else if (unit === 0x5b || unit === 0x7b) depth += 1;
+    else if (unit === 0x5d || unit === 0x7d) {
+      if (depth === 0) return i;
+      depth -= 1;
+    }
+  }
+  return text.length;
+}
+
+/**
+ * Parses the list or object that begins at `at`, piece by piece, and gives each piece (a list, or an object) to `take`.
+ * Returns the index after its end; throws SyntaxError where it is not JSON.
+ */
+export function* parsePieces(text: string, at: number, take: (piece: object) => void): Generator<void, number> {
+  const open = text[at] === '[' ? '[' : '{';
+  const close = open === '[' ? ']' : '}';
+  let from = at + 1;
+  for (let isFirst = true; ; isFirst = false) {
+    const to = endOfPiece(text, from, PIECE_CHARS);
+    const isLast = text.charCodeAt(to) !== COMMA;
+    if (isLast && text[to] !== close) throw new SyntaxError('unbalanced');
+    const isBlank = skipSpace(text, from) >= to;
+    if (isBlank && !(isFirst && isLast)) throw new SyntaxError('an element is missing');
+    if (!isBlank) take(JSON.parse(`${open}${text.slice(from, to)}${close}`) as object);
+    if (isLast) return to + 1;
+    from = to + 1;
+    yield;
+  }
+}
