@@ -15,6 +15,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // test/package installs tarballs into empty projects: `npm run test:package`.
     exclude: ['**/node_modules/**', 'test/matrix/**', 'test/package/**'],
+    // A test file that leaves a server, a child process or a timer behind fails.
+    setupFiles: ['test/support/leak-check.ts'],
     testTimeout: 20_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -41,7 +41,8 @@ describe('the tables of variables', () => {
 
   it('declare nothing that the product does not read', () => {
     const product = projectSources().filter((source) => isProduct(source.path));
-    const mentions = (name: string) => product.flatMap((source) => source.text.match(new RegExp(`\\b${name}\\b`, 'g')) ?? []);
+    const mentions = (name: string) =>
+      product.flatMap((source) => source.text.match(new RegExp(`\\b${name}\\b`, 'g')) ?? []);
     const rows = [...VARIABLES, ...service];
     // Once in its table, and once more where it is read.
     expect(rows.map((row) => row.name).filter((name) => mentions(name).length < 2)).toEqual([]);
