@@ -5,5 +5,31 @@
 export type { CallDimensions, Decision } from '../enforcement/decision.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
 export { createRuntime, type Runtime, type Timer, uuidv7 } from './runtime.js';
+export {
+  CONTROL_ACTIONS,
+  type CostControlCreate,
+  type CostControlPatch,
+  type CostControlResource,
+  controlFilterSchema,
+  costControlCreateSchema,
+  costControlPatchSchema,
+  costControlResourceSchema,
+  DIMENSIONS,
+  FILTER_OPERATORS,
+  METRIC_TYPES,
+  WINDOW_TYPES,
+} from './wire/cost-control-schema.js';
+export { notAllowed } from './wire/enumeration.js';
 export type { Dimension, FilterOperator, Rule, RuleFilter, WindowType } from './wire/feed.js';
 export type { UsageEvent } from './wire/usage-event.js';
+export {
+  COST_MAX_USD,
+  PROMPT_FIELDS,
+  TEXT_LIMITS,
+  TEXT_PATTERNS,
+  type UsageEventInput,
+  usageEventSchema,
+} from './wire/usage-event-schema.js';
+export type { TokenConvention } from './providers/adapter.js';
+export { matchesFilters } from '../enforcement/match-filters.js';
+export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';

@@ -1,0 +1,37 @@
+/** A cost control as the API shows it (contract 4.2). */
+import type { CostControlResource } from 'fusewire/internal';
+import type { CostControl } from '../store/store.js';
+
+/** Where a control lives, below the path family. */
+export const CONTROLS_PATH = '/ai/cost-controls';
+
+/** The resource of a control; links carry no path family, as the hosted API's do. */
+export function controlResource(control: CostControl): CostControlResource {
+  return {
+    id: control.id,
+    resourceType: 'costControl',
+    label: control.name,
+    name: control.name,
+    description: control.description,
+    metricType: control.metricType,
+    windowType: control.windowType,
+    action: control.action,
+    groupBy: control.groupBy,
+    warnThreshold: control.warnThreshold === null ? null : Number(control.warnThreshold),
+    hardLimit: Number(control.hardLimit),
+    filters: control.filters.map((filter) =>
+      filter.values === undefined
+        ? { dimension: filter.dimension, operator: filter.operator, value: filter.value ?? '' }
+        : { dimension: filter.dimension, operator: filter.operator, values: [...filter.values] },
+    ),
+    shadowMode: control.shadowMode,
+    enabled: control.enabled,
+    notificationChannelIds: [...control.notificationChannelIds],
+    onUnknownPrice: control.onUnknownPrice,
+    feedRuleId: control.ruleId,
+    teamId: control.teamId,
+    created: new Date(control.createdAtMs).toISOString(),
+    updated: new Date(control.updatedAtMs).toISOString(),
+    _links: { self: { href: `/v2/api${CONTROLS_PATH}/${control.id}` } },
+  };
+}

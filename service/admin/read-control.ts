@@ -1,0 +1,101 @@
+/** From what a person wrote to a cost control that is consistent in itself (contract 4.2). Pure. */
+import type { CostControlCreate, CostControlPatch, Dimension } from 'fusewire/internal';
+import { type FieldProblem, invalidFields } from '../http/api-error.js';
+import type { ControlFilter, CostControl, CostControlInput } from '../store/store.js';
+import { isAbove, readAmount, USD_DIGITS } from './amount.js';
+
+type WrittenFilter = NonNullable<CostControlCreate['filters']>[number];
+type Changes = { -readonly [K in keyof CostControlInput]?: CostControlInput[K] };
+
+/** A control to create, with every default set. @throws ApiError 400 that names each wrong field. */
+export function readCreate(body: CostControlCreate): CostControlInput {
+  const metricType = body.metricType;
+  const problems: FieldProblem[] = [];
+  const hardLimit = amountOf('hardLimit', body.hardLimit, metricType, problems);
+  const warnThreshold = optionalAmount('warnThreshold', body.warnThreshold, metricType, problems) ?? null;
+  if (problems.length > 0) throw invalidFields(problems);
+  const input: CostControlInput = {
+    name: body.name,
+    description: body.description ?? '',
+    metricType,
+    windowType: body.windowType,
+    action: body.action ?? 'BLOCK',
+    groupBy: body.groupBy == null ? null : dimensionOf(body.groupBy),
+    warnThreshold,
+    hardLimit,
+    filters: (body.filters ?? []).map(filterOf),
+    shadowMode: body.shadowMode ?? false,
+    enabled: body.enabled ?? true,
+    notificationChannelIds: body.notificationChannelIds ?? [],
+    onUnknownPrice: body.onUnknownPrice ?? 'flag',
+  };
+  checkTogether(input);
+  return input;
+}
+
+/**
+ * The changes of a patch to `current`: what is left out, or `null` where `null` means nothing, stays; lists are replaced
+ * whole. Judged by what the control would be afterwards. @throws ApiError 400 that names each wrong field.
+ */
+export function readPatch(body: CostControlPatch, current: CostControl): Partial<CostControlInput> {
+  const metricType = body.metricType ?? current.metricType;
+  const problems: FieldProblem[] = [];
+  const hardLimit = optionalAmount('hardLimit', body.hardLimit ?? current.hardLimit, metricType, problems);
+  const warn = body.warnThreshold === undefined ? current.warnThreshold : body.warnThreshold;
+  const warnThreshold = optionalAmount('warnThreshold', warn, metricType, problems) ?? null;
+  if (problems.length > 0) throw invalidFields(problems);
+  const changes: Changes = {
+    ...given('name', body.name),
+    ...given('description', body.description),
+    ...given('metricType', body.metricType),
+    ...given('windowType', body.windowType),
+    ...given('action', body.action),
+    ...given('shadowMode', body.shadowMode),
+    ...given('enabled', body.enabled),
+    ...given('notificationChannelIds', body.notificationChannelIds),
+    ...given('onUnknownPrice', body.onUnknownPrice),
+    ...given('filters', body.filters?.map(filterOf)),
+    ...given('hardLimit', body.hardLimit === undefined ? undefined : hardLimit),
+  };
+  if (body.groupBy !== undefined) changes.groupBy = body.groupBy === null ? null : dimensionOf(body.groupBy);
+  if (body.warnThreshold !== undefined) changes.warnThreshold = warnThreshold;
+  checkTogether({ ...current, ...changes });
+  return changes;
+}
+
+function given<K extends keyof CostControlInput>(name: K, value: CostControlInput[K] | null | undefined): Changes {
+  return value === undefined || value === null ? {} : ({ [name]: value } as Changes);
+}
+
+function checkTogether({ warnThreshold, hardLimit }: CostControlInput): void {
+  if (warnThreshold === null || !isAbove(warnThreshold, hardLimit)) return;
+  throw invalidFields([{ field: 'warnThreshold', problem: 'warnThreshold must not be above hardLimit' }]);
+}
+
+function amountOf(field: string, value: number | string, metricType: string, problems: FieldProblem[]): string {
+  const amount = readAmount(value, metricType === 'TOTAL_COST' ? USD_DIGITS : 0);
+  if (amount.ok) return amount.text;
+  problems.push({ field, problem: amount.problem });
+  return '0';
+}
+
+function optionalAmount(
+  field: string,
+  value: number | string | null | undefined,
+  metricType: string,
+  problems: FieldProblem[],
+): string | undefined {
+  return value === null || value === undefined ? undefined : amountOf(field, value, metricType, problems);
+}
+
+function filterOf(filter: WrittenFilter): ControlFilter {
+  const dimension = dimensionOf(filter.dimension);
+  const operator = filter.operator ?? 'IS';
+  return operator === 'IN'
+    ? { dimension, operator, values: filter.values ?? [] }
+    : { dimension, operator, value: String(filter.value) };
+}
+
+function dimensionOf(name: Dimension | 'ORG_UNIT'): Dimension {
+  return name === 'ORG_UNIT' ? 'DEPARTMENT' : name;
+}

@@ -1,0 +1,108 @@
+/** The service's configuration: environment variables, read once, all problems in one error. */
+import { isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What pino calls its levels, and `silent`. */
+export type ServiceLogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** The service's settings. */
+export interface ServiceConfig {
+  /** Where the service listens. @defaultValue 127.0.0.1 */
+  readonly host: string;
+  /** 0 asks the system for a free port. @defaultValue 8787 */
+  readonly port: number;
+  /** Absolute. Holds the database, the secret that protects credentials and the door for local commands. */
+  readonly dataDir: string;
+  /** Absolute path of the SQLite file. @defaultValue `fusewire.db` in the data folder */
+  readonly databaseFile: string;
+  /** `undefined`: quiet in a terminal, `info` elsewhere. */
+  readonly logLevel: ServiceLogLevel | undefined;
+}
+
+/** The variables that {@link readServiceConfig} reads. */
+export const SERVICE_VARIABLES = ['PORT', 'HOST', 'FUSEWIRE_DATA_DIR', 'DATABASE_URL', 'LOG_LEVEL'] as const;
+
+/** Wrong settings. `problems` names every one of them. */
+export class ServiceConfigError extends Error {
+  override readonly name = 'ServiceConfigError';
+
+  constructor(readonly problems: readonly string[]) {
+    super(`wrong configuration: ${problems.join('; ')}`);
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const LEVELS: ReadonlyMap<string, ServiceLogLevel> = new Map([
+  ['debug', 'debug'],
+  ['info', 'info'],
+  ['warn', 'warn'],
+  ['warning', 'warn'],
+  ['error', 'error'],
+  ['critical', 'fatal'],
+  ['fatal', 'fatal'],
+  ['silent', 'silent'],
+]);
+
+/**
+ * Reads the settings from `env`; what is unset or empty takes its default. Relative paths start at `workingDir`.
+ *
+ * @throws ServiceConfigError with all problems at once.
+ */
+export function readServiceConfig(env: Environment, workingDir: string): ServiceConfig {
+  const problems: string[] = [];
+  const dataDir = resolve(workingDir, settingOf(env, 'FUSEWIRE_DATA_DIR') ?? 'fusewire-data');
+  const config: ServiceConfig = {
+    host: readHost(settingOf(env, 'HOST'), problems),
+    port: readPort(settingOf(env, 'PORT'), problems),
+    dataDir,
+    databaseFile: readDatabaseFile(settingOf(env, 'DATABASE_URL'), workingDir, dataDir, problems),
+    logLevel: readLogLevel(settingOf(env, 'LOG_LEVEL'), problems),
+  };
+  if (problems.length > 0) throw new ServiceConfigError(problems);
+  return Object.freeze(config);
+}
+
+function settingOf(env: Environment, name: (typeof SERVICE_VARIABLES)[number]): string | undefined {
+  const value = env[name]?.trim();
+  return value === '' ? undefined : value;
+}
+
+function readPort(value: string | undefined, problems: string[]): number {
+  if (value === undefined) return 8787;
+  const port = Number(value);
+  if (/^\d{1,5}$/.test(value) && port <= 65_535) return port;
+  problems.push(`PORT must be a whole number from 0 to 65535, not '${value}'`);
+  return 8787;
+}
+
+function readHost(value: string | undefined, problems: string[]): string {
+  if (value === undefined) return '127.0.0.1';
+  if (/^[A-Za-z0-9._:-]+$/.test(value)) return value;
+  problems.push(`HOST must be a host name or an address without scheme and brackets, not '${value}'`);
+  return '127.0.0.1';
+}
+
+function readLogLevel(value: string | undefined, problems: string[]): ServiceLogLevel | undefined {
+  if (value === undefined) return undefined;
+  const level = LEVELS.get(value.toLowerCase());
+  if (level === undefined) problems.push(`LOG_LEVEL must be one of ${[...LEVELS.keys()].join(', ')}, not '${value}'`);
+  return level;
+}
+
+function readDatabaseFile(value: string | undefined, workingDir: string, dataDir: string, problems: string[]): string {
+  const standard = join(dataDir, 'fusewire.db');
+  if (value === undefined) return standard;
+  // The text may hold a password: it is never repeated in a message.
+  if (!value.startsWith('file:') || value === 'file:') {
+    problems.push('DATABASE_URL must be file:PATH (the embedded SQLite database)');
+    return standard;
+  }
+  try {
+    const path = value.startsWith('file://') ? fileURLToPath(value) : value.slice('file:'.length);
+    return isAbsolute(path) ? path : resolve(workingDir, path);
+  } catch {
+    problems.push('DATABASE_URL must name a local file, for instance file:./data/fusewire.db');
+    return standard;
+  }
+}

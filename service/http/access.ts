@@ -1,0 +1,95 @@
+/** The outermost guard: no route that is not declared public is reached without a key that may use it. */
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { hashKey, isSameHash, looksLikeKey } from '../admin/keys.js';
+import { ApiError, invalidFields } from './api-error.js';
+import type { Access, Api, Caller, ServiceContext } from './types.js';
+
+/** Header of local commands; its value is in the data folder, readable by the owner only. */
+export const ADMIN_TOKEN_HEADER = 'fusewire-admin-token';
+
+/** Checks the key of every request before its body is read, and notes the caller in `request.caller`. */
+export function installAccess(api: Api, context: ServiceContext): void {
+  api.decorateRequest('caller', null);
+  api.addHook('onRequest', async (request) => {
+    const access: Access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'write');
+    if (access === 'public') return;
+    if (access === 'local') return checkLocal(request, context.adminToken);
+    const caller = await findCaller(request, context);
+    if (access === 'write' && caller.key.scope !== 'write') {
+      throw new ApiError(
+        403,
+        'forbidden',
+        'this is a metering key: it sends usage and reads rules; use a write key (rev_sk_…)',
+      );
+    }
+    request.caller = caller;
+  });
+}
+
+/** The caller of a route that needs a key. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new Error('a route without a key asked for its caller');
+  return request.caller;
+}
+
+/**
+ * The team that a request is about: the key's own.
+ *
+ * @throws ApiError 403 where `teamIds` names another one; 400 where none is given and `required` is set.
+ */
+export function ownTeam(caller: Caller, teamIds: readonly (string | null | undefined)[], required = false): string {
+  const given = teamIds.filter((id): id is string => typeof id === 'string' && id !== '');
+  for (const id of given) {
+    if (id === caller.team.id) continue;
+    throw new ApiError(
+      403,
+      'forbidden',
+      `this key belongs to the team ${caller.team.id} and not to the team that the request names`,
+    );
+  }
+  if (required && given.length === 0) throw invalidFields([{ field: 'teamId', problem: 'teamId is required' }]);
+  return caller.team.id;
+}
+
+async function findCaller(request: FastifyRequest, context: ServiceContext): Promise<Caller> {
+  const key = request.headers['x-api-key'];
+  if (typeof key !== 'string' || key.trim() === '') {
+    const hint = request.headers.authorization === undefined ? '' : '; the Authorization header is not read';
+    throw unauthorized('missing_api_key', `send your key in the x-api-key header${hint}`);
+  }
+  if (!looksLikeKey(key.trim())) {
+    throw unauthorized(
+      'malformed_api_key',
+      'the x-api-key header does not hold a key of this service (rev_mk_… or rev_sk_…)',
+    );
+  }
+  const hash = hashKey(key.trim());
+  const record = await context.store.findKey(hash);
+  if (record === undefined || !isSameHash(record.hash, hash)) {
+    throw unauthorized('unknown_api_key', 'this key is not known here; `fusewire keys create --local` makes a new one');
+  }
+  if (record.revokedAtMs !== undefined) {
+    throw unauthorized('revoked_api_key', 'this key was revoked; `fusewire keys create --local` makes a new one');
+  }
+  const team = await context.store.getTeam(record.teamId);
+  if (team === undefined) throw unauthorized('unknown_api_key', 'the team of this key is not known here');
+  return { key: record, team };
+}
+
+function unauthorized(code: string, message: string): ApiError {
+  return new ApiError(401, code, message);
+}
+
+function checkLocal(request: FastifyRequest, token: string | undefined): void {
+  const given = request.headers[ADMIN_TOKEN_HEADER];
+  const loopback = /^(127\.|::1$|::ffff:127\.)/.test(request.socket.remoteAddress ?? '');
+  const same = typeof given === 'string' && token !== undefined && isSameText(given, token);
+  if (loopback && same && request.headers['x-forwarded-for'] === undefined) return;
+  throw new ApiError(403, 'forbidden', 'only commands on this machine that can read the data folder may ask this');
+}
+
+function isSameText(one: string, other: string): boolean {
+  const left = Buffer.from(hashKey(one), 'hex');
+  return timingSafeEqual(left, Buffer.from(hashKey(other), 'hex'));
+}

@@ -1,0 +1,25 @@
+/** A bound on the requests that are worked on at once (I10): above it the answer is 503 with `Retry-After`. */
+import { ApiError } from './api-error.js';
+import type { Api, ServiceContext } from './types.js';
+
+/** Requests at once; each holds a body of at most 1 MiB. */
+export const IN_FLIGHT_MAX = 1_024;
+
+/** Counts requests from their head to the end of their answer; one log line when the bound is reached, one when it is over. */
+export function installOverloadLimit(api: Api, { log }: ServiceContext, max: number = IN_FLIGHT_MAX): void {
+  let inFlight = 0;
+  let refused = 0;
+  api.addHook('onRequest', async (_request, reply) => {
+    inFlight += 1;
+    reply.raw.once('close', () => {
+      inFlight -= 1;
+      if (refused === 0 || inFlight > max / 2) return;
+      log.info('requests are accepted again', { refused });
+      refused = 0;
+    });
+    if (inFlight <= max) return;
+    if (refused === 0) log.warn('too many requests at once; the rest is told to come back', { max });
+    refused += 1;
+    throw new ApiError(503, 'overloaded', 'too many requests at once', { headers: { 'retry-after': '1' } });
+  });
+}

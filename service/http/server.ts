@@ -1,0 +1,104 @@
+/** The service's HTTP side: one router, wired here. Every route lives in the folder of what it is about. */
+
+import { type FastifyBaseLogger, fastify } from 'fastify';
+import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Log, Runtime } from 'fusewire/internal';
+import type { Logger } from 'pino';
+import { installControls } from '../admin/controls-route.js';
+import { installEnforcementEvents } from '../admin/enforcement-events-route.js';
+import { installLocalAdmin } from '../admin/local-admin-route.js';
+import { installPrices } from '../admin/prices-route.js';
+import { installTeams } from '../admin/teams-route.js';
+import { installFeed } from '../feed/feed-route.js';
+import { installCompletions } from '../ingest/completions-route.js';
+import { createCredentialProtector } from '../ingest/protect-credential.js';
+import { installReadBack } from '../ingest/read-back-route.js';
+import type { Store } from '../store/store.js';
+import { installAccess } from './access.js';
+import { installErrorAnswers } from './error-answers.js';
+import { installHealth } from './health.js';
+import { installJsonBody } from './json-body.js';
+import { createLogger } from './logger.js';
+import { watchMethods } from './methods.js';
+import { installOpenApi } from './openapi.js';
+import { IN_FLIGHT_MAX, installOverloadLimit } from './overload.js';
+import type { Api, ServiceContext } from './types.js';
+
+/** What an SDK may count on with this service (DESIGN section 5); announced with every answer. */
+export const CAPABILITIES = ['feed-revision', 'feed-etag'] as const;
+
+/** Limits and secrets of the HTTP side. */
+export interface ServerConfig {
+  /** Keys the HMAC of subscriber credentials; at least 32 random bytes that outlive restarts (I12). */
+  readonly credentialSecret: Uint8Array;
+  /** Opens the door for local commands. */
+  readonly adminToken?: string;
+  /** @defaultValue 1 MiB */
+  readonly bodyLimitBytes?: number;
+  /** To receive a request, and again to answer it. @defaultValue 30,000 ms */
+  readonly requestLimitMs?: number;
+  /** @defaultValue 1,024 */
+  readonly inFlightMax?: number;
+}
+
+/** What {@link createServer} stands on. `logger` prints requests; without one only the service's own messages are logged. */
+export interface ServerParts {
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly config: ServerConfig;
+  readonly logger?: Logger;
+}
+
+/** Builds the server; it listens when the caller says so and never closes the store. */
+export async function createServer(parts: ServerParts): Promise<Api> {
+  const { store, runtime, log, config } = parts;
+  const protectCredential = createCredentialProtector(config.credentialSecret);
+  const context: ServiceContext = { store, runtime, log, protectCredential, adminToken: config.adminToken };
+  const bodyLimitBytes = config.bodyLimitBytes ?? 1_048_576;
+  const requestLimitMs = config.requestLimitMs ?? 30_000;
+  const api: Api = fastify({
+    loggerInstance: (parts.logger ?? createLogger('silent')) as FastifyBaseLogger,
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestLimitMs,
+    handlerTimeout: requestLimitMs,
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512 },
+    forceCloseConnections: 'idle',
+  }).withTypeProvider<ZodTypeProvider>();
+
+  api.setValidatorCompiler(validatorCompiler);
+  // Answers are built by typed code; their schemas describe them and are checked by tests, not once a request.
+  api.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  installJsonBody(api);
+  installErrorAnswers(api, context, bodyLimitBytes);
+  api.addHook('onRequest', async (_request, reply) => {
+    reply.header('fusewire-capabilities', CAPABILITIES.join(', '));
+  });
+  installOverloadLimit(api, context, config.inFlightMax ?? IN_FLIGHT_MAX);
+  installAccess(api, context);
+  await installRoutes(api, context);
+  return api;
+}
+
+/** Both path families run through the same code, so that they cannot differ. */
+async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
+  const methods = watchMethods(api);
+  await installOpenApi(api);
+  installHealth(api, context);
+  installLocalAdmin(api, context);
+  for (const prefix of ['/v2/api', '/profitstream/v2/api']) {
+    const described = prefix === '/v2/api';
+    installControls(api, context, prefix, described);
+    installEnforcementEvents(api, context, prefix, described);
+    installTeams(api, context, prefix, described);
+    installPrices(api, context, prefix, described);
+    installReadBack(api, context, prefix, described);
+    installFeed(api, context, prefix, described);
+  }
+  // A client that adds the feed's path to its metering address (contract 1.6).
+  installFeed(api, context, '/meter/v2/api', false);
+  installCompletions(api, context, '/meter/v2', true);
+  // A client whose base address ends in /v2 (contract 1.6).
+  installCompletions(api, context, '/v2', false);
+  methods.close();
+}

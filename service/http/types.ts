@@ -1,0 +1,51 @@
+/** Types that the service's routes share. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Log, Runtime } from 'fusewire/internal';
+import type { CredentialProtector } from '../ingest/protect-credential.js';
+import type { KeyRecord, Store, Team } from '../store/store.js';
+
+/** A fastify instance whose schemas are zod's. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/**
+ * Who may use a route. `public`: everybody. `metering`: any key. `write`: a write key. `local`: a command on this machine
+ * that can read the data folder. A route that names none needs a write key.
+ */
+export type Access = 'public' | 'metering' | 'write' | 'local';
+
+/** Who asks: the key, and the team that it belongs to. */
+export interface Caller {
+  readonly key: KeyRecord;
+  readonly team: Team;
+}
+
+/** What routes work with. */
+export interface ServiceContext {
+  readonly store: Store;
+  readonly runtime: Runtime;
+  readonly log: Log;
+  readonly protectCredential: CredentialProtector;
+  /** The secret that local commands send; `undefined`: there is no local door. */
+  readonly adminToken?: string | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** The text of a JSON body as it came; empty where there was none. */
+    rawBody: string;
+    /** Set on every route that needs a key, before its handler runs. */
+    caller: Caller | null;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Cost controls on the wire (contract 4.2, 4.3), as a service accepts them. Rules that look at several fields at once are
+ * in the service, because a PATCH is judged by what it leaves behind.
+ */
+import { z } from 'zod';
+import { notAllowed } from './enumeration.js';
+import type { Dimension, FilterOperator, WindowType } from './feed.js';
+
+/** Contract 4.3. */
+export const METRIC_TYPES = [
+  'TOTAL_COST',
+  'TOKEN_COUNT',
+  'INPUT_TOKEN_COUNT',
+  'OUTPUT_TOKEN_COUNT',
+  'CACHED_TOKEN_COUNT',
+  'ERROR_COUNT',
+  'IMAGE_COUNT',
+  'VIDEO_COUNT',
+  'AUDIO_COUNT',
+  'CHARACTER_COUNT',
+  'CREDITS_CONSUMED',
+] as const;
+/** Contract 4.3. */
+export const WINDOW_TYPES = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY'] as const satisfies readonly WindowType[];
+/** Contract 4.3: the one action that can stop a call. */
+export const CONTROL_ACTIONS = ['BLOCK'] as const;
+/** Contract 4.3, for filters and for grouping. `ORG_UNIT`, the old spelling of DEPARTMENT, is accepted too. */
+export const DIMENSIONS = [
+  'ORGANIZATION',
+  'CREDENTIAL',
+  'PRODUCT',
+  'MODEL',
+  'PROVIDER',
+  'AGENT',
+  'SUBSCRIBER',
+  'TASK_TYPE',
+  'DEPARTMENT',
+] as const satisfies readonly Dimension[];
+/** Contract 4.3. */
+export const FILTER_OPERATORS = [
+  'IS',
+  'IS_NOT',
+  'CONTAINS',
+  'STARTS_WITH',
+  'ENDS_WITH',
+  'IN',
+] as const satisfies readonly FilterOperator[];
+/** What an event with an unknown price does to a control (I5); an extension of Fusewire. */
+export const UNKNOWN_PRICE_REACTIONS = ['flag', 'refuse'] as const;
+
+const FILTERS_MAX = 50;
+const VALUES_MAX = 1_000;
+const VALUE_MAX = 512;
+const NAME_MAX = 255;
+const DESCRIPTION_MAX = 4_000;
+const CHANNELS_MAX = 100;
+
+const oneOf = <const T extends readonly [string, ...string[]]>(field: string, values: T) =>
+  z.enum(values, {
+    error: ({ input }) => (input === undefined || input === null ? `${field} is required` : notAllowed(input, values)),
+  });
+const withOldSpelling = [...DIMENSIONS, 'ORG_UNIT'] as const;
+const dimension = z.enum(withOldSpelling, { error: ({ input }) => notAllowed(input, DIMENSIONS) });
+const flag = z.boolean({ error: 'must be true or false' });
+const decimal = (field: string) =>
+  z.union([z.number(), z.string()], {
+    error: ({ input }) => (input === undefined || input === null ? `${field} is required` : 'must be a number'),
+  });
+const operand = z
+  .string({ error: 'must be text' })
+  .max(VALUE_MAX, { error: `must have at most ${VALUE_MAX} characters` });
+
+/** One filter row: `values` belongs to IN, `value` to every other operator; DEPARTMENT takes IS and a numeric id. */
+export const controlFilterSchema = z
+  .object(
+    {
+      dimension,
+      operator: z
+        .enum(FILTER_OPERATORS, { error: ({ input }) => notAllowed(input, FILTER_OPERATORS) })
+        .nullish()
+        .describe('IS where it is left out'),
+      value: z.union([operand, z.number()], { error: 'must be text' }).nullish(),
+      values: z
+        .array(operand, { error: 'must be an array of text' })
+        .max(VALUES_MAX, { error: `must hold at most ${VALUES_MAX} values` })
+        .nullish(),
+    },
+    { error: 'must be an object {dimension, operator, value}' },
+  )
+  .superRefine((filter, context) => {
+    const isList = filter.operator === 'IN';
+    const values = filter.values ?? [];
+    const problem = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if (isList && values.length === 0) problem('values', 'values is required with the operator IN: a list of text');
+    if (isList && values.includes('')) problem('values', 'must not hold an empty text');
+    if (!isList && (filter.value ?? '') === '') problem('value', 'value is required with every operator but IN');
+    if (!isList && values.length > 0) problem('values', 'is for the operator IN only; use value');
+    if (filter.dimension !== 'DEPARTMENT' && filter.dimension !== 'ORG_UNIT') return;
+    if ((filter.operator ?? 'IS') !== 'IS') problem('operator', 'DEPARTMENT takes the operator IS only');
+    if (!/^\d{1,15}$/.test(String(filter.value ?? ''))) problem('value', 'must be the number of a department');
+  });
+
+const fields = {
+  name: z
+    .string({ error: ({ input }) => (input === undefined || input === null ? 'name is required' : 'must be text') })
+    .trim()
+    .min(1, { error: 'name is required' })
+    .max(NAME_MAX, { error: `must have at most ${NAME_MAX} characters` }),
+  metricType: oneOf('metricType', METRIC_TYPES),
+  windowType: oneOf('windowType', WINDOW_TYPES),
+  hardLimit: decimal('hardLimit'),
+  action: oneOf('action', CONTROL_ACTIONS).nullish().describe('BLOCK where it is left out'),
+  description: z
+    .string({ error: 'must be text' })
+    .max(DESCRIPTION_MAX, { error: `must have at most ${DESCRIPTION_MAX} characters` })
+    .nullish(),
+  groupBy: dimension.nullish().describe('null: one budget for all'),
+  warnThreshold: decimal('warnThreshold').nullish(),
+  filters: z
+    .array(controlFilterSchema, { error: 'must be an array of filters' })
+    .max(FILTERS_MAX, { error: `must hold at most ${FILTERS_MAX} filters` })
+    .nullish(),
+  shadowMode: flag.nullish().describe('false where it is left out: the control blocks'),
+  enabled: flag.nullish().describe('true where it is left out'),
+  notificationChannelIds: z
+    .array(z.string({ error: 'must be text' }).max(VALUE_MAX), { error: 'must be an array of text' })
+    .max(CHANNELS_MAX, { error: `must hold at most ${CHANNELS_MAX} ids` })
+    .nullish(),
+  onUnknownPrice: oneOf('onUnknownPrice', UNKNOWN_PRICE_REACTIONS)
+    .nullish()
+    .describe('flag where it is left out; refuse trips the control on an event whose price is unknown'),
+};
+const teamId = z.string({ error: 'must be text' }).nullish().describe('may be given as a query parameter instead');
+const notObject = { error: 'the body must be a JSON object: a cost control' };
+
+/**
+ * Body of `POST /v2/api/ai/cost-controls`. `shadowMode` is false where it is left out: the hosted API has answered `true`
+ * to such a create, so clients that care send it. Read-only and unknown fields are dropped.
+ */
+export const costControlCreateSchema = z.object({ teamId, ...fields }, notObject);
+
+/** Body of `PATCH /v2/api/ai/cost-controls/{id}`: what is left out stays; lists are replaced whole. */
+export const costControlPatchSchema = z.object(
+  {
+    teamId,
+    ...fields,
+    name: fields.name.optional(),
+    metricType: fields.metricType.optional(),
+    windowType: fields.windowType.optional(),
+    hardLimit: fields.hardLimit.optional(),
+  },
+  notObject,
+);
+
+/** A cost control as the API shows it (contract 4.2). Thresholds are numbers in the metric's unit. */
+export const costControlResourceSchema = z.object({
+  id: z.string(),
+  resourceType: z.literal('costControl'),
+  label: z.string(),
+  name: z.string(),
+  description: z.string(),
+  metricType: z.enum(METRIC_TYPES),
+  windowType: z.enum(WINDOW_TYPES),
+  action: z.enum(CONTROL_ACTIONS),
+  groupBy: z.enum(DIMENSIONS).nullable(),
+  warnThreshold: z.number().nullable(),
+  hardLimit: z.number(),
+  filters: z.array(
+    z.object({
+      dimension: z.enum(DIMENSIONS),
+      operator: z.enum(FILTER_OPERATORS),
+      value: z.string().optional(),
+      values: z.array(z.string()).optional(),
+    }),
+  ),
+  shadowMode: z.boolean(),
+  enabled: z.boolean(),
+  notificationChannelIds: z.array(z.string()),
+  onUnknownPrice: z.enum(UNKNOWN_PRICE_REACTIONS),
+  feedRuleId: z.int().describe('the integer ruleId of this control in the rule feed; an extension of Fusewire'),
+  teamId: z.string(),
+  created: z.iso.datetime(),
+  updated: z.iso.datetime(),
+  _links: z.object({ self: z.object({ href: z.string() }) }),
+});
+
+/** A create as parsed. */
+export type CostControlCreate = z.output<typeof costControlCreateSchema>;
+/** A patch as parsed. */
+export type CostControlPatch = z.output<typeof costControlPatchSchema>;
+/** A cost control as the API shows it. */
+export type CostControlResource = z.output<typeof costControlResourceSchema>;
