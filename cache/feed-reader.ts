@@ -1,7 +1,7 @@
 /** The one way in for rules: the wire and the mirror go through the same parser and the same compiler (I8). */
 import { compileInSteps, type RuleSet } from '../enforcement/rule-set.js';
-import type { DepartmentMaps } from '../src/wire/feed.js';
-import { parseFeedInSteps } from '../src/wire/parse-feed.js';
+import type { DepartmentMaps, Feed } from '../src/wire/feed.js';
+import { parseFeedInSteps } from '../src/wire/feed-in-steps.js';
 
 /** What a body came to. Nothing of it is in force yet. */
 export type FeedReading =
@@ -19,20 +19,19 @@ export type FeedReading =
     }
   | { readonly kind: 'malformed'; readonly reason: string };
 
-/** A team without rules: what 204 and an empty body stand for. It is a rule set like any other. */
-const NO_RULES = '[]';
+/** A team without rules is a rule set like any other: what 204 and an empty body stand for. */
+const NO_RULES: Feed = {
+  rules: [],
+  rawRules: [],
+  departments: { blocks: new Map(), balances: new Map(), warnings: new Map() },
+  dropped: { count: 0, reasons: new Map() },
+};
 
 /** Parses and compiles a body in steps of well under a millisecond. */
 export function* readFeedInSteps(body: string, status: 200 | 204): Generator<void, FeedReading> {
-  let result = yield* parseFeedInSteps(status === 204 ? NO_RULES : body);
-  if (result.kind === 'empty') result = yield* parseFeedInSteps(NO_RULES);
-  if (result.kind !== 'rules') {
-    return {
-      kind: 'malformed',
-      reason: result.kind === 'malformed' ? result.reason : 'an empty list is not understood',
-    };
-  }
-  const { feed } = result;
+  const result = yield* parseFeedInSteps(body, status);
+  if (result.kind === 'malformed') return result;
+  const feed = result.kind === 'empty' ? NO_RULES : result.feed;
   return {
     kind: 'feed',
     ruleSet: yield* compileInSteps(feed),

@@ -79,7 +79,8 @@ export class FeedRefresher {
     this.#gate = new RevisionGate(parts.pollIntervalMs);
     this.#fetchTrouble = new Episode(parts.runtime.log);
     this.#mirrorTrouble = new Episode(parts.runtime.log);
-    this.#unconfigured = new Episode(parts.runtime.log);
+    // The guard warns of it; here it is only noted.
+    this.#unconfigured = new Episode(parts.runtime.log, 'info');
   }
 
   /** How long the service is still to be left alone; 0 when it is not. Milliseconds. */
