@@ -16,6 +16,7 @@ import { type OpenAIRequestReading, openaiAdapter, readOpenAIRequest } from '../
 import { stripInjectedUsage } from '../providers/sse-usage.js';
 import type { Runtime } from '../runtime.js';
 import { reasonOf } from './answer-watch.js';
+import { isGuarded, markGuarded } from './guarded-mark.js';
 import { type AttemptOf, nameAnswers } from './openai-answers.js';
 import { BackgroundResponses } from './openai-background.js';
 import {
@@ -43,8 +44,8 @@ export interface InstrumentOpenAIOptions {
   readonly uniqueIds?: boolean;
 }
 
-/** Shared by every copy of this package, so that two of them never guard one client twice. */
-const GUARDED = Symbol.for('fusewire.guarded');
+/** On a client that this copy of the package guards: its instrument. */
+const INSTRUMENT = Symbol('fusewire.instrument');
 /** On our own `fetch`: the client's. */
 const ORIGINAL_FETCH = Symbol.for('fusewire.originalFetch');
 
@@ -74,10 +75,14 @@ export function instrumentOpenAI<T extends object>(
   options: InstrumentOpenAIOptions,
   runtime: Pick<Runtime, 'log'>,
 ): T {
-  if (Reflect.get(client, GUARDED) !== undefined) return client;
+  if (isGuarded(client)) return client;
+  if (!markGuarded(client)) {
+    runtime.log.error('an openai client is frozen and cannot be guarded');
+    return client;
+  }
   const instrument = new OpenAIInstrument(client as OpenAIClient, path, options, runtime);
-  if (override(client, GUARDED, instrument)) instrument.lay();
-  else runtime.log.error('an openai client is frozen and cannot be guarded');
+  override(client, INSTRUMENT, instrument);
+  instrument.lay();
   return client;
 }
 
@@ -163,7 +168,7 @@ class OpenAIInstrument {
       this.#cloning = false;
     }
     instrumentOpenAI(clone, this.#path, this.#options, this.#runtime);
-    const instrument: unknown = Reflect.get(clone, GUARDED);
+    const instrument: unknown = Reflect.get(clone, INSTRUMENT);
     if (instrument instanceof OpenAIInstrument) instrument.retarget(this.#path, this.#options, this.#background);
     return clone;
   }
