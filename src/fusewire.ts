@@ -6,6 +6,7 @@ import type { CallDimensions, Decision, RefuseDecision } from '../enforcement/de
 import { createGuard } from '../enforcement/guard.js';
 import { type CallPath, createCallPath } from './call.js';
 import { type Config, type FusewireOptions, resolveConfig } from './config.js';
+import { readVariable } from './config-variables.js';
 import { type Credentials, createCredentials } from './credentials.js';
 import { createLog, harmlessLog } from './log.js';
 import { createMetadataResolver, type MetadataResolver } from './metadata/resolver.js';
@@ -87,7 +88,9 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
       if (!request.known) counters.unknownEndpoints += 1;
     },
   };
-  // One object with getters: a decision allocates nothing here, and reads the environment only when it must.
+  // One object with getters: a decision allocates nothing here, and reads the environment only until key and team are
+  // known. A key that goes away later stops the polls, not the rules that are loaded.
+  let wasConfigured = false;
   const state = {
     enabled: cache !== undefined,
     failMode: config.failMode,
@@ -95,7 +98,14 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
       return bypass.isOn();
     },
     get configured() {
-      return credentials()?.teamId !== undefined;
+      wasConfigured ||= credentials()?.teamId !== undefined;
+      return wasConfigured;
+    },
+    get missing() {
+      const known = credentials();
+      const names = known === undefined ? ['REVENIUM_METERING_API_KEY'] : [];
+      const hasTeam = known?.teamId ?? config.teamId ?? readVariable(runtime.env, 'REVENIUM_TEAM_ID');
+      return hasTeam === undefined ? [...names, 'REVENIUM_TEAM_ID'] : names;
     },
   };
   const decider = createGuard({
@@ -141,6 +151,7 @@ function openCache(config: Config, runtime: Runtime, credentials: () => Credenti
     },
     baseUrl: config.enforcementBaseUrl,
     pollIntervalMs: config.pollIntervalMs,
+    userAgent: `fusewire/${VERSION}`,
     ...(config.cacheDir === undefined ? {} : { cacheDir: config.cacheDir }),
   });
 }
@@ -155,11 +166,9 @@ function openDelivery(
   return createDelivery({
     outbox,
     runtime,
-    baseUrl: config.meteringBaseUrl,
-    credentials: () => {
-      const known = credentials();
-      return known && { apiKey: known.apiKey.reveal(), teamId: known.teamId };
-    },
+    endpoint: () => new URL(config.meteringBaseUrl),
+    credentials,
+    userAgent: `fusewire/${VERSION}`,
     settings: {
       workers: config.workers,
       timeoutMs: config.timeoutMs,
