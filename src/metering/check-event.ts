@@ -1,0 +1,104 @@
+/** Checks an event that a program gives to `meter` itself, and completes it (I2: wrong input throws where it is given). */
+import { FusewireError } from '../errors.js';
+import type { OperationType, StopReason } from '../providers/adapter.js';
+import type { Runtime } from '../runtime.js';
+import type { UsageEvent } from '../wire/usage-event.js';
+import { EVENT_FIELDS, type FieldKind, problemOf } from './event-fields.js';
+
+/** What `meter` takes: model and provider, what is known of the usage, and nothing that the wire does not know. */
+export type PartialUsageEvent = Pick<UsageEvent, 'model' | 'provider'> &
+  Partial<Omit<UsageEvent, 'requestTime' | 'responseTime' | 'completionStartTime'>> & {
+    /** ISO-8601 text, a `Date`, or milliseconds since the epoch; likewise the other two. */
+    readonly requestTime?: string | Date | number;
+    readonly responseTime?: string | Date | number;
+    readonly completionStartTime?: string | Date | number;
+  };
+
+type Given = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks and completes an event. Defaults: `costType` AI, `operationType` CHAT, `stopReason` END (ERROR where there is an
+ * `errorReason`), not streamed, a new transaction id, times that end now, total = input + output. Where no count is given
+ * at all, the counts are 0 and `attributes.usageState` says `unknown` (I5). `null` counts as absent.
+ *
+ * @throws FusewireError with code `INVALID_EVENT`, listing every problem.
+ */
+export function checkEvent(input: unknown, runtime: Runtime, middlewareSource: string): UsageEvent {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new FusewireError('INVALID_EVENT', ['the event must be an object']);
+  }
+  const given: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(input)) {
+    if (value === undefined || value === null) continue;
+    const kind: FieldKind | undefined = EVENT_FIELDS.get(name);
+    if (kind === undefined) problems.push(`${name} is not a field of a usage event`);
+    const problem = kind === undefined ? undefined : problemOf(value, kind);
+    if (problem !== undefined) problems.push(`${name} ${problem}`);
+    given[name] = value;
+  }
+  for (const name of ['model', 'provider']) if (given[name] === undefined) problems.push(`${name} is missing`);
+  if (problems.length > 0) throw new FusewireError('INVALID_EVENT', problems);
+
+  const times = timesOf(given, runtime.now());
+  if (times.responseTime < times.requestTime) {
+    throw new FusewireError('INVALID_EVENT', ['responseTime is before requestTime']);
+  }
+  return complete(given, times, runtime.newId(), middlewareSource);
+}
+
+interface Times {
+  readonly requestTime: number;
+  readonly responseTime: number;
+  readonly completionStartTime: number;
+  readonly durationMs: number;
+}
+
+/** The times, each derived from the others where it is not given; all milliseconds since the epoch. */
+function timesOf(given: Given, now: number): Times {
+  const at = (name: string) => (given[name] === undefined ? undefined : new Date(given[name] as string).getTime());
+  const duration = given['requestDuration'] as number | undefined;
+  const start = at('requestTime');
+  const end = at('responseTime');
+  const responseTime = end ?? (start === undefined ? now : start + (duration ?? Math.max(0, now - start)));
+  const requestTime = start ?? responseTime - (duration ?? 0);
+  const firstToken = given['timeToFirstToken'] as number | undefined;
+  const completionStartTime =
+    at('completionStartTime') ?? (firstToken === undefined ? responseTime : requestTime + firstToken);
+  return { requestTime, responseTime, completionStartTime, durationMs: duration ?? responseTime - requestTime };
+}
+
+function complete(given: Given, times: Times, newId: string, middlewareSource: string): UsageEvent {
+  const counts = countsOf(given);
+  const attributes = given['attributes'] as Record<string, unknown> | undefined;
+  const errorReason = given['errorReason'] as string | undefined;
+  return {
+    ...(given as Partial<UsageEvent>),
+    transactionId: (given['transactionId'] as string | undefined) ?? newId,
+    model: given['model'] as string,
+    provider: given['provider'] as string,
+    costType: 'AI',
+    operationType: (given['operationType'] as OperationType | undefined) ?? 'CHAT',
+    stopReason: (given['stopReason'] as StopReason | undefined) ?? (errorReason === undefined ? 'END' : 'ERROR'),
+    isStreamed: (given['isStreamed'] as boolean | undefined) ?? false,
+    inputTokenCount: counts.input,
+    outputTokenCount: counts.output,
+    totalTokenCount: counts.total,
+    requestTime: new Date(times.requestTime).toISOString(),
+    completionStartTime: new Date(times.completionStartTime).toISOString(),
+    responseTime: new Date(times.responseTime).toISOString(),
+    requestDuration: Math.round(times.durationMs),
+    middlewareSource: (given['middlewareSource'] as string | undefined) ?? middlewareSource,
+    attributes: { usageState: counts.state, ...attributes },
+  };
+}
+
+function countsOf(given: Given) {
+  const input = given['inputTokenCount'] as number | undefined;
+  const output = given['outputTokenCount'] as number | undefined;
+  const total = given['totalTokenCount'] as number | undefined;
+  const state = input === undefined && output === undefined && total === undefined ? 'unknown' : 'reported';
+  const knownInput = input ?? Math.max(0, (total ?? 0) - (output ?? 0));
+  const knownOutput = output ?? Math.max(0, (total ?? 0) - knownInput);
+  return { state, input: knownInput, output: knownOutput, total: total ?? knownInput + knownOutput };
+}

@@ -1,0 +1,321 @@
+/** From the outbox to the service: several events on their way, retried, never on the caller's path (contract 5.2). */
+import type { Dispatcher } from 'undici';
+import type { Runtime, Timer } from '../runtime.js';
+import { VERSION } from '../version.js';
+import type { BreakerState } from './breaker.js';
+import { type DeliveryCredentials, DeliveryGate, type DeliveryObstacle, type Passage } from './delivery-gate.js';
+import { meteringUrl } from './metering-url.js';
+import type { Outbox, OutboxEntry } from './outbox.js';
+import { createPoster, type Poster } from './poster.js';
+import { type DeliveryVerdict, readAnswer } from './read-answer.js';
+
+/** Contract 1.4; each has its environment variable there. */
+export interface DeliverySettings {
+  /** Events on their way at the same time. Default 8. */
+  readonly workers?: number;
+  /** Of one request. Default 10,000. */
+  readonly timeoutMs?: number;
+  /** Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Tries at once after the first. Default 2. */
+  readonly maxRetries?: number;
+  /** After those, an event waits for so long. Default 30,000. */
+  readonly flushIntervalMs?: number;
+}
+
+/** Options of {@link createDelivery}. */
+export interface DeliveryOptions {
+  readonly outbox: Outbox;
+  /** The metering base, in any form of contract 1.6. Read anew for each request. */
+  readonly endpoint: () => URL | undefined;
+  /** Read anew for each request, so that a key that is set late or rotated is picked up (I9). */
+  readonly credentials: () => DeliveryCredentials | undefined;
+  readonly runtime: Runtime;
+  readonly settings?: DeliverySettings;
+  /** An answer said which revision the team's rules have (`fusewire-revision`). */
+  readonly onRevision?: (revision: number) => void;
+  readonly userAgent?: string;
+  /** Instead of connections of its own; for tests. */
+  readonly dispatcher?: Dispatcher;
+}
+
+/** What delivery is doing. */
+export interface DeliveryStatus {
+  /** Events that are not acknowledged. */
+  readonly queueDepth: number;
+  readonly inFlight: number;
+  /** Events that the service has taken. */
+  readonly delivered: number;
+  /** Requests that were not answered with success, each retry counted. */
+  readonly failed: number;
+  /** Wall clock, ms. */
+  readonly lastSuccessAtMs: number | undefined;
+  readonly lastError: string | undefined;
+  readonly breaker: BreakerState;
+  /** Why nothing is sent at the moment, if so. */
+  readonly obstacle: DeliveryObstacle | undefined;
+}
+
+/** Delivers in the background from the moment it is created. */
+export interface Delivery {
+  /**
+   * Tries to deliver everything now, also what waits for a retry, and holds the process meanwhile. Resolves to whether
+   * the outbox is empty, after `timeoutMs` at the latest; earlier where it is clear that nothing can be delivered. Never rejects.
+   */
+  flush(timeoutMs: number): Promise<boolean>;
+  /** Ends delivery. Requests under way are given up and their events released. Once only; never rejects. */
+  stop(): Promise<void>;
+  status(): DeliveryStatus;
+}
+
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_MAX_MS = 8_000;
+/** While events wait, they are looked at so often: a retry is late by this much at most. */
+const LOOK_MS = 5_000;
+/** A flush tries a service that is down again after these times, then gives up. */
+const FLUSH_PROBES_MS = [500, 1000];
+
+const DEFAULTS: Required<DeliverySettings> = {
+  workers: 8,
+  timeoutMs: 10_000,
+  connectTimeoutMs: 5_000,
+  maxRetries: 2,
+  flushIntervalMs: 30_000,
+};
+
+/** Starts delivery. */
+export function createDelivery(options: DeliveryOptions): Delivery {
+  return new OutboxDelivery(options);
+}
+
+/** A flush under way. */
+interface Flush {
+  /** Monotonic. */
+  readonly until: number;
+  probes: number;
+  /** For the next probe. */
+  isWaiting: boolean;
+  readonly finish: () => void;
+}
+
+/**
+ * One timer wakes the pump: at each append (coalesced), after each delivery, and now and then while events wait. The
+ * pump asks the gate and hands entries to workers; a worker tries, backs off, and settles or releases its entry.
+ */
+class OutboxDelivery implements Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #outbox: Outbox;
+  readonly #runtime: Runtime;
+  readonly #settings: Required<DeliverySettings>;
+  readonly #gate: DeliveryGate;
+  readonly #poster: Poster;
+  readonly #stopping = new AbortController();
+  readonly #sending = new Set<Promise<void>>();
+  readonly #flushes = new Set<Flush>();
+  #wake: { readonly at: number; readonly timer: Timer } | undefined;
+  #stopped: Promise<void> | undefined;
+  #delivered = 0;
+  #failed = 0;
+  #lastSuccessAtMs: number | undefined;
+  #lastError: string | undefined;
+  #obstacle: DeliveryObstacle | undefined;
+
+  constructor(options: DeliveryOptions) {
+    const { outbox, endpoint, credentials, runtime, dispatcher } = options;
+    this.#options = options;
+    this.#outbox = outbox;
+    this.#runtime = runtime;
+    this.#settings = { ...DEFAULTS, ...options.settings };
+    const { workers: connections, timeoutMs, connectTimeoutMs, flushIntervalMs } = this.#settings;
+    this.#gate = new DeliveryGate({ endpoint, credentials, runtime, flushIntervalMs });
+    const own = dispatcher === undefined ? {} : { dispatcher };
+    this.#poster = createPoster({ runtime, connections, timeoutMs, connectTimeoutMs, ...own });
+    outbox.onAppend(() => this.#wakeIn(0));
+    if (outbox.depth() > 0) this.#wakeIn(0);
+  }
+
+  async flush(timeoutMs: number): Promise<boolean> {
+    if (this.#outbox.depth() === 0 || this.#isStopping) return this.#outbox.depth() === 0;
+    await new Promise<void>((resolve) => {
+      const onDeadline = () => {
+        this.#poster.dropConnecting();
+        flush.finish();
+      };
+      const deadline = this.#runtime.setTimer(onDeadline, timeoutMs, { keepAlive: true });
+      const finish = () => {
+        deadline.cancel();
+        this.#flushes.delete(flush);
+        resolve();
+      };
+      const flush: Flush = { until: this.#runtime.monotonicNow() + timeoutMs, probes: 0, isWaiting: false, finish };
+      this.#flushes.add(flush);
+      this.#gate.probe();
+      this.#pump();
+    });
+    return this.#outbox.depth() === 0;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  status(): DeliveryStatus {
+    return {
+      queueDepth: this.#outbox.depth(),
+      inFlight: this.#sending.size,
+      delivered: this.#delivered,
+      failed: this.#failed,
+      lastSuccessAtMs: this.#lastSuccessAtMs,
+      lastError: this.#lastError,
+      breaker: this.#gate.breaker(),
+      obstacle: this.#obstacle,
+    };
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#wake?.timer.cancel();
+    this.#wake = undefined;
+    await Promise.all(this.#sending);
+    for (const flush of this.#flushes) flush.finish();
+    await this.#poster.close();
+  }
+
+  #wakeIn(delayMs: number): void {
+    if (this.#isStopping) return;
+    const at = this.#runtime.monotonicNow() + delayMs;
+    if (this.#wake !== undefined && this.#wake.at <= at) return;
+    this.#wake?.timer.cancel();
+    this.#wake = { at, timer: this.#runtime.setTimer(() => this.#pump(), delayMs) };
+  }
+
+  #pump(): void {
+    this.#wake?.timer.cancel();
+    this.#wake = undefined;
+    if (this.#isStopping) return;
+    try {
+      const passage = this.#gate.pass();
+      if (passage.open) this.#fillWorkers(passage.concurrency === 'one' ? 1 : this.#settings.workers);
+      this.#obstacle = passage.open ? undefined : passage.obstacle;
+      if (this.#outbox.depth() > this.#sending.size) {
+        this.#wakeIn(Math.min(LOOK_MS, this.#settings.flushIntervalMs, passage.open ? LOOK_MS : passage.waitMs));
+      }
+      for (const flush of [...this.#flushes]) this.#advance(flush, passage);
+    } catch (error) {
+      this.#runtime.log.error('delivery of usage events failed; please report this', { error: String(error) });
+      this.#wakeIn(LOOK_MS);
+    }
+  }
+
+  #fillWorkers(workers: number): void {
+    while (this.#sending.size < workers) {
+      const [entry] = this.#outbox.claim(1, this.#flushes.size > 0);
+      if (entry === undefined) return;
+      const task = this.#deliver(entry)
+        .catch((error: unknown) => {
+          this.#runtime.log.error('a usage event could not be sent; please report this', { error: String(error) });
+          this.#outbox.release(entry, this.#settings.flushIntervalMs);
+        })
+        .finally(() => {
+          this.#sending.delete(task);
+          this.#pump();
+        });
+      this.#sending.add(task);
+    }
+  }
+
+  /** Ends a flush that is done, or that cannot get further. */
+  #advance(flush: Flush, passage: Passage): void {
+    if (this.#outbox.depth() === 0) return flush.finish();
+    if (this.#sending.size > 0 || passage.open || flush.isWaiting) return;
+    const isShort = this.#runtime.monotonicNow() + passage.waitMs < flush.until;
+    if (passage.obstacle === 'retry-after' && isShort) return;
+    const probeInMs = passage.obstacle === 'breaker' ? FLUSH_PROBES_MS[flush.probes] : undefined;
+    if (probeInMs === undefined) return flush.finish();
+    flush.probes += 1;
+    flush.isWaiting = true;
+    this.#runtime.setTimer(() => {
+      flush.isWaiting = false;
+      if (!this.#flushes.has(flush)) return;
+      this.#gate.probe();
+      this.#pump();
+    }, probeInMs);
+  }
+
+  /** Brings one claimed entry to its end: acknowledged, rejected or released. Never rejects. */
+  async #deliver(entry: OutboxEntry): Promise<void> {
+    const { maxRetries, flushIntervalMs } = this.#settings;
+    for (let retries = 0; ; retries += 1) {
+      const verdict = await this.#tryOnce(entry);
+      if (verdict?.outcome === 'accepted') return this.#outbox.acknowledge(entry);
+      if (verdict?.outcome === 'rejected') return this.#outbox.reject(entry, verdict.reason);
+      // Nothing could be sent: the gate closed meanwhile, or delivery stops.
+      if (verdict === undefined) return this.#outbox.release(entry);
+      // A delay, so that the next try is made with another event: this one alone may be what is refused.
+      if (verdict.outcome === 'unauthorized') return this.#outbox.release(entry, flushIntervalMs);
+      if (!verdict.atOnce || retries >= maxRetries) {
+        if (verdict.keep) return this.#outbox.release(entry, Math.max(flushIntervalMs, verdict.afterMs ?? 0));
+        return this.#outbox.reject(entry, verdict.reason);
+      }
+      if (this.#gate.breaker() === 'open') return this.#outbox.release(entry);
+      const backoffMs = Math.min(BACKOFF_FIRST_MS * 2 ** retries, BACKOFF_MAX_MS) * (1 - 0.25 * this.#runtime.random());
+      await this.#sleep(Math.max(backoffMs, verdict.afterMs ?? 0));
+    }
+  }
+
+  async #tryOnce(entry: OutboxEntry): Promise<DeliveryVerdict | undefined> {
+    const passage = this.#gate.pass();
+    if (!passage.open || this.#isStopping) return undefined;
+    const { event, idempotencyKey } = entry;
+    const { log } = this.#runtime;
+    if (log.isDebug()) log.debug('sending a usage event', { idempotencyKey, event });
+    const headers = {
+      'x-api-key': passage.apiKey,
+      'content-type': 'application/json',
+      accept: 'application/json',
+      'idempotency-key': idempotencyKey,
+      'user-agent': this.#options.userAgent ?? `fusewire/${VERSION}`,
+    };
+    const url = meteringUrl(passage.endpoint, event.operationType);
+    const answer = await this.#poster.post(url, headers, JSON.stringify(event), this.#stopping.signal);
+    if (answer.kind === 'none' && this.#isStopping) return undefined;
+    const verdict = readAnswer(answer, this.#runtime.now());
+    this.#gate.learn(verdict, passage.apiKey);
+    if (verdict.outcome === 'accepted') this.#accepted(verdict.revision);
+    else {
+      this.#failed += 1;
+      this.#lastError = verdict.reason;
+      log.debug('a usage event was not taken', { idempotencyKey, ...verdict });
+    }
+    return verdict;
+  }
+
+  #accepted(revision: number | undefined): void {
+    this.#delivered += 1;
+    this.#lastSuccessAtMs = this.#runtime.now();
+    if (revision === undefined) return;
+    try {
+      this.#options.onRevision?.(revision);
+    } catch (error) {
+      this.#runtime.log.error('the listener for revisions failed; please report this', { error: String(error) });
+    }
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      const finish = () => {
+        timer.cancel();
+        signal.removeEventListener('abort', finish);
+        resolve();
+      };
+      const timer = this.#runtime.setTimer(finish, delayMs);
+      signal.addEventListener('abort', finish);
+    });
+  }
+}
