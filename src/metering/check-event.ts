@@ -72,8 +72,10 @@ function complete(given: Given, times: Times, newId: string, middlewareSource: s
   const counts = countsOf(given);
   const attributes = given['attributes'] as Record<string, unknown> | undefined;
   const errorReason = given['errorReason'] as string | undefined;
+  const firstToken = given['timeToFirstToken'] as number | undefined;
   return {
     ...(given as Partial<UsageEvent>),
+    ...(firstToken === undefined ? {} : { timeToFirstToken: Math.round(firstToken) }),
     transactionId: (given['transactionId'] as string | undefined) ?? newId,
     model: given['model'] as string,
     provider: given['provider'] as string,

@@ -231,12 +231,15 @@ class OutboxDelivery implements Delivery {
 
   /** Ends a flush that is done, or that cannot get further. */
   #advance(flush: Flush, passage: Passage): void {
-    if (this.#outbox.depth() === 0) return flush.finish();
-    if (this.#sending.size > 0 || passage.open || flush.isWaiting) return;
+    if (this.#outbox.depth() === 0) flush.finish();
+    if (!this.#flushes.has(flush) || this.#sending.size > 0 || passage.open || flush.isWaiting) return;
     const isShort = this.#runtime.monotonicNow() + passage.waitMs < flush.until;
     if (passage.obstacle === 'retry-after' && isShort) return;
     const probeInMs = passage.obstacle === 'breaker' ? FLUSH_PROBES_MS[flush.probes] : undefined;
-    if (probeInMs === undefined) return flush.finish();
+    if (probeInMs === undefined) {
+      flush.finish();
+      return;
+    }
     flush.probes += 1;
     flush.isWaiting = true;
     this.#runtime.setTimer(() => {
