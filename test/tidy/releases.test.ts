@@ -8,6 +8,28 @@ function registryHosts(lock: string): readonly string[] {
   return [...lock.matchAll(/"resolved":\s*"[a-z+]+:[^"]*"/g)].map((match) => match[0]);
 }
 
+interface LockedPackage {
+  readonly version?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+type LockedPackages = Readonly<Record<string, LockedPackage>>;
+
+/** Optional dependencies without an entry: `npm ci` refuses such a lock file. A registry that lacks a binary causes it. */
+function missingFromLock(packages: LockedPackages): readonly string[] {
+  return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter((name) => !findLocked(packages, path, name)),
+  );
+}
+
+/** As Node resolves: beside the package itself, then in each folder above it. */
+function findLocked(packages: LockedPackages, path: string, name: string): boolean {
+  for (let folder = path; ; folder = folder.replace(/(^|\/)[^/]*$/, '')) {
+    const prefix = folder === '' ? '' : `${folder}/`;
+    if (`${prefix}node_modules/${name}` in packages) return true;
+    if (folder === '') return false;
+  }
+}
+
 /** Folders in which people and build machines keep their work, at the start of an absolute path. */
 const MACHINE_FOLDERS = ['home', 'Users', 'work', 'root'];
 const MACHINE_PATHS = new RegExp(`(?<![\\w.:/@-])/(${MACHINE_FOLDERS.join('|')})/\\w|[A-Z]:\\\\Users\\\\`);
@@ -25,7 +47,7 @@ describe('a release', () => {
     expect(version).toMatch(/^\d+\.\d+\.\d+/);
     expect(json('service/package.json')['version']).toBe(version);
     expect(/VERSION = '([^']+)'/.exec(textOf('src/version.ts'))?.[1]).toBe(version);
-    const packages = json('package-lock.json')['packages'] as Record<string, { version?: string }>;
+    const packages = json('package-lock.json')['packages'] as LockedPackages;
     expect([packages['']?.version, packages['service']?.version]).toEqual([version, version]);
     expect(textOf('CHANGELOG.md')).toContain(`## ${version}`);
   });
@@ -35,6 +57,15 @@ describe('a release', () => {
     expect(registryHosts('"resolved": "https://registry.example/a.tgz"')).toHaveLength(1);
     expect(registryHosts('"resolved": "git+ssh://git@example.org/a.git"')).toHaveLength(1);
     expect(registryHosts('"resolved": "service"')).toEqual([]);
+  });
+
+  it('can be installed on any platform: the lock file has every optional package', () => {
+    expect(missingFromLock(json('package-lock.json')['packages'] as LockedPackages)).toEqual([]);
+    const tool = { optionalDependencies: { '@a/linux': '1.0.0' } };
+    expect(missingFromLock({ 'node_modules/tool': tool })).toEqual(['@a/linux']);
+    expect(missingFromLock({ 'node_modules/tool': tool, 'node_modules/@a/linux': {} })).toEqual([]);
+    expect(missingFromLock({ 'x/node_modules/tool': tool, 'x/node_modules/@a/linux': {} })).toEqual([]);
+    expect(missingFromLock({ 'node_modules/tool': tool, 'x/node_modules/@a/linux': {} })).toEqual(['@a/linux']);
   });
 
   it('names no path of the machine it was made on', () => {
