@@ -98,6 +98,7 @@ class ComposedCache implements EnforcementCache {
           return result;
         },
         coolDownLeftMs: () => refresher?.coolDownLeftMs() ?? 0,
+        isBehind: () => this.#hintedRevision > (this.#rules.peek()?.revision ?? Number.POSITIVE_INFINITY),
       },
       runtime,
       options.pollIntervalMs,

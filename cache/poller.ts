@@ -17,6 +17,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 export interface Pollable {
   refresh(signal: AbortSignal): Promise<RefreshResult>;
   coolDownLeftMs(): number;
+  /** Whether what was hinted at is still newer than what is there; asked after a refresh that hints came into. */
+  isBehind(): boolean;
 }
 
 /**
@@ -76,7 +78,7 @@ export class Poller {
     void this.refresh();
   }
 
-  /** There is something newer: refreshes soon. Hints are gathered; one that comes during a refresh asks for another. */
+  /** There is something newer: refreshes soon. Hints are gathered; one that a refresh under way does not satisfy asks for another. */
   hint(): void {
     if (this.isStopped) return;
     this.#isHinted = true;
@@ -102,7 +104,8 @@ export class Poller {
     if (this.isStopped) return result;
     this.#backOffUntil = this.#runtime.monotonicNow() + this.#backOffAfter(result);
     this.#next = this.#runtime.setTimer(() => void this.refresh(), this.#delayAfter(result));
-    this.#followHint();
+    if (this.#pollable.isBehind()) this.#followHint();
+    else this.#isHinted = false;
     return result;
   }
 

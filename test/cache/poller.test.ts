@@ -9,11 +9,20 @@ const FAILED: RefreshResult = { kind: 'failed', reason: 'HTTP 503' };
 
 function pollerWith(options: { random?: () => number; durationMs?: number } = {}) {
   const { runtime, clock } = fakeRuntime();
-  const state = { result: OK, at: [] as number[], running: 0, runningMax: 0, coolDownMs: 0, aborted: 0 };
+  const state = {
+    result: OK,
+    at: [] as number[],
+    running: 0,
+    runningMax: 0,
+    coolDownMs: 0,
+    aborted: 0,
+    isBehind: true,
+  };
   const begin = clock.monotonicNow();
   const poller = new Poller(
     {
       coolDownLeftMs: () => state.coolDownMs,
+      isBehind: () => state.isBehind,
       async refresh(signal) {
         state.at.push(clock.monotonicNow() - begin);
         state.running += 1;
@@ -112,6 +121,15 @@ describe('the poller', () => {
     expect(state.at).toHaveLength(2);
     poller.hint();
     expect(state.at).toHaveLength(3);
+  });
+
+  it('drops a hint that the refresh under way has satisfied', async () => {
+    const { poller, state, clock } = pollerWith({ durationMs: 100 });
+    poller.start();
+    poller.hint();
+    state.isBehind = false;
+    await clock.advance(10_000);
+    expect(state.at).toHaveLength(1);
   });
 
   it('does not follow hints while the service fails', async () => {
