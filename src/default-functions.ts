@@ -1,7 +1,7 @@
 /** The functions that most programs need, on the instance that the environment configures. */
 import { defaultFusewire, forgetDefaultFusewire } from './default-instance.js';
 import type { GuardOptions } from './guard-client.js';
-import type { Guarded } from './guarded.js';
+import type { Guarded, WithUsageMetadata } from './guarded.js';
 import type { CallDescription } from './instance.js';
 import type { MeterEvent } from './metering/check-event.js';
 import type { Status } from './status.js';
@@ -38,7 +38,7 @@ export function checkEnforcement(usageMetadata?: object, call?: CallDescription)
  * @example
  * meter({ model: 'gpt-4o-mini', provider: 'OPENAI', inputTokenCount: 412, outputTokenCount: 96 });
  */
-export function meter(event: MeterEvent): string {
+export function meter(event: MeterEvent & WithUsageMetadata): string {
   return defaultFusewire().meter(event);
 }
 

@@ -30,7 +30,7 @@ export function guardClient<T extends object>(parts: Parts, client: T, options: 
   const outside = options.providers?.find((provider) => provider.matches(client));
   if (outside !== undefined) outside.instrument(client, parts.path, parts.runtime);
   else if (isOpenAIClient(client)) instrumentOpenAI(client, parts.path, options, parts.runtime);
-  else if (isOllamaClient(client)) instrumentOllama(client, parts.path, parts.runtime);
+  else if (isOllamaClient(client)) instrumentOllama(client, parts.path, { log: parts.runtime.log });
   else throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
   return client as Guarded<T>;
 }

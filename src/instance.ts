@@ -5,7 +5,7 @@ import type { CallDimensions } from '../enforcement/decision.js';
 import type { FusewireOptions } from './config.js';
 import { assemble, type Parts } from './fusewire.js';
 import { type GuardOptions, guardClient } from './guard-client.js';
-import type { Guarded } from './guarded.js';
+import type { Guarded, WithUsageMetadata } from './guarded.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
 import type { Runtime } from './runtime.js';
 import { readStatus, type Status } from './status.js';
@@ -32,12 +32,13 @@ export interface Fusewire {
    */
   checkEnforcement(usageMetadata?: object, call?: CallDescription): void;
   /**
-   * Meters a call that no guarded client made. Returns at once; delivery happens behind.
+   * Meters a call that no guarded client made. Returns at once; delivery happens behind. The event's own fields beat
+   * its `usageMetadata`, which beats scopes, instance and environment.
    *
    * @returns the event's transaction id.
    * @throws FusewireError with code `INVALID_EVENT`, listing every problem.
    */
-  meter(event: MeterEvent): string;
+  meter(event: MeterEvent & WithUsageMetadata): string;
   /** What the instance knows, is waiting for and has done. */
   status(): Status;
   /**
@@ -88,7 +89,9 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
     },
     meter(event) {
       announce();
-      const checked = checkEvent(event, parts.metadata, parts.runtime, parts.sink.middlewareSource);
+      const { usageMetadata, ...own } = event;
+      const around = parts.metadata.resolve(usageMetadata).fields;
+      const checked = checkEvent({ ...around, ...own }, parts.runtime, parts.sink.middlewareSource);
       parts.outbox.append(checked.transactionId, checked);
       return checked.transactionId;
     },
