@@ -110,6 +110,8 @@ function attributesOf(
     host: request.assumedHost,
     bypass: facts.bypassed ? true : undefined,
     recovered: end === 'recovered' ? true : undefined,
+    cacheInside: request.tokenConvention && request.tokenConvention.cacheRead === 'inside',
+    reasoningInside: request.tokenConvention && request.tokenConvention.reasoning === 'inside',
   });
 }
 

@@ -1,12 +1,16 @@
 /** Checks an event that a program gives to `meter` itself, and completes it (I2: wrong input throws where it is given). */
 import { FusewireError } from '../errors.js';
+import type { MetadataResolver } from '../metadata/resolver.js';
 import type { OperationType, StopReason } from '../providers/adapter.js';
 import type { Runtime } from '../runtime.js';
 import type { UsageEvent } from '../wire/usage-event.js';
-import { EVENT_FIELDS, type FieldKind, problemOf } from './event-fields.js';
+import { EVENT_FIELDS, isMetadataName, problemOf } from './event-fields.js';
 
-/** What `meter` takes: model and provider, what is known of the usage, and nothing that the wire does not know. */
-export type PartialUsageEvent = Pick<UsageEvent, 'model' | 'provider'> &
+/**
+ * What `meter` takes: model and provider, what is known of the usage, and usage metadata in any of its spellings
+ * (contract 5.3).
+ */
+export type MeterEvent = Pick<UsageEvent, 'model' | 'provider'> &
   Partial<Omit<UsageEvent, 'requestTime' | 'responseTime' | 'completionStartTime'>> & {
     /** ISO-8601 text, a `Date`, or milliseconds since the epoch; likewise the other two. */
     readonly requestTime?: string | Date | number;
@@ -19,11 +23,17 @@ type Given = Readonly<Record<string, unknown>>;
 /**
  * Checks and completes an event. Defaults: `costType` AI, `operationType` CHAT, `stopReason` END (ERROR where there is an
  * `errorReason`), not streamed, a new transaction id, times that end now, total = input + output. Where no count is given
- * at all, the counts are 0 and `attributes.usageState` says `unknown` (I5). `null` counts as absent.
+ * at all, the counts are 0 and `attributes.usageState` says `unknown` (I5). `null` counts as absent. Usage metadata is
+ * merged as that of a call: over the scopes around it, over the environment.
  *
  * @throws FusewireError with code `INVALID_EVENT`, listing every problem.
  */
-export function checkEvent(input: unknown, runtime: Runtime, middlewareSource: string): UsageEvent {
+export function checkEvent(
+  input: unknown,
+  metadata: MetadataResolver,
+  runtime: Runtime,
+  middlewareSource: string,
+): UsageEvent {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw new FusewireError('INVALID_EVENT', ['the event must be an object']);
   }
@@ -31,20 +41,24 @@ export function checkEvent(input: unknown, runtime: Runtime, middlewareSource: s
   const problems: string[] = [];
   for (const [name, value] of Object.entries(input)) {
     if (value === undefined || value === null) continue;
-    const kind: FieldKind | undefined = EVENT_FIELDS.get(name);
-    if (kind === undefined) problems.push(`${name} is not a field of a usage event`);
-    const problem = kind === undefined ? undefined : problemOf(value, kind);
-    if (problem !== undefined) problems.push(`${name} ${problem}`);
-    given[name] = value;
+    const kind = EVENT_FIELDS.get(name);
+    if (kind === undefined) {
+      if (!isMetadataName(name)) problems.push(`${name} is not a field of a usage event`);
+      continue;
+    }
+    const problem = problemOf(value, kind);
+    if (problem === undefined) given[name] = value;
+    else problems.push(`${name} ${problem}`);
   }
-  for (const name of ['model', 'provider']) if (given[name] === undefined) problems.push(`${name} is missing`);
-  if (problems.length > 0) throw new FusewireError('INVALID_EVENT', problems);
-
+  for (const name of ['model', 'provider']) {
+    if (Reflect.get(input, name) === undefined || Reflect.get(input, name) === null)
+      problems.push(`${name} is missing`);
+  }
   const times = timesOf(given, runtime.now());
-  if (times.responseTime < times.requestTime) {
-    throw new FusewireError('INVALID_EVENT', ['responseTime is before requestTime']);
-  }
-  return complete(given, times, runtime.newId(), middlewareSource);
+  if (times.responseTime < times.requestTime) problems.push('responseTime is before requestTime');
+  if (problems.length > 0) throw new FusewireError('INVALID_EVENT', problems);
+  const { fields } = metadata.resolve(input);
+  return { ...fields, ...complete(given, times, runtime.newId(), middlewareSource, fields.attributes) };
 }
 
 interface Times {
@@ -68,9 +82,14 @@ function timesOf(given: Given, now: number): Times {
   return { requestTime, responseTime, completionStartTime, durationMs: duration ?? responseTime - requestTime };
 }
 
-function complete(given: Given, times: Times, newId: string, middlewareSource: string): UsageEvent {
+function complete(
+  given: Given,
+  times: Times,
+  newId: string,
+  middlewareSource: string,
+  attributes: UsageEvent['attributes'],
+): UsageEvent {
   const counts = countsOf(given);
-  const attributes = given['attributes'] as Record<string, unknown> | undefined;
   const errorReason = given['errorReason'] as string | undefined;
   const firstToken = given['timeToFirstToken'] as number | undefined;
   return {

@@ -1,5 +1,6 @@
 /** From the outbox to the service: several events on their way, retried, never on the caller's path (contract 5.2). */
 import type { Dispatcher } from 'undici';
+import { sleep } from '../../cache/sleep.js';
 import type { Runtime, Timer } from '../runtime.js';
 import { VERSION } from '../version.js';
 import type { BreakerState } from './breaker.js';
@@ -267,7 +268,7 @@ class OutboxDelivery implements Delivery {
       }
       if (this.#gate.breaker() === 'open') return this.#outbox.release(entry);
       const backoffMs = Math.min(BACKOFF_FIRST_MS * 2 ** retries, BACKOFF_MAX_MS) * (1 - 0.25 * this.#runtime.random());
-      await this.#sleep(Math.max(backoffMs, verdict.afterMs ?? 0));
+      await sleep(this.#runtime, Math.max(backoffMs, verdict.afterMs ?? 0), this.#stopping.signal);
     }
   }
 
@@ -307,18 +308,5 @@ class OutboxDelivery implements Delivery {
     } catch (error) {
       this.#runtime.log.error('the listener for revisions failed; please report this', { error: String(error) });
     }
-  }
-
-  #sleep(delayMs: number): Promise<void> {
-    const { signal } = this.#stopping;
-    return new Promise((resolve) => {
-      const finish = () => {
-        timer.cancel();
-        signal.removeEventListener('abort', finish);
-        resolve();
-      };
-      const timer = this.#runtime.setTimer(finish, delayMs);
-      signal.addEventListener('abort', finish);
-    });
   }
 }

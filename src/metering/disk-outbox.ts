@@ -8,11 +8,11 @@ import { createDeadLetters, type DeadLetters } from './dead-letters.js';
 import { EntryQueue } from './entry-queue.js';
 import { Journal } from './journal.js';
 import { DEFAULT_CAPACITY, DEFAULT_MAX_AGE_MS } from './memory-outbox.js';
-import type { Outbox, OutboxCounters, OutboxEntry } from './outbox.js';
+import { isSafeId, type Outbox, type OutboxCounters, type OutboxEntry } from './outbox.js';
 import { ensurePrivateFolder, type OutboxOwner, ownerFolder, ownerHash } from './owner-folder.js';
 import { readOwnIdentity } from './process-identity.js';
 import { createRejectionLog } from './rejection-log.js';
-import { formatDone, formatRecord, isSafeId, type Outstanding } from './segment-record.js';
+import { formatDone, formatRecord, type Outstanding } from './segment-record.js';
 
 /** Options of {@link openDiskOutbox}. */
 export interface DiskOutboxOptions {
@@ -115,7 +115,7 @@ class FileOutbox implements DiskOutbox {
   append(attemptId: string, event: UsageEvent): void {
     this.#harmless(() => {
       this.#open();
-      const idempotencyKey = isSafeId(attemptId) ? attemptId : this.#runtime.newId();
+      const idempotencyKey = this.#queue.keyFor(attemptId);
       if (this.#notes.delete(attemptId) && this.#notes.size < NOTES_MAX / 2) this.#manyNotes.over();
       const entry = { idempotencyKey, event, createdAtMs: this.#runtime.now() };
       // First to the queue: a compaction of the file writes what is in it.

@@ -1,7 +1,7 @@
 /** The entries of an outbox in memory: in order, bounded in number and age. Both outboxes stand on it. */
 import type { Runtime } from '../runtime.js';
 import { BoundNotice } from './bound-notice.js';
-import type { OutboxCounters, OutboxEntry } from './outbox.js';
+import { isSafeId, type OutboxCounters, type OutboxEntry } from './outbox.js';
 
 /** How an entry left the queue for a bound. */
 export type DropReason = 'capacity' | 'age';
@@ -76,6 +76,14 @@ export class EntryQueue {
   /** Whether an entry with this key is here. */
   has(key: string): boolean {
     return this.#keys.has(key);
+  }
+
+  /**
+   * The key for the event of an attempt: the attempt's id, unless it cannot be a header, or an event under it is here
+   * already. The second one is kept under a key of its own: it is the service that tells a repetition from a conflict.
+   */
+  keyFor(attemptId: string): string {
+    return isSafeId(attemptId) && !this.has(attemptId) ? attemptId : this.#options.runtime.newId();
   }
 
   /** See {@link Outbox.claim}. */

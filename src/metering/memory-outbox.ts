@@ -27,7 +27,7 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): Outbox {
     note() {},
     forget() {},
     append(attemptId, event) {
-      queue.add({ idempotencyKey: attemptId, event, createdAtMs: runtime.now() });
+      queue.add({ idempotencyKey: queue.keyFor(attemptId), event, createdAtMs: runtime.now() });
     },
     claim: (max, includeDelayed) => queue.claim(max, includeDelayed),
     acknowledge: (entry) => void queue.settle(entry, 'acknowledged'),

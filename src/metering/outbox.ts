@@ -29,8 +29,8 @@ export interface Outbox {
   /** Removes a note whose attempt needs no event. */
   forget(attemptId: string): void;
   /**
-   * Appends an event; the note of `attemptId`, if there is one, is settled by it. An attempt whose event is still here
-   * is not appended again.
+   * Appends an event; the note of `attemptId`, if there is one, is settled by it. A second event under the same id gets
+   * a key of its own.
    */
   append(attemptId: string, event: UsageEvent): void;
   /**
@@ -63,4 +63,9 @@ export interface OutboxCounters {
   readonly dropped: number;
   /** Events recovered from another process that died. */
   readonly recovered: number;
+}
+
+/** Whether an id can be an Idempotency-Key (contract 5.1: 1 to 255 printable characters) and stand in JSON as it is. */
+export function isSafeId(id: unknown): id is string {
+  return typeof id === 'string' && /^[\w.:+/=@-]{1,255}$/.test(id);
 }

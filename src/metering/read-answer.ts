@@ -1,4 +1,5 @@
 /** What an answer of the service means for the event that was sent (contract 5.2). Pure. */
+import { parseRetryAfter } from '../../cache/retry-after.js';
 
 /** An answer, or that there was none. */
 export type DeliveryAnswer =
@@ -41,8 +42,8 @@ export function readAnswer(answer: DeliveryAnswer, nowMs: number): DeliveryVerdi
   }
   const reason = `HTTP ${status} ${body}`.trim().slice(0, REASON_MAX);
   if (status === 401 || status === 403) return { outcome: 'unauthorized', reason };
-  const afterMs = readRetryAfter(text(headers['retry-after']), nowMs);
-  const wait = afterMs === undefined ? {} : { afterMs };
+  const askedMs = parseRetryAfter(headers['retry-after'], nowMs);
+  const wait = askedMs === undefined ? {} : { afterMs: Math.min(askedMs, RETRY_AFTER_MAX_MS) };
   // The key was used for another body: the service has an event of this attempt, a second one would count it twice.
   if (status === 409 && body.includes('idempotency_key_mismatch')) return { outcome: 'rejected', reason };
   const shouldRetry = text(headers['x-should-retry'])?.trim().toLowerCase();
@@ -53,16 +54,8 @@ export function readAnswer(answer: DeliveryAnswer, nowMs: number): DeliveryVerdi
   const isInProgress = status === 409 && body.includes('idempotency_key_in_progress');
   // A redirect is a wrong address or somebody's captive portal, not an answer of the service.
   const isElsewhere = status < 400;
-  const keep = isTransient || isInProgress || isElsewhere || afterMs !== undefined;
+  const keep = isTransient || isInProgress || isElsewhere || askedMs !== undefined;
   return atOnce || keep ? { outcome: 'retryable', reason, atOnce, keep, ...wait } : { outcome: 'rejected', reason };
-}
-
-/** Seconds or an HTTP date, as milliseconds from now, clamped to 60 s; `undefined` where it is neither. */
-export function readRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined || value.trim() === '') return undefined;
-  const seconds = Number(value);
-  const delayMs = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - nowMs;
-  return Number.isNaN(delayMs) ? undefined : Math.min(Math.max(0, delayMs), RETRY_AFTER_MAX_MS);
 }
 
 function readRevision(value: string | string[] | undefined): number | undefined {

@@ -1,7 +1,7 @@
 /** The lines of a segment: a note, an event, or the end of either. One JSON object a line; what is torn is skipped. */
 import type { UsageEvent } from '../wire/usage-event.js';
 import type { CredentialSeal } from './credential-seal.js';
-import type { OutboxEntry } from './outbox.js';
+import { isSafeId, type OutboxEntry } from './outbox.js';
 
 /** What is left of a segment: an event to deliver, or a note whose attempt was under way. */
 export interface Outstanding extends OutboxEntry {
@@ -18,11 +18,6 @@ export function formatRecord(kind: 'note' | 'event', entry: OutboxEntry, seal: C
 /** The line that ends a note or an event. Ids are printable ASCII without quotes, see {@link isSafeId}. */
 export function formatDone(id: string): string {
   return `{"kind":"done","id":"${id}"}\n`;
-}
-
-/** Whether an id can be an Idempotency-Key (contract 5.1: 1 to 255 printable characters) and stand in JSON as it is. */
-export function isSafeId(id: unknown): id is string {
-  return typeof id === 'string' && /^[\w.:+/=@-]{1,255}$/.test(id);
 }
 
 /** Collects the records of a segment, line by line, and tells what is outstanding. */
