@@ -46,7 +46,9 @@ describe('a release', () => {
     const version = json('package.json')['version'];
     expect(version).toMatch(/^\d+\.\d+\.\d+/);
     expect(json('service/package.json')['version']).toBe(version);
-    expect(/VERSION = '([^']+)'/.exec(textOf('src/version.ts'))?.[1]).toBe(version);
+    for (const path of ['src/version.ts', 'service/version.ts']) {
+      expect(/VERSION = '([^']+)'/.exec(textOf(path))?.[1]).toBe(version);
+    }
     const packages = json('package-lock.json')['packages'] as LockedPackages;
     expect([packages['']?.version, packages['service']?.version]).toEqual([version, version]);
     expect(textOf('CHANGELOG.md')).toContain(`## ${version}`);
