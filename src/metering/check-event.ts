@@ -1,6 +1,6 @@
 /** Checks an event that a program gives to `meter` itself, and completes it (I2: wrong input throws where it is given). */
 import { FusewireError } from '../errors.js';
-import type { MetadataResolver } from '../metadata/resolver.js';
+import { normaliseMetadata } from '../metadata/normalise.js';
 import type { OperationType, StopReason } from '../providers/adapter.js';
 import type { Runtime } from '../runtime.js';
 import type { UsageEvent } from '../wire/usage-event.js';
@@ -24,16 +24,11 @@ type Given = Readonly<Record<string, unknown>>;
  * Checks and completes an event. Defaults: `costType` AI, `operationType` CHAT, `stopReason` END (ERROR where there is an
  * `errorReason`), not streamed, a new transaction id, times that end now, total = input + output. Where no count is given
  * at all, the counts are 0 and `attributes.usageState` says `unknown` (I5). `null` counts as absent. Usage metadata is
- * merged as that of a call: over the scopes around it, over the environment.
+ * taken in all of its spellings; scopes and environment are not looked at.
  *
  * @throws FusewireError with code `INVALID_EVENT`, listing every problem.
  */
-export function checkEvent(
-  input: unknown,
-  metadata: MetadataResolver,
-  runtime: Runtime,
-  middlewareSource: string,
-): UsageEvent {
+export function checkEvent(input: unknown, runtime: Runtime, middlewareSource: string): UsageEvent {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw new FusewireError('INVALID_EVENT', ['the event must be an object']);
   }
@@ -54,10 +49,11 @@ export function checkEvent(
     if (Reflect.get(input, name) === undefined || Reflect.get(input, name) === null)
       problems.push(`${name} is missing`);
   }
+  const { fields, dropped } = normaliseMetadata(input);
+  for (const name of dropped) problems.push(`${name} has a value that it cannot have`);
   const times = timesOf(given, runtime.now());
   if (times.responseTime < times.requestTime) problems.push('responseTime is before requestTime');
   if (problems.length > 0) throw new FusewireError('INVALID_EVENT', problems);
-  const { fields } = metadata.resolve(input);
   return { ...fields, ...complete(given, times, runtime.newId(), middlewareSource, fields.attributes) };
 }
 

@@ -76,7 +76,7 @@ const METADATA_NAMES: ReadonlySet<string> = new Set(
   METADATA_FIELDS.flatMap((field) => [field.name, snakeCase(field.name), ...field.deprecated]),
 );
 
-/** Whether a name is usage metadata, in any spelling; its value is the metadata resolver's business. */
+/** Whether a name is usage metadata, in any spelling; its value is checked where metadata is normalised. */
 export function isMetadataName(name: string): boolean {
   return (
     METADATA_NAMES.has(name) ||
