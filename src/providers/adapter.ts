@@ -68,6 +68,8 @@ export interface RequestReading {
   readonly kind: 'call' | 'poll' | 'free';
   /** The host, where `provider` had to be assumed from the protocol that is spoken to it. */
   readonly assumedHost?: string;
+  /** Set by adapters from outside, whose convention no service knows: it travels with the event. */
+  readonly tokenConvention?: TokenConvention | undefined;
 }
 
 /** Where a provider counts tokens that have a price of their own, so that nothing is priced twice. */
