@@ -1,0 +1,162 @@
+/**
+ * Guards every openai and ollama client of the process at its first use: those that are loaded, in both module systems
+ * and in nested copies, and those that will be.
+ */
+import module from 'node:module';
+import { dirname, extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Log } from '../log.js';
+import { isGuarded } from './guarded-mark.js';
+import { notePatched } from './patched.js';
+import { installHooks } from './register-hooks.js';
+import { type LoadedScript, loadedScripts } from './register-loaded.js';
+import { aliasesOf, type ClientPackage, ENTRY_FILES, PackageFinder } from './register-packages.js';
+import { patchNamespace } from './register-patch.js';
+
+/** What registering needs. */
+export interface RegisterOptions {
+  /** Guards a client. What it throws is logged once and the client stays as it is. */
+  readonly instrument: (client: object) => void;
+  readonly log: Log;
+  /** The program's script, where there is one: the place to look from when the runtime does not list what is loaded. */
+  readonly entry: string | undefined;
+  /** Registered before any of the program's modules was loaded: nothing to look for. */
+  readonly preloaded: boolean;
+  /** Whether this runtime can `require` an ES module. Default: what it says. */
+  readonly requiresModules?: boolean;
+  readonly loadedScripts?: () => readonly LoadedScript[] | undefined;
+}
+
+/** How registering went. */
+export interface Registration {
+  /** Resolves when every copy that was loaded before is patched; at once where it could be done synchronously. */
+  readonly ready: Promise<void>;
+}
+
+/** Installs everything. Never throws: what cannot be patched is logged, and `guard()` works all the same. */
+export function installRegister(options: RegisterOptions): Registration {
+  const register = new Register(options);
+  const pending = options.preloaded ? [] : register.patchLoaded();
+  register.hook();
+  return { ready: Promise.all(pending).then(() => undefined) };
+}
+
+class Register {
+  readonly #options: RegisterOptions;
+  readonly #finder = new PackageFinder();
+  readonly #adopted = new WeakSet<object>();
+  #reported = false;
+
+  constructor(options: RegisterOptions) {
+    this.#options = options;
+  }
+
+  /** Patches the copies that are loaded. Returns what can only be done asynchronously. */
+  patchLoaded(): Promise<void>[] {
+    const cache = module.createRequire(pathToFileURL(join(dirname(this.#entry()), 'noop.js'))).cache;
+    for (const file of Object.keys(cache)) {
+      const found = this.#finder.ofClientFile(file);
+      if (found !== undefined) this.#patch(cache[file]?.exports, found, 'cjs');
+    }
+    const scripts = (this.#options.loadedScripts ?? loadedScripts)();
+    const modules = scripts ?? this.#reachableFromEntry();
+    const pending: Promise<void>[] = [];
+    for (const script of modules) {
+      if (script.file in cache) continue;
+      const found = this.#finder.ofClientFile(script.file);
+      if (found === undefined) continue;
+      const later = this.#patchModule(script, found);
+      if (later !== undefined) pending.push(later);
+    }
+    return pending;
+  }
+
+  /** Sees to the copies that will be loaded. */
+  hook(): void {
+    try {
+      const names = new Set(['openai', 'ollama', ...aliasesOf(dirname(this.#entry()))]);
+      installHooks([...names], (exports, place, kind) => {
+        const found = kind === 'cjs' ? this.#finder.inFolder(place) : this.#finder.ofClientFile(place);
+        if (found !== undefined) this.#patch(exports, found, kind);
+      });
+    } catch (error) {
+      this.#options.log.error('clients that are loaded from now on are not guarded by themselves; use guard()', {
+        error: String(error),
+      });
+    }
+  }
+
+  #entry(): string {
+    return this.#options.entry ?? join(process.cwd(), 'noop.js');
+  }
+
+  /**
+   * Gets the live exports of an ES module. `require` gives them at once, so that no module of the same static graph runs
+   * in between; on runtimes without it (Node before 20.19, and 22 before 22.12) `import()` gives them a few microtasks
+   * later. The module may thereby run before its turn, which the clients' modules, having no dependency on other code
+   * of the program, do not notice.
+   */
+  #patchModule(script: LoadedScript, found: ClientPackage): Promise<void> | undefined {
+    const url = new URL(script.url);
+    const isPlain = url.search === '' || url.searchParams.has('iitm');
+    const requires = this.#options.requiresModules ?? Reflect.get(process.features, 'require_module') === true;
+    if (isPlain && requires) {
+      try {
+        this.#patch(module.createRequire(script.url)(script.file), found, 'esm');
+        return undefined;
+      } catch {
+        // One with a top-level await can only be imported.
+      }
+    }
+    return import(isPlain ? pathToFileURL(script.file).href : script.url).then(
+      (exports: unknown) => this.#patch(exports, found, 'esm'),
+      () => undefined,
+    );
+  }
+
+  /** Without a list of what is loaded: the copies that the program's script would import. */
+  #reachableFromEntry(): LoadedScript[] {
+    const scripts: LoadedScript[] = [];
+    const missing = new Set<ClientPackage['name']>(['openai', 'ollama']);
+    for (let folder = dirname(this.#entry()); ; folder = dirname(folder)) {
+      for (const name of missing) {
+        const found = this.#finder.inFolder(join(folder, 'node_modules', name));
+        if (found?.name !== name) continue;
+        missing.delete(name);
+        for (const entry of ENTRY_FILES[name]) {
+          const file = join(found.root, entry);
+          if (extname(file) === '.mjs') scripts.push({ file, url: pathToFileURL(file).href });
+        }
+      }
+      if (dirname(folder) === folder) return scripts;
+    }
+  }
+
+  #patch(exports: unknown, found: ClientPackage, kind: 'esm' | 'cjs'): void {
+    try {
+      if (!patchNamespace(exports, (client) => this.#adopt(client))) return;
+      notePatched({ package: found.name, version: found.version, path: found.root, module: kind });
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #adopt(client: object): boolean {
+    if (this.#adopted.has(client)) return false;
+    this.#adopted.add(client);
+    if (isGuarded(client)) return false;
+    try {
+      this.#options.instrument(client);
+      return true;
+    } catch (error) {
+      this.#report(error);
+      return false;
+    }
+  }
+
+  #report(error: unknown): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#options.log.error('a client could not be guarded by itself; use guard()', { error: String(error) });
+  }
+}
