@@ -96,6 +96,9 @@ export class AnswerWatch {
     this.#settle('cancelled');
   }
 
+  /** The error that the next read throws: its own read had bytes to give that were held back. */
+  deferred: { readonly error: unknown } | undefined;
+
   /** A read failed. Returns the bytes that were held back, which the caller gets before the error. */
   failed(error: unknown): Uint8Array {
     const held = this.#guarded(() => this.#sse?.abandon() ?? NOTHING, NOTHING);

@@ -222,6 +222,7 @@ function tapForeignStream(stream: AsyncIterable<Uint8Array>, watch: AnswerWatch)
 /** One read of the caller. Where a rewrite leaves nothing of a chunk, the next one is read. */
 function pull(next: () => Promise<ReadResult>, watch: AnswerWatch): Promise<ReadResult> {
   watch.progressed();
+  if (watch.deferred !== undefined) return Promise.reject(watch.deferred.error);
   return next().then(
     (result) => {
       const { value } = result;
@@ -239,6 +240,7 @@ function pull(next: () => Promise<ReadResult>, watch: AnswerWatch): Promise<Read
       if (isReleased(error)) throw error;
       const held = watch.failed(error);
       if (held.length === 0) throw error;
+      watch.deferred = { error };
       return { done: false, value: held };
     },
   );

@@ -47,6 +47,8 @@ export interface StubProvider {
   /** Streams send events in packets of so many bytes; 0: one packet an event. */
   packetBytes: number;
   release(): void;
+  /** Forgets everything, ids too: the next answers are those of a new server. */
+  reset(): void;
   close(): Promise<void>;
 }
 
@@ -87,6 +89,15 @@ class Stub {
 
   release(): void {
     this.#held.shift()?.();
+  }
+
+  reset(): void {
+    this.releaseAll();
+    this.requests.length = 0;
+    this.faults.length = 0;
+    this.packetBytes = 0;
+    this.#background.clear();
+    this.#count = 0;
   }
 
   releaseAll(): void {
@@ -200,7 +211,7 @@ class Stub {
         return;
       }
       const name = typeof event['type'] === 'string' ? `event: ${event['type']}${end}` : '';
-      const comment = fault === 'comments' ? `: keep-alive${end}${end}` : '';
+      const comment = fault === 'comments' && index === 1 ? `: keep-alive${end}${end}: again${end}` : '';
       const space = fault === 'crlf' ? '' : ' ';
       await this.#write(response, `${comment}${name}data:${space}${JSON.stringify(event)}${end}${end}`, fault);
       index += 1;
