@@ -26,10 +26,12 @@ export function canonicalJson(value: unknown): string {
 }
 
 /** The canonical JSON of a rule list, in parts; together they are what {@link canonicalJson} returns. */
-export function* canonicalJsonInParts(rules: readonly unknown[]): Generator<string, void> {
+export function* canonicalJsonInParts(rules: Iterable<unknown>): Generator<string, void> {
   let part = '[';
-  for (const [index, rule] of rules.entries()) {
-    if (index > 0) part += ',';
+  let isFirst = true;
+  for (const rule of rules) {
+    if (!isFirst) part += ',';
+    isFirst = false;
     for (const piece of ruleInPieces(rule)) {
       part += piece;
       if (part.length < PART_LENGTH) continue;

@@ -24,7 +24,7 @@ import type { MirrorFiles } from './mirror-text.js';
 /** What is kept of a feed. */
 export interface MirroredFeed {
   /** As received. */
-  readonly rawRules: readonly unknown[];
+  readonly rawRules: Iterable<unknown>;
   readonly departments: DepartmentMaps;
   readonly revision: number | undefined;
   /** The service began anew: a higher revision on the disk is no reason to keep it. */

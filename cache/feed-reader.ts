@@ -9,7 +9,7 @@ export type FeedReading =
       readonly kind: 'feed';
       readonly ruleSet: RuleSet;
       /** As received, for the mirror. */
-      readonly rawRules: readonly unknown[];
+      readonly rawRules: Iterable<unknown>;
       readonly departments: DepartmentMaps;
       readonly revision: number | undefined;
       readonly ruleCount: number;

@@ -67,8 +67,8 @@ function groupOf(groups: NonNullable<Verdict['groups']>, call: CallDimensions): 
 
 /** A grouped rule shows the group's own value, never the sum over all groups. */
 function ruleFor(verdict: Verdict, call: CallDimensions): TrippedRule {
-  if (verdict.groups === undefined) return verdict.rule;
-  return { ...verdict.rule, currentValue: groupOf(verdict.groups, call)?.currentValue ?? null };
+  if (verdict.groups === undefined) return trippedRule(verdict.rule);
+  return trippedRule(verdict.rule, groupOf(verdict.groups, call)?.currentValue ?? null);
 }
 
 function observationOf(verdict: Verdict, call: CallDimensions): Observation {

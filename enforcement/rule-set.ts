@@ -13,11 +13,11 @@ export interface GroupReading {
 /** A rule that would refuse, or that only observes, a call that its filters cover. */
 export interface Verdict {
   readonly kind: 'block' | Observation['kind'];
-  readonly rule: TrippedRule;
+  readonly rule: Rule;
   /** Milliseconds since the epoch; void from then on (I13). `Infinity` where the feed does not say. */
   readonly untilMs: number;
   /** Set for a grouped rule: it says something only about callers whose group is breached. */
-  readonly groups?: { readonly dimension: number; readonly byValue: ReadonlyMap<string, GroupReading> };
+  readonly groups: { readonly dimension: number; readonly byValue: ReadonlyMap<string, GroupReading> } | undefined;
 }
 
 /** All rules of a team at one revision, ready for {@link decide}. Rules that can do nothing to a call are not in it. */
@@ -77,11 +77,11 @@ export function validUntilMs(rule: Rule): number {
 }
 
 /** What the error and the logs show of a rule. */
-export function trippedRule(rule: Rule, currentValue = rule.currentValue): TrippedRule {
+export function trippedRule(rule: Rule, currentValue: number | null = rule.currentValue ?? null): TrippedRule {
   return {
     ruleId: rule.ruleId,
     ruleName: rule.name ?? null,
-    currentValue: currentValue ?? null,
+    currentValue,
     threshold: rule.threshold ?? null,
     resetsAt: rule.resetsAt ?? null,
     periodType: rule.periodType ?? null,
@@ -99,7 +99,7 @@ function kindOf(rule: Rule): Verdict['kind'] | undefined {
 }
 
 function pooledEntry(rule: Rule, kind: Verdict['kind']): ScopeEntry<Verdict> {
-  return { filters: filtersOf(rule), payload: { kind, rule: trippedRule(rule), untilMs: validUntilMs(rule) } };
+  return { filters: filtersOf(rule), payload: { kind, rule, untilMs: validUntilMs(rule), groups: undefined } };
 }
 
 /** A grouped rule covers only callers of breached groups, so their values are one more IN row of its scope. */
@@ -121,7 +121,7 @@ function* groupedEntry(rule: Rule, kind: Verdict['kind']): Generator<void, Scope
   if (breached.length === 0) return undefined;
   return {
     filters: [...filtersOf(rule), { dimension: groupBy, operator: 'IN', values: breached }],
-    payload: { kind, rule: trippedRule(rule), untilMs: validUntilMs(rule), groups: { dimension, byValue } },
+    payload: { kind, rule, untilMs: validUntilMs(rule), groups: { dimension, byValue } },
   };
 }
 

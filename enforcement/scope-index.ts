@@ -6,7 +6,7 @@ import type { RuleFilter } from '../src/wire/feed.js';
 import { CallReading } from './call-reading.js';
 import type { CallDimensions } from './decision.js';
 import { type FilterRow, rowMatches } from './match-filters.js';
-import { planScope, type ScopePlan } from './scope-plan.js';
+import { planScope } from './scope-plan.js';
 import { ScopeTable } from './scope-table.js';
 
 /** Something with a scope. */
@@ -34,6 +34,9 @@ export interface ScopeIndex<T> {
 /** Entries between two steps of building. */
 const ENTRIES_PER_STEP = 100;
 
+/** Keys of one entry that are added without a step in between. */
+const KEYS_AT_ONCE_MAX = 64;
+
 /** An index over the entries. */
 export function createScopeIndex<T>(entries: Iterable<ScopeEntry<T>>): ScopeIndex<T> {
   const steps = createScopeIndexInSteps(entries);
@@ -47,7 +50,7 @@ export function createScopeIndex<T>(entries: Iterable<ScopeEntry<T>>): ScopeInde
 export function* createScopeIndexInSteps<T>(entries: Iterable<ScopeEntry<T>>): Generator<void, ScopeIndex<T>> {
   const words = new CallReading();
   const tables = new Map<string, ScopeTable>();
-  const plans: ScopePlan[] = [];
+  const scopes: (readonly RuleFilter[])[] = [];
   const payloads: T[] = [];
   let taken = 0;
   for (const { filters, payload } of entries) {
@@ -57,11 +60,11 @@ export function* createScopeIndexInSteps<T>(entries: Iterable<ScopeEntry<T>>): G
     if (plan === undefined) continue;
     let table = tables.get(plan.signature);
     if (table === undefined) {
-      table = new ScopeTable(plan, words, plans.length);
+      table = new ScopeTable(plan, words, scopes.length);
       tables.set(plan.signature, table);
     }
     table.expect(plan);
-    plans.push(plan);
+    scopes.push(filters);
     payloads.push(payload);
   }
   for (const table of tables.values()) {
@@ -69,9 +72,12 @@ export function* createScopeIndexInSteps<T>(entries: Iterable<ScopeEntry<T>>): G
     table.allocate();
   }
   const verify: (readonly FilterRow[] | undefined)[] = [];
-  for (let scope = 0; scope < plans.length; scope += 1) {
-    const plan = plans[scope]!;
-    yield* tables.get(plan.signature)!.add(plan, scope);
+  for (let scope = 0; scope < scopes.length; scope += 1) {
+    // Planned twice rather than kept: what lives through a garbage collection is what makes it long.
+    const plan = planScope(scopes[scope]!)!;
+    const table = tables.get(plan.signature)!;
+    if (plan.keys <= KEYS_AT_ONCE_MAX) table.add(plan, scope);
+    else yield* table.addInSteps(plan, scope);
     verify.push(plan.verify);
     if (scope % ENTRIES_PER_STEP === 0) yield;
   }

@@ -76,23 +76,32 @@ export class ScopeTable {
     this.#scope = new Int32Array(capacity);
   }
 
-  /** Adds an announced scope. Scope numbers ascend. Yields within a scope of many keys. */
-  *add(plan: ScopePlan, scope: number): Generator<void, void> {
+  /** Adds an announced scope. Scope numbers ascend. */
+  add(plan: ScopePlan, scope: number): void {
+    for (let key = 0; key < plan.keys; key += 1) this.#addKey(plan, key, scope);
+  }
+
+  /** The same for a scope of many keys. */
+  *addInSteps(plan: ScopePlan, scope: number): Generator<void, void> {
+    for (let key = 0; key < plan.keys; key += 1) {
+      this.#addKey(plan, key, scope);
+      if (key % KEYS_PER_STEP === KEYS_PER_STEP - 1) yield;
+    }
+  }
+
+  /** The keys of a scope are numbered as if each exact dimension were a digit. */
+  #addKey(plan: ScopePlan, key: number, scope: number): void {
+    let rest = key;
+    for (let i = 0; i < plan.exact.length; i += 1) {
+      const values = plan.exactValues[i]!;
+      const digit = rest % values.length;
+      rest = (rest - digit) / values.length;
+      this.#tuple[i] = this.#words.addWord(plan.exact[i]!, values[digit]!);
+    }
     if (plan.pattern !== undefined) {
       this.#tuple[this.#width - 1] = this.#words.addPattern(this.#patternSlot, plan.pattern.text);
     }
-    const at = new Array<number>(plan.exact.length).fill(0);
-    for (let key = 0; key < plan.keys; key += 1) {
-      let rest = key;
-      for (let i = 0; i < plan.exact.length; i += 1) {
-        const values = plan.exactValues[i]!;
-        at[i] = rest % values.length;
-        rest = (rest - at[i]!) / values.length;
-        this.#tuple[i] = this.#words.addWord(plan.exact[i]!, values[at[i]!]!);
-      }
-      this.#append(this.#listOf(plan), scope);
-      if (key % KEYS_PER_STEP === KEYS_PER_STEP - 1) yield;
-    }
+    this.#append(this.#listOf(plan), scope);
   }
 
   /** Tells `visitor` of every scope that the call's keys lead to; the rows left open are not verified yet. */

@@ -3,7 +3,7 @@ import type { FeedResult } from './feed.js';
 import { DEPARTMENT_NAMES } from './feed-departments.js';
 import { judgeWithoutParsing, NOT_JSON, parseFeed, withoutMark } from './feed-parse.js';
 import { isFeedField, RuleReader } from './feed-reader.js';
-import { endOfPiece, parsePieces, skipSpace, skipString } from './feed-scan.js';
+import { endOfPiece, parseElements, parseMembers, skipSpace, skipString } from './feed-scan.js';
 
 /** Bodies up to this many characters are parsed at once: about 1 ms. */
 export const AT_ONCE_CHARS_MAX = 262_144;
@@ -36,27 +36,29 @@ function* parseLarge(text: string): Generator<void, FeedResult> {
   const start = skipSpace(text, 0);
   if (text[start] === '[') {
     const reader = new RuleReader();
-    const end = yield* readRules(text, start, reader);
+    const end = yield* parseElements(text, start, (raw) => reader.read(raw));
     if (skipSpace(text, end) < text.length) return NOT_JSON;
-    return yield* reader.finish(undefined);
+    return yield* reader.finish(new RulesInText(text, start));
   }
   if (text[start] !== '{') return parseFeed(text);
-  const { fields, rules } = yield* readEnvelope(text, start);
+  const { fields, rules, raw } = yield* readEnvelope(text, start);
   if (![...fields.keys()].some(isFeedField)) return { kind: 'malformed', reason: 'no known field' };
   if (rules === undefined) return { kind: 'malformed', reason: 'rules is not a list' };
-  return yield* rules.finish((name) => fields.get(name));
+  return yield* rules.finish(raw, (name) => fields.get(name));
 }
 
 interface Envelope {
   readonly fields: ReadonlyMap<string, unknown>;
   /** `undefined`: the field is there and is no list. */
   readonly rules: RuleReader | undefined;
+  readonly raw: Iterable<unknown>;
 }
 
 /** Reads the members of the outer object one after another. Of a name that comes twice the last one counts. */
 function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
   const fields = new Map<string, unknown>();
   let rules: RuleReader | undefined = new RuleReader();
+  let raw: Iterable<unknown> = [];
   let at = skipSpace(text, start + 1);
   for (let isFirst = true; ; isFirst = false) {
     if (isFirst && text[at] === '}') break;
@@ -68,12 +70,14 @@ function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
     const valueAt = skipSpace(text, colon + 1);
     let end: number;
     if (name === 'rules' && text[valueAt] === '[') {
-      rules = new RuleReader();
+      const reader = new RuleReader();
       fields.set(name, true);
-      end = yield* readRules(text, valueAt, rules);
+      end = yield* parseElements(text, valueAt, (element) => reader.read(element));
+      rules = reader;
+      raw = new RulesInText(text, valueAt);
     } else if (LARGE_FIELDS.has(name) && text[valueAt] === '{') {
       const entries = new Map<string, unknown>();
-      end = yield* parsePieces(text, valueAt, (piece) => {
+      end = yield* parseMembers(text, valueAt, (piece) => {
         for (const [key, value] of Object.entries(piece)) entries.set(key, value);
       });
       fields.set(name, inObjectOrder(entries));
@@ -81,7 +85,10 @@ function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
       end = endOfPiece(text, valueAt);
       const value: unknown = JSON.parse(text.slice(valueAt, end));
       fields.set(name, value);
-      if (name === 'rules') rules = value === null ? new RuleReader() : undefined;
+      if (name === 'rules') {
+        rules = value === null ? new RuleReader() : undefined;
+        raw = [];
+      }
     }
     at = skipSpace(text, end);
     if (text[at] === '}') break;
@@ -90,13 +97,27 @@ function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
     yield;
   }
   if (skipSpace(text, at + 1) < text.length) throw new SyntaxError('text after the end');
-  return { fields, rules };
+  return { fields, rules, raw };
 }
 
-function readRules(text: string, at: number, reader: RuleReader): Generator<void, number> {
-  return parsePieces(text, at, (piece) => {
-    for (const raw of piece as unknown[]) reader.read(raw);
-  });
+/** The elements of a list that was parsed before, out of the text again. */
+class RulesInText implements Iterable<unknown> {
+  readonly #text: string;
+  readonly #at: number;
+
+  constructor(text: string, at: number) {
+    this.#text = text;
+    this.#at = at;
+  }
+
+  *[Symbol.iterator](): Iterator<unknown> {
+    const found: unknown[] = [];
+    const steps = parseElements(this.#text, this.#at, (element) => found.push(element));
+    for (let isDone = false; !isDone; ) {
+      isDone = steps.next().done === true;
+      yield* found.splice(0);
+    }
+  }
 }
 
 /** An object lists keys that look like array indexes first, ascending; which of two like keys counts depends on it. */

@@ -52,7 +52,7 @@ export function feedFromJson(value: unknown): FeedResult {
   }
   if (!Array.isArray(rules)) return { kind: 'malformed', reason: 'rules is not a list' };
   for (const raw of rules) reader.read(raw);
-  const steps = reader.finish(get);
+  const steps = reader.finish(rules, get);
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;

@@ -1,7 +1,7 @@
 /** From the parts of a body to a {@link Feed}: the one way in, for a body at once and for one read in steps. */
 import type { Feed, FeedResult, Rule } from './feed.js';
 import { DEPARTMENT_NAMES, NO_DEPARTMENTS, readDepartmentMaps } from './feed-departments.js';
-import { type DropReason, parseRule, ruleIdOf } from './feed-rule.js';
+import { type DropReason, parseRule, ruleIdOf, TimeMemo } from './feed-rule.js';
 import { readTimeMs } from './feed-values.js';
 
 /** The fields of the envelope that a body must have at least one of (I8). Our own `revision` alone is no feed. */
@@ -15,14 +15,15 @@ export function isFeedField(name: string): boolean {
 /** Takes rules one after another; those that are not understood are dropped alone, and counted. */
 export class RuleReader {
   readonly #rules: Rule[] = [];
-  readonly #raw: unknown[] = [];
+  readonly #times = new TimeMemo();
+  #taken = 0;
   readonly #reasons = new Map<DropReason, number>();
   readonly #droppedIds = new Set<string>();
 
   /** Reads the next rule of the list. */
   read(raw: unknown): void {
-    this.#raw.push(raw);
-    const rule = parseRule(raw);
+    this.#taken += 1;
+    const rule = parseRule(raw, this.#times);
     if (typeof rule !== 'string') {
       this.#rules.push(rule);
       return;
@@ -35,11 +36,11 @@ export class RuleReader {
   /** Whether the list had elements and none was a rule at all: then it is no list of rules. */
   get isNonsense(): boolean {
     const noRules = (this.#reasons.get('not an object') ?? 0) + (this.#reasons.get('no rule id') ?? 0);
-    return noRules > 0 && noRules === this.#raw.length;
+    return noRules > 0 && noRules === this.#taken;
   }
 
-  /** Ends the list. `get` gives the other fields of the envelope. */
-  *finish(get: ((name: string) => unknown) | undefined): Generator<void, FeedResult> {
+  /** Ends the list. `rawRules` gives it again as it came, `get` the other fields of the envelope. */
+  *finish(rawRules: Iterable<unknown>, get?: (name: string) => unknown): Generator<void, FeedResult> {
     if (this.isNonsense) return { kind: 'malformed', reason: 'no element of the list is a rule' };
     if (this.#droppedIds.size > 0) for (const rule of this.#rules) this.#droppedIds.delete(String(rule.ruleId));
     const isDropped = (ruleId: number) => this.#droppedIds.has(String(ruleId));
@@ -49,8 +50,8 @@ export class RuleReader {
       departments: get === undefined ? NO_DEPARTMENTS : yield* readDepartmentMaps(get, isDropped),
       compiledAtMs: readTimeMs(get?.('compiledAt')),
       revision: Number.isSafeInteger(revision) ? (revision as number) : undefined,
-      dropped: { count: this.#raw.length - this.#rules.length, reasons: this.#reasons },
-      rawRules: this.#raw,
+      dropped: { count: this.#taken - this.#rules.length, reasons: this.#reasons },
+      rawRules,
     };
     return { kind: 'rules', feed };
   }

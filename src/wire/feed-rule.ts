@@ -32,6 +32,9 @@ KNOWN_DIMENSIONS.set('ORG_UNIT', 'DEPARTMENT');
 const KNOWN_OPERATORS = new Map<string, FilterOperator>(FILTER_OPERATORS.map((name) => [name, name]));
 const KNOWN_ACTIONS = new Map<string, RuleAction>(RULE_ACTIONS.map((name) => [name, name]));
 
+/** The latest time that a Date can hold, milliseconds (ECMA-262, 21.4.1.1). */
+const DATE_MAX_MS = 8.64e15;
+
 /** Flat scopes of old feeds; each holds for a dimension that `filters` does not name. */
 const FLAT_FILTERS: readonly (readonly [string, Dimension])[] = [
   ['subscriberId', 'SUBSCRIBER'],
@@ -47,9 +50,9 @@ export function ruleIdOf(raw: unknown): number | string | undefined {
 
 /**
  * Reads one rule. What a decision rests on is strict: a rule that is not understood there is dropped, never guessed.
- * What is only shown (names, numbers, periods) is tolerated and left out (D12).
+ * What is only shown (names, numbers, periods) is tolerated and left out (D12). `times` is shared by the rules of a feed.
  */
-export function parseRule(raw: unknown): Rule | DropReason {
+export function parseRule(raw: unknown, times: TimeMemo = new TimeMemo()): Rule | DropReason {
   if (!isRecord(raw)) return 'not an object';
   const givenId = raw['ruleId'] ?? raw['id'] ?? undefined;
   if (givenId === undefined) return 'no rule id';
@@ -73,6 +76,7 @@ export function parseRule(raw: unknown): Rule | DropReason {
   const givenDepartment = raw['departmentId'] ?? raw['orgUnitId'] ?? undefined;
   const departmentId = readId(givenDepartment);
   if (givenDepartment !== undefined && departmentId === undefined) return 'malformed departmentId';
+  const resetsAt = times.read(raw['resetsAt']);
   return {
     ruleId,
     name: readText(raw['name']),
@@ -86,8 +90,8 @@ export function parseRule(raw: unknown): Rule | DropReason {
     action,
     periodType: readText(raw['periodType']),
     windowEndMs: readTimeMs(raw['windowEnd']),
-    resetsAtMs: readTimeMs(raw['resetsAt']),
-    resetsAt: resetsAtText(raw['resetsAt']),
+    resetsAtMs: resetsAt.ms,
+    resetsAt: resetsAt.text,
     filters,
     groupBy,
     groupBreakdown,
@@ -102,21 +106,32 @@ function readFlag(value: unknown): boolean | undefined {
   return typeof value === 'boolean' ? value : undefined;
 }
 
-/** A text is copied as it came; a number of seconds is shown as the ISO text that the error promises. */
-function resetsAtText(value: unknown): string | undefined {
-  if (typeof value === 'string') return value === '' ? undefined : value;
-  const ms = readTimeMs(value);
-  return ms === undefined || Math.abs(ms) > 8.64e15 ? undefined : new Date(ms).toISOString();
+/** Reads `resetsAt`. Nearly all rules of a feed share it, so the last one read is kept: one text, parsed once. */
+export class TimeMemo {
+  #value: unknown;
+  #read: { readonly text: string | undefined; readonly ms: number | undefined } = { text: undefined, ms: undefined };
+
+  /** A text is copied as it came; a number of seconds is shown as the ISO text that the error promises. */
+  read(value: unknown): { readonly text: string | undefined; readonly ms: number | undefined } {
+    if (value !== this.#value) {
+      const ms = readTimeMs(value);
+      const isShown = typeof value !== 'string' && ms !== undefined && Math.abs(ms) <= DATE_MAX_MS;
+      this.#value = value;
+      this.#read = { text: isShown ? new Date(ms).toISOString() : readText(value), ms };
+    }
+    return this.#read;
+  }
 }
 
 function readFilters(raw: Record<string, unknown>): readonly RuleFilter[] | DropReason {
   const given = raw['filters'] ?? [];
   if (!Array.isArray(given)) return 'malformed filters';
-  const filters: RuleFilter[] = [];
-  for (const row of given) {
-    const filter = readFilter(row);
+  // Made at its length: a list that is pushed into takes room for 16 at once, a hundred thousand times.
+  const filters = new Array<RuleFilter>(given.length);
+  for (let i = 0; i < given.length; i += 1) {
+    const filter = readFilter(given[i]);
     if (typeof filter === 'string') return filter;
-    filters.push(filter);
+    filters[i] = filter;
   }
   for (const [name, dimension] of FLAT_FILTERS) {
     const flat = raw[name] ?? '';

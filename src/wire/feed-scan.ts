@@ -53,22 +53,47 @@ export function endOfPiece(text: string, at: number, pieceChars = 0): number {
 }
 
 /**
- * Parses the list or object that begins at `at`, piece by piece, and gives each piece (a list, or an object) to `take`.
- * Returns the index after its end; throws SyntaxError where it is not JSON.
+ * Parses the list that begins at `at`, element by element, and gives each to `take`. Yields about every
+ * {@link PIECE_CHARS}. Returns the index after its end; throws SyntaxError where it is not JSON.
  */
-export function* parsePieces(text: string, at: number, take: (piece: object) => void): Generator<void, number> {
-  const open = text[at] === '[' ? '[' : '{';
-  const close = open === '[' ? ']' : '}';
+export function* parseElements(text: string, at: number, take: (element: unknown) => void): Generator<void, number> {
+  let from = at + 1;
+  let yieldedAt = from;
+  for (let isFirst = true; ; isFirst = false) {
+    const to = endOfPiece(text, from);
+    const isLast = isLastPiece(text, to, ']');
+    // A slice of the text is parsed where it lies; a piece with brackets put around it would be copied first.
+    if (!isEmptyList(text, from, to, isFirst && isLast)) take(JSON.parse(text.slice(from, to)));
+    if (isLast) return to + 1;
+    from = to + 1;
+    if (from - yieldedAt < PIECE_CHARS) continue;
+    yieldedAt = from;
+    yield;
+  }
+}
+
+/** The same for the members of an object: `take` is given objects of some of them, in the order of the text. */
+export function* parseMembers(text: string, at: number, take: (members: object) => void): Generator<void, number> {
   let from = at + 1;
   for (let isFirst = true; ; isFirst = false) {
     const to = endOfPiece(text, from, PIECE_CHARS);
-    const isLast = text.charCodeAt(to) !== COMMA;
-    if (isLast && text[to] !== close) throw new SyntaxError('unbalanced');
-    const isBlank = skipSpace(text, from) >= to;
-    if (isBlank && !(isFirst && isLast)) throw new SyntaxError('an element is missing');
-    if (!isBlank) take(JSON.parse(`${open}${text.slice(from, to)}${close}`) as object);
+    const isLast = isLastPiece(text, to, '}');
+    if (!isEmptyList(text, from, to, isFirst && isLast)) take(JSON.parse(`{${text.slice(from, to)}}`) as object);
     if (isLast) return to + 1;
     from = to + 1;
     yield;
   }
+}
+
+function isLastPiece(text: string, to: number, close: string): boolean {
+  if (text.charCodeAt(to) === COMMA) return false;
+  if (text[to] !== close) throw new SyntaxError('unbalanced');
+  return true;
+}
+
+/** Whether nothing stands between the brackets; nothing between two commas is an error that only the cut can see. */
+function isEmptyList(text: string, from: number, to: number, isOnly: boolean): boolean {
+  if (skipSpace(text, from) < to) return false;
+  if (!isOnly) throw new SyntaxError('an element is missing');
+  return true;
 }

@@ -113,8 +113,11 @@ export interface Feed {
   /** Our extension: the service's revision of the rule set, a whole number. */
   readonly revision?: number;
   readonly dropped: DroppedRules;
-  /** The rules as they came, dropped ones included; for the disk mirror. */
-  readonly rawRules: readonly unknown[];
+  /**
+   * The rules as they came, dropped ones included; for the disk mirror. Of a large feed they are read out of the body
+   * anew each time, so that a hundred thousand of them need not be kept as objects.
+   */
+  readonly rawRules: Iterable<unknown>;
 }
 
 /** What a body says. `empty` is a team without rules; `malformed` changes nothing: the last good rules stay (I8). */

@@ -53,7 +53,7 @@ async function load(mirror: DiskMirror, owner: string) {
   if (read.kind !== 'found') return read.kind;
   const reading = drain(readFeedInSteps(drain(mirrorBodyInSteps(read.files)), 200));
   if (reading.kind === 'malformed') return 'malformed';
-  const names = reading.rawRules.map((rule) => (rule as { name?: string }).name);
+  const names = [...reading.rawRules].map((rule) => (rule as { name?: string }).name);
   return { names, blocks: [...reading.departments.blocks], revision: read.files.owner.revision };
 }
 
@@ -66,7 +66,7 @@ describe('the disk mirror', () => {
     expect(await mirror.write(ONE, feed('café'), never)).toEqual({ kind: 'written' });
 
     const rulesText = readFileSync(join(path, RULES_FILE), 'utf8');
-    expect(JSON.parse(rulesText)).toEqual(feed('café').rawRules);
+    expect(JSON.parse(rulesText)).toEqual([...feed('café').rawRules]);
     expect(JSON.parse(readFileSync(join(path, MAPS_FILE), 'utf8'))).toEqual({
       rules_fingerprint: createHash('sha256').update(rulesText).digest('hex'),
       blocks: { 'rita@example.org': 7 },

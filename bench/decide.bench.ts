@@ -1,0 +1,155 @@
+/**
+ * What a decision costs, with the metadata resolved as in a call, beside a linear scan of the same rules; and for how
+ * long the activation of a feed holds the event loop.
+ *
+ * Run with `node --import tsx bench/decide.bench.ts`.
+ */
+import { pathToFileURL } from 'node:url';
+import { runInSlices } from '../cache/run-in-slices.js';
+import { decide } from '../enforcement/decide.js';
+import type { CallDimensions } from '../enforcement/decision.js';
+import { matchesFilters } from '../enforcement/match-filters.js';
+import { compileInSteps, type RuleSet } from '../enforcement/rule-set.js';
+import { createLog } from '../src/log.js';
+import { createMetadataResolver } from '../src/metadata/resolver.js';
+import { createRuntime } from '../src/runtime.js';
+import type { Rule } from '../src/wire/feed.js';
+import { parseFeedInSteps } from '../src/wire/feed-in-steps.js';
+import { type BenchCall, makeFeed } from './decide-feed.js';
+
+/** One benchmark: its rows are the table. */
+export interface BenchResult {
+  readonly name: string;
+  readonly rows: readonly Record<string, number | string>[];
+}
+
+const COUNTS = [10, 1_000, 100_000];
+const TRIPPED_SHARES = [0, 0.01, 0.5];
+/** A clock tells about 30 ns apart: calls are timed in batches of so many. */
+const BATCH = 50;
+const BATCHES = 2_000;
+const WARM_UP_MS = 150;
+
+const runtime = createRuntime({ log: createLog('CRITICAL') });
+
+/** Runs all of it; about half a minute. */
+export async function run(): Promise<BenchResult> {
+  const rows: Record<string, number | string>[] = [];
+  await activate(makeFeed(20_000, 0.5).body);
+  for (const count of COUNTS) {
+    for (const share of TRIPPED_SHARES) {
+      const feed = makeFeed(count, share);
+      const activation = await activate(feed.body);
+      for (const [name, call] of Object.entries(feed.calls)) {
+        if (share === 0 && name.startsWith('matches')) continue;
+        rows.push({
+          rules: count,
+          'tripped %': share * 100,
+          call: name,
+          ...timings(activation.ruleSet, activation.rules, call),
+          'activation longest block ms': round(activation.longestMs),
+          'activation total ms': round(activation.totalMs),
+        });
+      }
+    }
+  }
+  return { name: 'decide', rows };
+}
+
+function timings(ruleSet: RuleSet, rules: readonly Rule[], call: BenchCall): Record<string, number | string> {
+  const resolver = createMetadataResolver(runtime);
+  const nowMs = runtime.now();
+  const dimensionsOf = (): CallDimensions => ({
+    ...resolver.resolve(call.metadata).dimensions,
+    model: call.model,
+    provider: call.provider,
+  });
+  const prepared = dimensionsOf();
+  const resolved = { dimensions: resolver.resolve(call.metadata).dimensions };
+  const code = decide(ruleSet, prepared, nowMs).code;
+  if (code !== scan(rules, prepared, nowMs)) throw new Error('index and scan disagree');
+  const whole = measure(() => decide(ruleSet, dimensionsOf(), nowMs), BATCHES);
+  const scoped = measure(
+    () => decide(ruleSet, { ...resolved.dimensions, model: call.model, provider: call.provider }, nowMs),
+    BATCHES,
+  );
+  const alone = measure(() => decide(ruleSet, prepared, nowMs), BATCHES);
+  const linear = measure(() => scan(rules, prepared, nowMs), rules.length > 10_000 ? 3 : 200, 1);
+  return {
+    decision: code,
+    'decide p50 µs': round(alone.p50),
+    'decide p99 µs': round(alone.p99),
+    'with scope metadata p50 µs': round(scoped.p50),
+    'with call metadata p50 µs': round(whole.p50),
+    'with call metadata p99 µs': round(whole.p99),
+    'linear scan p50 µs': round(linear.p50),
+    'scan : decide': Math.round(linear.p50 / alone.p50),
+  };
+}
+
+/** The comparator: every rule in order, as the public SDKs do it, with the same meaning. */
+function scan(rules: readonly Rule[], call: CallDimensions, nowMs: number): string {
+  for (const rule of rules) {
+    if (!rule.breached || rule.shadowMode || rule.action !== 'BLOCK') continue;
+    if (nowMs >= (rule.resetsAtMs ?? Number.POSITIVE_INFINITY)) continue;
+    if (matchesFilters(rule.filters, call)) return 'RULE_TRIPPED';
+  }
+  return 'ALLOWED';
+}
+
+let sink: unknown;
+
+/** Microseconds of one call: median and 99th percentile over batches. */
+function measure(task: () => unknown, batches: number, batch = BATCH): { p50: number; p99: number } {
+  const warmUntilMs = runtime.monotonicNow() + WARM_UP_MS;
+  while (runtime.monotonicNow() < warmUntilMs) sink = task();
+  const samples: number[] = [];
+  for (let i = 0; i < batches; i += 1) {
+    const start = process.hrtime.bigint();
+    for (let j = 0; j < batch; j += 1) sink = task();
+    samples.push(Number(process.hrtime.bigint() - start) / 1000 / batch);
+  }
+  samples.sort((a, b) => a - b);
+  const at = (share: number) => samples[Math.min(samples.length - 1, Math.floor(samples.length * share))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
+interface Activation {
+  readonly ruleSet: RuleSet;
+  readonly rules: readonly Rule[];
+  readonly longestMs: number;
+  readonly totalMs: number;
+}
+
+/** Parses and compiles a body as the poller does, and takes the longest time between two turns of the event loop. */
+async function activate(body: string): Promise<Activation> {
+  // From bytes to text as it comes from the network; the poller does this in one piece too.
+  const bytes = Buffer.from(body);
+  const startMs = runtime.monotonicNow();
+  let longestMs = 0;
+  let turnMs = startMs;
+  let isDone = false;
+  const turn = () => {
+    const nowMs = runtime.monotonicNow();
+    longestMs = Math.max(longestMs, nowMs - turnMs);
+    turnMs = nowMs;
+    if (!isDone) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const result = await runInSlices(parseFeedInSteps(bytes.toString('utf8')), runtime);
+  if (result.kind !== 'rules') throw new Error(`the feed is ${result.kind}`);
+  const ruleSet = await runInSlices(compileInSteps(result.feed), runtime);
+  isDone = true;
+  turn();
+  return { ruleSet, rules: result.feed.rules, longestMs, totalMs: runtime.monotonicNow() - startMs };
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const result = await run();
+  console.table(result.rows);
+  if (sink === result) console.log(sink);
+}
