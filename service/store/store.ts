@@ -78,6 +78,8 @@ export interface CostControl extends CostControlInput {
   readonly teamId: string;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
+  /** Events of windows that began before this are not counted: the control did not exist, or counted something else. */
+  readonly countedFromMs?: number;
 }
 
 /** A usage event after validation, with the body kept as it came (secrets already replaced, I12). */
@@ -145,6 +147,22 @@ export interface StoredEvent {
   readonly body: Readonly<Record<string, unknown>>;
   readonly priceState: 'known' | 'free' | 'unknown';
   readonly amountNanoUsd: bigint;
+  /** Which rates gave the amount: `catalogue:openai/gpt-4o`, `override:<id>`, `caller`, `none`… */
+  readonly rateSource?: string;
+  /** Its own request time was missing or out of bounds: it is counted by its receipt. */
+  readonly windowFlagged?: boolean;
+}
+
+/** An event that came under the transaction id of another one with another body: kept, not counted in any balance. */
+export interface EventConflict {
+  readonly id: string;
+  /** The stored event that was first. */
+  readonly eventId: string;
+  readonly transactionId: string;
+  readonly receivedAtMs: number;
+  /** How often exactly this body came. */
+  readonly times: number;
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** A page of something. */
@@ -163,11 +181,14 @@ export interface ControlQuery {
   readonly sort?: { readonly field: 'name' | 'created' | 'updated'; readonly direction: 'asc' | 'desc' };
 }
 
-/** A trip, reset, warning or shadow hit, written in the transaction that caused it. */
+/**
+ * A trip, reset, warning or shadow hit, written in the transaction that caused it. `unknown-price`: an event whose price
+ * is unknown was counted as 0; once per control and window (I5).
+ */
 export interface EnforcementEvent {
   readonly id: string;
   readonly controlId: string;
-  readonly kind: 'trip' | 'reset' | 'warn' | 'shadow';
+  readonly kind: 'trip' | 'reset' | 'warn' | 'shadow' | 'unknown-price';
   readonly groupValue: string | null;
   readonly currentValue: string;
   readonly threshold: string;
@@ -193,6 +214,9 @@ export interface Store {
    */
   recordEvents(teamId: string, events: readonly IncomingEvent[]): Promise<readonly RecordResult[]>;
   findEvents(teamId: string, query: { transactionId?: string; page: number; size: number }): Promise<Page<StoredEvent>>;
+
+  /** Events that disagree with a stored one of the same transaction id, newest first. */
+  listConflicts(teamId: string, query: { page: number; size: number }): Promise<Page<EventConflict>>;
 
   claimIdempotencyKey(keyOwner: string, key: string, bodyHash: string): Promise<IdempotencyClaim>;
   keepAnswer(keyOwner: string, key: string, answer: KeptAnswer): Promise<void>;

@@ -1,0 +1,93 @@
+/** A control with its limits as integers and its verdict as a function. Pure. */
+
+import type { CountedEvent } from '../ledger/counted-event.js';
+import { formatScaled, parseScaled } from '../ledger/decimal.js';
+import type { CostControl, MetricType } from '../store/store.js';
+
+/** 0: within the limits. 1: past the warn threshold. 2: the limit is reached. Kept as a number in `balance.announced`. */
+export type VerdictLevel = 0 | 1 | 2;
+
+/** What a balance holds. `value` in nano-dollars for TOTAL_COST, else a count. */
+export interface BalanceValues {
+  readonly value: bigint;
+  /** How many events with an unknown price it holds; they count 0 in `value` (I5). */
+  readonly unknownCount: bigint;
+}
+
+/** A control made ready. Limits are in the unit of the balance. */
+export interface CompiledControl {
+  readonly control: CostControl;
+  readonly limit: bigint;
+  readonly warn: bigint | null;
+  /** From this value on a balance matters to the feed. */
+  readonly floor: bigint;
+  /** More unknown prices than this matter to the feed; no count is above it where the control only flags them. */
+  readonly unknownFloor: bigint;
+}
+
+const NO_COUNT = 2n ** 62n;
+/** Larger limits cannot be reached by a 64-bit balance. */
+const LIMIT_MAX = 2n ** 62n;
+
+/** Decimal digits below the unit of a metric: nano-dollars for money, whole numbers for counts. */
+export function digitsOf(metric: MetricType): number {
+  return metric === 'TOTAL_COST' ? 9 : 0;
+}
+
+/** Compiles a control; a limit between two integers is rounded up: a balance below it is below it. */
+export function compileControl(control: CostControl): CompiledControl {
+  const digits = digitsOf(control.metricType);
+  const limit = limitOf(control.hardLimit, digits);
+  const warn = control.warnThreshold === null ? null : limitOf(control.warnThreshold, digits);
+  const counted = control.metricType === 'TOTAL_COST' && control.onUnknownPrice === 'refuse';
+  return {
+    control,
+    limit,
+    warn,
+    floor: warn !== null && warn < limit ? warn : limit,
+    unknownFloor: counted ? 0n : NO_COUNT,
+  };
+}
+
+function limitOf(text: string, digits: number): bigint {
+  const limit = parseScaled(text, digits, 'ceiling');
+  if (limit === undefined) throw new RangeError(`not a decimal number: ${text}`);
+  return limit > LIMIT_MAX ? LIMIT_MAX : limit;
+}
+
+/** The verdict on a balance. A limit of 0 is reached at once. */
+export function verdictOf(compiled: CompiledControl, values: BalanceValues): VerdictLevel {
+  if (values.value >= compiled.limit || values.unknownCount > compiled.unknownFloor) return 2;
+  return compiled.warn !== null && values.value >= compiled.warn ? 1 : 0;
+}
+
+/** The value as decimal text in the metric's own unit. */
+export function valueText(compiled: CompiledControl, value: bigint): string {
+  return formatScaled(value, digitsOf(compiled.control.metricType));
+}
+
+/** The group of an event under a control, or `undefined` where the event cannot be attributed to any. */
+export function groupOf(control: CostControl, event: CountedEvent): string | undefined {
+  const { asked } = event;
+  switch (control.groupBy) {
+    case 'SUBSCRIBER':
+      return event.subscriberGroup;
+    case 'MODEL':
+      return asked.model;
+    case 'PROVIDER':
+      // Writers disagree on the case of provider names (contract 6.2); it must open no second budget.
+      return asked.provider?.toUpperCase();
+    case 'ORGANIZATION':
+      return asked.organization;
+    case 'PRODUCT':
+      return asked.product;
+    case 'CREDENTIAL':
+      return asked.credentialName ?? asked.credential;
+    case 'AGENT':
+      return asked.agent;
+    case 'TASK_TYPE':
+      return asked.taskType;
+    default:
+      return undefined;
+  }
+}

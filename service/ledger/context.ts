@@ -1,0 +1,100 @@
+/** What an operation of the ledger works with: one transaction, one instant, what it remembers, what it changed. */
+import type { Log } from 'fusewire/internal';
+import type { TeamScope } from '../compile/team-scope.js';
+import type { Catalogue } from '../pricing/catalogue.js';
+import type { PriceBook } from '../pricing/price-book.js';
+import { numberOf, type Sql } from '../store/sql.js';
+import { StoreError } from '../store/store-error.js';
+
+/**
+ * Read copies of what is in the store, each with the version that it was read at. Filled inside transactions, so all
+ * of it is dropped when one fails.
+ */
+export interface LedgerCache {
+  readonly scopes: Map<string, { readonly version: number; readonly scope: TeamScope }>;
+  readonly prices: Map<string, { readonly version: number; readonly book: PriceBook }>;
+  /** `team\nemail` to subscriber id: an alias never changes once it is there. */
+  readonly aliases: Map<string, string>;
+  /** `team\ngroup\nspelling` that are kept already. */
+  readonly spellings: Set<string>;
+}
+
+/** What an operation changed, for those who keep compiled feeds. */
+export interface Effects {
+  /** Team to its new revision. */
+  readonly moved: Map<string, number>;
+  /** Teams whose current values changed. */
+  readonly touched: Set<string>;
+}
+
+/** The surroundings of one operation. `nowMs` is one instant for all of it. */
+export interface LedgerContext {
+  readonly sql: Sql;
+  readonly nowMs: number;
+  newId(): string;
+  readonly log: Log;
+  readonly catalogue: Catalogue;
+  readonly cache: LedgerCache;
+  readonly effects: Effects;
+}
+
+/** The versions of a team. */
+export interface TeamState {
+  readonly revision: number;
+  readonly controlsVersion: number;
+  readonly pricesVersion: number;
+}
+
+/** Aliases and spellings beyond this are looked up again (I10). */
+const REMEMBERED_MAX = 50_000;
+
+/** An empty cache. */
+export function createLedgerCache(): LedgerCache {
+  return { scopes: new Map(), prices: new Map(), aliases: new Map(), spellings: new Set() };
+}
+
+/** No change yet. */
+export function createEffects(): Effects {
+  return { moved: new Map(), touched: new Set() };
+}
+
+/** Forgets everything: after a rollback the copies may hold what never was. */
+export function clearLedgerCache(cache: LedgerCache): void {
+  cache.scopes.clear();
+  cache.prices.clear();
+  cache.aliases.clear();
+  cache.spellings.clear();
+}
+
+/** Keeps a cache within its bound. */
+export function makeRoom(collection: { readonly size: number; clear(): void }): void {
+  if (collection.size >= REMEMBERED_MAX) collection.clear();
+}
+
+/** Reads a team's versions. @throws StoreError `UNKNOWN_TEAM` */
+export async function readTeamState(context: LedgerContext, teamId: string): Promise<TeamState> {
+  const [row] = await context.sql.query('select-team-state', { id: teamId });
+  if (row === undefined) throw new StoreError('UNKNOWN_TEAM', `there is no team ${teamId}`);
+  return {
+    revision: numberOf(row, 'revision'),
+    controlsVersion: numberOf(row, 'controls_version'),
+    pricesVersion: numberOf(row, 'prices_version'),
+  };
+}
+
+/** The next number of a sequence of the store. Sequences never answer backwards. */
+export async function nextInSequence(context: LedgerContext, name: 'revision' | 'rule' | 'team'): Promise<number> {
+  const [row] = await context.sql.query('next-sequence', { name });
+  if (row === undefined) throw new Error(`there is no sequence ${name}`);
+  return numberOf(row, 'value');
+}
+
+/** Moves the team's revision: a verdict, a warning or a control changed. Once an operation is enough. */
+export async function moveRevision(context: LedgerContext, teamId: string): Promise<number> {
+  const already = context.effects.moved.get(teamId);
+  if (already !== undefined) return already;
+  const revision = await nextInSequence(context, 'revision');
+  await context.sql.query('set-team-revision', { id: teamId, revision });
+  context.effects.moved.set(teamId, revision);
+  return revision;
+}

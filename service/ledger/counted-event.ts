@@ -1,0 +1,113 @@
+/** An event as controls see it: its dimensions and what it adds to each metric. */
+import type { CallDimensions } from 'fusewire/internal';
+import type { EventPrice } from '../pricing/price-event.js';
+import { bigintOf, flagOf, numberOf, type SqlRow, textOf, textOrNull } from '../store/sql.js';
+import type { MetricType } from '../store/store.js';
+import type { EventFacts } from './event-facts.js';
+
+/** The same whether it comes from an event that was just recorded or from the store, so that both count alike. */
+export interface CountedEvent {
+  readonly windowTimeMs: number;
+  /** What a guard knew of the call: it decides by the model that was asked for. */
+  readonly asked: CallDimensions;
+  /** The model that answered, where it has another name. */
+  readonly answeredModel: string | undefined;
+  /** The subscriber's group: id, else the id that the e-mail stands for, else the e-mail in lower case. */
+  readonly subscriberGroup: string | undefined;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly totalTokens: number;
+  readonly cachedTokens: number;
+  readonly failed: boolean;
+  readonly amountNanoUsd: bigint;
+  readonly priceUnknown: boolean;
+}
+
+/** How an e-mail address is compared (contract 2.5). */
+export function emailKeyOf(email: string): string {
+  return email.trim().toLowerCase();
+}
+
+/** From an event that is being recorded. */
+export function countedFromFacts(
+  facts: EventFacts,
+  windowTimeMs: number,
+  price: EventPrice,
+  subscriberGroup: string | undefined,
+): CountedEvent {
+  return {
+    windowTimeMs,
+    asked: {
+      model: facts.requestedModel ?? facts.model,
+      provider: facts.provider,
+      subscriberId: facts.subscriberId,
+      subscriberEmail: facts.subscriberEmail,
+      organization: facts.organization,
+      product: facts.product,
+      credential: facts.credential,
+      credentialName: facts.credentialName,
+      agent: facts.agent,
+      taskType: facts.taskType,
+    },
+    answeredModel: facts.requestedModel === undefined ? undefined : facts.model,
+    subscriberGroup,
+    inputTokens: facts.inputTokens,
+    outputTokens: facts.outputTokens,
+    totalTokens: facts.totalTokens,
+    cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
+    failed: facts.failed,
+    amountNanoUsd: price.amountNanoUsd,
+    priceUnknown: price.state === 'unknown',
+  };
+}
+
+/** From a row of `select-counted-events`. */
+export function countedFromRow(row: SqlRow): CountedEvent {
+  const requestedModel = textOrNull(row, 'requested_model');
+  const subscriberId = textOrNull(row, 'subscriber_id') ?? undefined;
+  const alias = textOrNull(row, 'alias') ?? textOrNull(row, 'subscriber_email_key') ?? undefined;
+  return {
+    windowTimeMs: numberOf(row, 'window_time_ms'),
+    asked: {
+      model: requestedModel ?? textOf(row, 'model'),
+      provider: textOf(row, 'provider'),
+      subscriberId,
+      subscriberEmail: textOrNull(row, 'subscriber_email') ?? undefined,
+      organization: textOrNull(row, 'organization') ?? undefined,
+      product: textOrNull(row, 'product') ?? undefined,
+      credential: textOrNull(row, 'credential') ?? undefined,
+      credentialName: textOrNull(row, 'credential_name') ?? undefined,
+      agent: textOrNull(row, 'agent') ?? undefined,
+      taskType: textOrNull(row, 'task_type') ?? undefined,
+    },
+    answeredModel: requestedModel === null ? undefined : textOf(row, 'model'),
+    subscriberGroup: subscriberId ?? alias,
+    inputTokens: numberOf(row, 'input_tokens'),
+    outputTokens: numberOf(row, 'output_tokens'),
+    totalTokens: numberOf(row, 'total_tokens'),
+    cachedTokens: numberOf(row, 'cached_tokens'),
+    failed: flagOf(row, 'failed'),
+    amountNanoUsd: bigintOf(row, 'amount_nano_usd'),
+    priceUnknown: textOf(row, 'price_state') === 'unknown',
+  };
+}
+
+/** What an event adds to a metric: nano-dollars for TOTAL_COST, else a count. Media metrics come with a later issue. */
+export function contributionOf(metric: MetricType, event: CountedEvent): bigint {
+  switch (metric) {
+    case 'TOTAL_COST':
+      return event.amountNanoUsd;
+    case 'TOKEN_COUNT':
+      return BigInt(event.totalTokens);
+    case 'INPUT_TOKEN_COUNT':
+      return BigInt(event.inputTokens);
+    case 'OUTPUT_TOKEN_COUNT':
+      return BigInt(event.outputTokens);
+    case 'CACHED_TOKEN_COUNT':
+      return BigInt(event.cachedTokens);
+    case 'ERROR_COUNT':
+      return event.failed ? 1n : 0n;
+    default:
+      return 0n;
+  }
+}

@@ -1,0 +1,88 @@
+/** Teams and their keys. */
+import { ANY_MODEL } from '../pricing/price-book.js';
+import { bigintOrNull, numberOf, type SqlRow, textOf } from '../store/sql.js';
+import type { KeyRecord, Team } from '../store/store.js';
+import { type LedgerContext, nextInSequence, readTeamState } from './context.js';
+import { newHashid } from './hashid.js';
+import { setPrice } from './prices.js';
+
+/**
+ * Makes a team. Models of a local Ollama cost nothing, which a person has to declare (I5): the declaration is made with
+ * the team, in sight of `listPrices`, and can be replaced.
+ */
+export async function createTeam(context: LedgerContext, name: string): Promise<Team> {
+  const numericId = await nextInSequence(context, 'team');
+  const revision = await nextInSequence(context, 'revision');
+  const team: Team = { id: newHashid(), numericId, name, createdAtMs: context.nowMs };
+  await context.sql.query('insert-team', { ...team, revision });
+  await setPrice(context, team.id, {
+    provider: 'OLLAMA',
+    model: ANY_MODEL,
+    kind: 'free',
+    inputPicoUsd: null,
+    outputPicoUsd: null,
+    cacheReadPicoUsd: null,
+    cacheWritePicoUsd: null,
+    requestPicoUsd: null,
+  });
+  return team;
+}
+
+/** One team. */
+export async function getTeam(context: LedgerContext, teamId: string): Promise<Team | undefined> {
+  const [row] = await context.sql.query('select-team', { id: teamId });
+  return row === undefined ? undefined : teamOf(row);
+}
+
+/** Every team, oldest first. */
+export async function listTeams(context: LedgerContext): Promise<readonly Team[]> {
+  return (await context.sql.query('select-teams')).map(teamOf);
+}
+
+/** Keeps a key's hash. */
+export async function addKey(context: LedgerContext, key: Omit<KeyRecord, 'id' | 'createdAtMs'>): Promise<KeyRecord> {
+  await readTeamState(context, key.teamId);
+  const { teamId, scope, label, hash, hint, revokedAtMs } = key;
+  const kept = { id: context.newId(), teamId, scope, label, hash, hint, createdAtMs: context.nowMs };
+  await context.sql.query('insert-key', { ...kept, revokedAtMs: revokedAtMs ?? null });
+  return revokedAtMs === undefined ? kept : { ...kept, revokedAtMs };
+}
+
+/** Finds a key by its hash, a revoked one too. */
+export async function findKey(context: LedgerContext, hash: string): Promise<KeyRecord | undefined> {
+  const [row] = await context.sql.query('select-key-by-hash', { hash });
+  return row === undefined ? undefined : keyOf(row);
+}
+
+/** The keys of a team, oldest first. */
+export async function listKeys(context: LedgerContext, teamId: string): Promise<readonly KeyRecord[]> {
+  return (await context.sql.query('select-keys', { teamId })).map(keyOf);
+}
+
+/** Revokes a key; `false` where there is none, or it is revoked already. */
+export async function revokeKey(context: LedgerContext, id: string): Promise<boolean> {
+  return (await context.sql.query('revoke-key', { id, atMs: context.nowMs })).length > 0;
+}
+
+function teamOf(row: SqlRow): Team {
+  return {
+    id: textOf(row, 'id'),
+    numericId: numberOf(row, 'numeric_id'),
+    name: textOf(row, 'name'),
+    createdAtMs: numberOf(row, 'created_at_ms'),
+  };
+}
+
+function keyOf(row: SqlRow): KeyRecord {
+  const revokedAtMs = bigintOrNull(row, 'revoked_at_ms');
+  return {
+    id: textOf(row, 'id'),
+    teamId: textOf(row, 'team_id'),
+    scope: textOf(row, 'scope') as KeyRecord['scope'],
+    label: textOf(row, 'label'),
+    hash: textOf(row, 'hash'),
+    hint: textOf(row, 'hint'),
+    createdAtMs: numberOf(row, 'created_at_ms'),
+    ...(revokedAtMs === null ? {} : { revokedAtMs: Number(revokedAtMs) }),
+  };
+}

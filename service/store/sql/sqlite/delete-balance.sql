@@ -1,0 +1,1 @@
+DELETE FROM balance WHERE control_id = :controlId AND window_start_ms = :windowStartMs AND group_key = :groupKey;

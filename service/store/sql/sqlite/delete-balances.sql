@@ -1,0 +1,1 @@
+DELETE FROM balance WHERE control_id = :controlId;

@@ -1,0 +1,1 @@
+UPDATE cost_control SET deleted_at_ms = :atMs, enabled = 0 WHERE id = :id;

@@ -1,0 +1,3 @@
+INSERT INTO subscriber_alias (team_id, email_key, subscriber_id) VALUES (:teamId, :emailKey, :subscriberId)
+ON CONFLICT (team_id, email_key) DO NOTHING
+RETURNING subscriber_id;

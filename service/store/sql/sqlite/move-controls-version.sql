@@ -1,0 +1,1 @@
+UPDATE team SET controls_version = controls_version + 1 WHERE id = :id;

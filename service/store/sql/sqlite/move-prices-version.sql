@@ -1,0 +1,1 @@
+UPDATE team SET prices_version = prices_version + 1 WHERE id = :id;

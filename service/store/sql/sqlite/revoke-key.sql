@@ -1,0 +1,1 @@
+UPDATE api_key SET revoked_at_ms = :atMs WHERE id = :id AND revoked_at_ms IS NULL RETURNING id;

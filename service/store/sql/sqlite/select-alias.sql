@@ -1,0 +1,1 @@
+SELECT subscriber_id FROM subscriber_alias WHERE team_id = :teamId AND email_key = :emailKey;

@@ -1,0 +1,1 @@
+SELECT * FROM cost_control WHERE id = :id;

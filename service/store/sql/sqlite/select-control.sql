@@ -1,0 +1,1 @@
+SELECT * FROM cost_control WHERE team_id = :teamId AND id = :id AND deleted_at_ms IS NULL;

@@ -1,0 +1,1 @@
+SELECT id, body_hash, received_at_ms FROM usage_event WHERE team_id = :teamId AND transaction_id = :transactionId;

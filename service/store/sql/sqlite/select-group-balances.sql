@@ -1,0 +1,2 @@
+SELECT window_start_ms, window_end_ms, value, unknown_count, announced
+FROM balance WHERE control_id = :controlId AND group_key = :groupKey;

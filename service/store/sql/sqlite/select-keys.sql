@@ -1,0 +1,2 @@
+SELECT id, team_id, scope, label, hash, hint, created_at_ms, revoked_at_ms
+FROM api_key WHERE team_id = :teamId ORDER BY id;

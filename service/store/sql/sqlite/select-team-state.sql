@@ -1,0 +1,1 @@
+SELECT revision, controls_version, prices_version FROM team WHERE id = :id;

@@ -1,0 +1,1 @@
+SELECT id, numeric_id, name, created_at_ms FROM team ORDER BY numeric_id;

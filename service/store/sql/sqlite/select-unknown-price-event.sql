@@ -1,0 +1,2 @@
+SELECT id FROM enforcement_event
+WHERE control_id = :controlId AND kind = 'unknown-price' AND window_start_ms = :windowStartMs LIMIT 1;

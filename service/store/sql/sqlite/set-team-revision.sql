@@ -1,0 +1,1 @@
+UPDATE team SET revision = :revision WHERE id = :id;

@@ -1,0 +1,30 @@
+/** The SQL of this database, one statement a file. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { STATEMENT_NAMES, type StatementName } from '../sql.js';
+
+/** A numbered migration. */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Beside the sources and beside the build alike: the build copies the folder. */
+const FOLDER = new URL('../sql/sqlite/', import.meta.url);
+const MIGRATION_FILE = /^(\d{4})_[a-z0-9-]+\.sql$/;
+
+/** Every statement by name. Throws at start-up if a file is missing. */
+export function readStatements(): ReadonlyMap<StatementName, string> {
+  return new Map(STATEMENT_NAMES.map((name) => [name, readFileSync(new URL(`${name}.sql`, FOLDER), 'utf8')]));
+}
+
+/** The migrations in order, numbered from 1 without a gap. */
+export function readMigrations(): readonly Migration[] {
+  const folder = new URL('migrations/', FOLDER);
+  const names = readdirSync(folder).filter((name) => MIGRATION_FILE.test(name));
+  return names.sort().map((name, position) => {
+    const version = Number(name.slice(0, 4));
+    if (version !== position + 1) throw new Error(`migration ${name} should have the number ${position + 1}`);
+    return { version, name, sql: readFileSync(new URL(name, folder), 'utf8') };
+  });
+}
