@@ -3,7 +3,10 @@
  * release, and nothing but `@fusewire/service` of the same version may import it.
  */
 export type { CallDimensions, Decision } from '../enforcement/decision.js';
+export { matchesFilters } from '../enforcement/match-filters.js';
+export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
+export type { TokenConvention } from './providers/adapter.js';
 export { createRuntime, type Runtime, type Timer, uuidv7 } from './runtime.js';
 export {
   CONTROL_ACTIONS,
@@ -30,6 +33,3 @@ export {
   type UsageEventInput,
   usageEventSchema,
 } from './wire/usage-event-schema.js';
-export type { TokenConvention } from './providers/adapter.js';
-export { matchesFilters } from '../enforcement/match-filters.js';
-export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
