@@ -1,6 +1,7 @@
 /** The bypass for incidents: everything is let through, metered and marked, while it is on. */
 import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { harmlessLog } from '../src/log.js';
 import type { Runtime, Timer } from '../src/runtime.js';
 import { codeOf } from './mirror-owner.js';
 
@@ -32,6 +33,7 @@ export interface BypassOptions {
  */
 export function createBypassSwitch(options: BypassOptions): BypassSwitch {
   const { runtime, file } = options;
+  const log = harmlessLog(runtime.log);
   let byFile = false;
   let byProgram = false;
   let isOn = false;
@@ -46,8 +48,8 @@ export function createBypassSwitch(options: BypassOptions): BypassSwitch {
     ].filter((source) => source !== '');
     if (sources.length > 0 === isOn) return;
     isOn = sources.length > 0;
-    if (isOn) runtime.log.warn(`enforcement is bypassed by ${sources.join(' and ')}: no call is refused`);
-    else runtime.log.warn('the bypass is over: enforcement is back in force');
+    if (isOn) log.warn(`enforcement is bypassed by ${sources.join(' and ')}: no call is refused`);
+    else log.warn('the bypass is over: enforcement is back in force');
   };
   const see = (isThere: boolean) => {
     byFile = isThere;

@@ -1,5 +1,6 @@
 /** Puts the parts of this folder together: what the guard reads, and what keeps it true. */
 import type { Dispatcher } from 'undici';
+import { harmlessLog } from '../src/log.js';
 import type { Runtime } from '../src/runtime.js';
 import { DiskMirror } from './disk-mirror.js';
 import { FeedAddress, parseFeedBase } from './feed-address.js';
@@ -69,7 +70,7 @@ class ComposedCache implements EnforcementCache {
   #stopped: Promise<void> | undefined;
 
   constructor(options: EnforcementCacheOptions) {
-    const { runtime } = options;
+    const runtime: Runtime = { ...options.runtime, log: harmlessLog(options.runtime.log) };
     this.#runtime = runtime;
     this.#book = new StatusBook(runtime);
     this.#rules = new RuleCache(runtime, () => this.#poller.wake());

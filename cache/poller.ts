@@ -99,7 +99,10 @@ export class Poller {
     this.#hinted = undefined;
     this.#isHinted = false;
     this.#startedRunAt = this.#runtime.monotonicNow();
-    const result = await this.#pollable.refresh(this.#stopping.signal);
+    // Whatever is thrown here must not end the polling (I9).
+    const result = await this.#pollable
+      .refresh(this.#stopping.signal)
+      .catch((error): RefreshResult => ({ kind: 'failed', reason: `unexpected: ${String(error)}` }));
     this.#running = undefined;
     if (this.isStopped) return result;
     this.#backOffUntil = this.#runtime.monotonicNow() + this.#backOffAfter(result);
@@ -126,14 +129,14 @@ export class Poller {
   }
 
   #delayAfter(result: RefreshResult): number {
-    const jitter = 1 + JITTER * (2 * this.#runtime.random() - 1);
-    const delayMs = this.#intervalMs * jitter;
-    if (result.kind === 'skipped' && result.reason === 'unconfigured')
-      return Math.min(delayMs, LOOK_FOR_CREDENTIALS_MS);
-    // Moved on by up to a tenth of the interval: all clients of a service were sent away until the same moment.
+    const delayMs = this.#intervalMs * (1 + JITTER * (2 * this.#runtime.random() - 1));
     const coolDownMs = this.#pollable.coolDownLeftMs();
-    return coolDownMs > 0
-      ? Math.max(delayMs, coolDownMs + 1 + this.#intervalMs * JITTER * this.#runtime.random())
-      : delayMs;
+    if (coolDownMs > 0) {
+      // Moved on by up to a tenth of the interval: all clients of a service were sent away until the same moment.
+      const afterCoolDownMs = coolDownMs + 1 + this.#intervalMs * JITTER * this.#runtime.random();
+      return result.kind === 'skipped' ? afterCoolDownMs : Math.max(delayMs, afterCoolDownMs);
+    }
+    const isUnconfigured = result.kind === 'skipped' && result.reason === 'unconfigured';
+    return isUnconfigured ? Math.min(delayMs, LOOK_FOR_CREDENTIALS_MS) : delayMs;
   }
 }
