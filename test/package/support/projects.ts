@@ -51,10 +51,10 @@ export async function copyPackages(from: string, to: string): Promise<void> {
 }
 
 /** Checks files of a project with TypeScript's strictest settings, declarations of packages included. */
-export async function checkTypes(project: string, files: readonly string[]): Promise<void> {
+export async function checkTypes(project: string, files: readonly string[], lib: readonly string[]): Promise<void> {
   const compilerOptions = {
     target: 'ES2022',
-    lib: ['ES2023'],
+    lib,
     module: 'NodeNext',
     moduleResolution: 'NodeNext',
     strict: true,
