@@ -7,7 +7,7 @@ import { createScopeIndex } from '../../enforcement/scope-index.js';
 import { calls, feeds, filters } from './arbitraries.js';
 import { oracle, oracleRow } from './oracle.js';
 
-const RUNS = { numRuns: 3_000 };
+const RUNS = { numRuns: 2_000 };
 
 describe('decide', () => {
   test('agrees with a straight loop over contract 2.10 on random feeds and calls', () => {
