@@ -53,9 +53,13 @@ export function checkEvent(input: unknown, runtime: Runtime, middlewareSource: s
   for (const name of dropped) problems.push(`${name} has a value that it cannot have`);
   const times = timesOf(given, runtime.now());
   if (times.responseTime < times.requestTime) problems.push('responseTime is before requestTime');
+  if (!isWithinCalendar(times)) problems.push('the times are outside the calendar');
   if (problems.length > 0) throw new FusewireError('INVALID_EVENT', problems);
   return { ...fields, ...complete(given, times, runtime.newId(), middlewareSource, fields.attributes) };
 }
+
+/** The last time that a `Date` can hold. */
+const CALENDAR_END_MS = 8.64e15;
 
 interface Times {
   readonly requestTime: number;
@@ -76,6 +80,10 @@ function timesOf(given: Given, now: number): Times {
   const completionStartTime =
     at('completionStartTime') ?? (firstToken === undefined ? responseTime : requestTime + firstToken);
   return { requestTime, responseTime, completionStartTime, durationMs: duration ?? responseTime - requestTime };
+}
+
+function isWithinCalendar({ requestTime, responseTime, completionStartTime }: Times): boolean {
+  return [requestTime, responseTime, completionStartTime].every((time) => Math.abs(time) <= CALENDAR_END_MS);
 }
 
 function complete(
