@@ -6,7 +6,13 @@ import type { Api, ServiceContext } from '../http/types.js';
 import type { CostControl, EnforcementEvent, Store } from '../store/store.js';
 
 const LIST = 'objectList';
-const OUTCOME = { trip: 'BLOCKED', reset: 'RESET', warn: 'WARNED', shadow: 'OBSERVED' } as const;
+const OUTCOME = {
+  trip: 'BLOCKED',
+  reset: 'RESET',
+  warn: 'WARNED',
+  shadow: 'OBSERVED',
+  'unknown-price': 'PRICE_UNKNOWN',
+} as const;
 
 const rowSchema = z.object({
   id: z.string(),
@@ -25,7 +31,7 @@ const rowSchema = z.object({
   groupValue: z.string().nullable(),
   groupLabel: z.string().nullable(),
   transactionId: z.string().nullable(),
-  outcome: z.enum(['BLOCKED', 'RESET', 'WARNED', 'OBSERVED']),
+  outcome: z.enum(['BLOCKED', 'RESET', 'WARNED', 'OBSERVED', 'PRICE_UNKNOWN']),
   subscriberEmail: z.string().nullable(),
   details: z.string().nullable(),
 });
@@ -85,7 +91,7 @@ function rowOf(event: EnforcementEvent, control: CostControl | undefined): z.out
     threshold,
     usagePercent: percent,
     created: new Date(event.atMs).toISOString(),
-    level: event.kind === 'warn' ? 'WARN' : 'HARD',
+    level: event.kind === 'warn' || event.kind === 'unknown-price' ? 'WARN' : 'HARD',
     isShadow: event.kind === 'shadow',
     groupBy: control?.groupBy ?? null,
     groupValue: event.groupValue,

@@ -24,7 +24,10 @@ const RATES = [
 ] as const;
 
 const usd = z.union([z.number(), z.string()], { error: 'must be a number' }).nullish();
-const name = z.string({ error: 'must be text' }).trim().max(256, { error: 'must have at most 256 characters' });
+const name = z
+  .string({ error: ({ input }) => (input === undefined ? 'model is required' : 'must be text') })
+  .trim()
+  .max(256, { error: 'must have at most 256 characters' });
 const bodySchema = z.object(
   {
     teamId: z.string({ error: 'must be text' }).nullish(),

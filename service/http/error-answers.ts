@@ -1,6 +1,7 @@
 /** Every failure leaves the service in one shape; what is unexpected is logged and answered without its details. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { StoreError } from '../store/store-error.js';
 import { ApiError, errorBody, type FieldProblem, invalidFields } from './api-error.js';
 import type { Api, ServiceContext } from './types.js';
 
@@ -32,8 +33,9 @@ export function send(reply: FastifyReply, error: ApiError): FastifyReply {
     .send(JSON.stringify(errorBody(error)));
 }
 
-function toApiError(error: FastifyError | ApiError, bodyLimitBytes: number): ApiError {
+function toApiError(error: FastifyError | ApiError | StoreError, bodyLimitBytes: number): ApiError {
   if (error instanceof ApiError) return error;
+  if (error instanceof StoreError) return storeAnswer(error);
   if (hasZodFastifySchemaValidationErrors(error)) {
     return invalidFields(
       uniqueFields(error.validation.map(({ instancePath, message }) => fieldOf(instancePath, message))),
@@ -51,6 +53,12 @@ function toApiError(error: FastifyError | ApiError, bodyLimitBytes: number): Api
   if (status >= 400 && status < 500) return new ApiError(status, 'bad_request', error.message);
   if (status === 503) return unavailable('the service is not available right now');
   return new ApiError(500, 'internal_error', 'the service failed; its log says why');
+}
+
+/** What the store refuses as a person's mistake is one; anything else is over when the store works again. */
+function storeAnswer(error: StoreError): ApiError {
+  if (error.code !== 'INVALID_CONTROL') return unavailable('the store is not available right now');
+  return invalidFields(Object.entries(error.problems).map(([field, problem]) => ({ field, problem })));
 }
 
 function unavailable(message: string): ApiError {

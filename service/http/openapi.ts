@@ -1,6 +1,7 @@
 /** The description of the API at `/openapi.json`, made from the schemas that the routes validate with. */
 import swagger from '@fastify/swagger';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { VERSION } from '../version.js';
 import type { Api } from './types.js';
 
 /** Collects the routes that are registered after it; each path family is described once. */
@@ -13,7 +14,7 @@ export async function installOpenApi(api: Api): Promise<void> {
         description:
           'Metering in, cost controls, and the rule feed that SDKs poll. Every path under /v2/api answers under ' +
           '/profitstream/v2/api as well, with the same bodies.',
-        version: '0.1.0',
+        version: VERSION,
       },
       components: { securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' } } },
       security: [{ apiKey: [] }],

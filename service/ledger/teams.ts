@@ -1,4 +1,5 @@
 /** Teams and their keys. */
+import { LOCAL_TENANT_PREFIX } from 'fusewire/internal';
 import { ANY_MODEL } from '../pricing/price-book.js';
 import { bigintOrNull, numberOf, type SqlRow, textOf } from '../store/sql.js';
 import type { KeyRecord, Team } from '../store/store.js';
@@ -13,7 +14,8 @@ import { setPrice } from './prices.js';
 export async function createTeam(context: LedgerContext, name: string): Promise<Team> {
   const numericId = await nextInSequence(context, 'team');
   const revision = await nextInSequence(context, 'revision');
-  const team: Team = { id: newHashid(), numericId, name, createdAtMs: context.nowMs };
+  // An SDK recognises a key of a self-hosted service by this beginning of its team's id.
+  const team: Team = { id: `${LOCAL_TENANT_PREFIX}${newHashid()}`, numericId, name, createdAtMs: context.nowMs };
   await context.sql.query('insert-team', { ...team, revision });
   await setPrice(context, team.id, {
     provider: 'OLLAMA',

@@ -48,9 +48,9 @@ export const FILTER_OPERATORS = [
 /** What an event with an unknown price does to a control (I5); an extension of Fusewire. */
 export const UNKNOWN_PRICE_REACTIONS = ['flag', 'refuse'] as const;
 
-const FILTERS_MAX = 50;
-const VALUES_MAX = 1_000;
-const VALUE_MAX = 512;
+const FILTERS_MAX = 20;
+const VALUES_MAX = 100;
+const VALUE_MAX = 255;
 const NAME_MAX = 255;
 const DESCRIPTION_MAX = 4_000;
 const CHANNELS_MAX = 100;

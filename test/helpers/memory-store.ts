@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Runtime } from 'fusewire/internal';
+import { controlProblems } from '../../service/ledger/control-problems.js';
 import type {
   CostControl,
   CostControlInput,
@@ -17,6 +18,7 @@ import type {
   StoredEvent,
   Team,
 } from '../../service/store/store.js';
+import { StoreError } from '../../service/store/store-error.js';
 
 const IDEMPOTENCY_MS = 24 * 3_600_000;
 
@@ -122,6 +124,7 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
       );
       return { items: [...all].reverse().slice(page * size, (page + 1) * size), totalElements: all.length };
     },
+    listConflicts: async () => ({ items: [], totalElements: 0 }),
     async claimIdempotencyKey(owner, key, bodyHash): Promise<IdempotencyClaim> {
       const name = `${owner}\n${key}`;
       const kept = claims.get(name);
@@ -138,6 +141,7 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
     },
     releaseIdempotencyKey: async (owner, key) => void claims.delete(`${owner}\n${key}`),
     async createControl(teamId, input: CostControlInput) {
+      refuseProblems(input);
       const at = runtime.now();
       ruleId += 1;
       const control = { ...input, id: randomId(), ruleId, teamId, createdAtMs: at, updatedAtMs: at };
@@ -148,6 +152,7 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
     async updateControl(teamId, id, patch) {
       const control = find(teamId, id);
       if (control === undefined) return undefined;
+      refuseProblems({ ...control, ...patch });
       const changed = { ...control, ...patch, updatedAtMs: runtime.now() };
       controls[controls.indexOf(control)] = changed;
       move(teamId);
@@ -199,6 +204,13 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
 function measure(control: CostControl, event: StoredEvent): number {
   if (control.metricType === 'TOTAL_COST') return Number(event.amountNanoUsd) / 1e9;
   return control.metricType === 'TOKEN_COUNT' ? Number(event.body['totalTokenCount'] ?? 0) : 0;
+}
+
+/** As every store does. */
+function refuseProblems(input: CostControlInput): void {
+  const problems = controlProblems(input);
+  if (Object.keys(problems).length > 0)
+    throw new StoreError('INVALID_CONTROL', 'the control cannot be kept', { problems });
 }
 
 function randomId(): string {

@@ -1,0 +1,93 @@
+/** `fusewire events`: what cost controls did; with `--usage`, what was metered. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { type ApiOptions, createApiClient } from './api-client.js';
+import { withApiOptions } from './api-options.js';
+import type { CliIo } from './io.js';
+import { type Column, printJson, printRows } from './print.js';
+
+interface EventsOptions extends ApiOptions {
+  readonly usage?: boolean;
+  readonly size: number;
+  readonly transaction?: string;
+}
+
+interface EnforcementRow {
+  readonly created: string;
+  readonly outcome: string;
+  readonly ruleName: string | null;
+  readonly ruleId: string;
+  readonly groupValue: string | null;
+  readonly currentValue: number;
+  readonly threshold: number;
+  readonly transactionId: string | null;
+}
+
+interface UsageRow {
+  readonly created: string;
+  readonly transactionId: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly totalTokenCount?: number;
+  readonly totalCost: number | null;
+  readonly priceState: string;
+  readonly stopReason: string;
+}
+
+const ENFORCEMENT: readonly Column<EnforcementRow>[] = [
+  { heading: 'WHEN', cell: (row) => row.created },
+  { heading: 'WHAT', cell: (row) => row.outcome },
+  { heading: 'CONTROL', cell: (row) => row.ruleName ?? row.ruleId },
+  { heading: 'GROUP', cell: (row) => row.groupValue ?? '' },
+  { heading: 'VALUE', cell: (row) => String(row.currentValue), align: 'right' },
+  { heading: 'LIMIT', cell: (row) => String(row.threshold), align: 'right' },
+  { heading: 'BY', cell: (row) => row.transactionId ?? '' },
+];
+const USAGE: readonly Column<UsageRow>[] = [
+  { heading: 'WHEN', cell: (row) => row.created },
+  { heading: 'TRANSACTION', cell: (row) => row.transactionId },
+  { heading: 'PROVIDER', cell: (row) => row.provider },
+  { heading: 'MODEL', cell: (row) => row.model },
+  { heading: 'TOKENS', cell: (row) => String(row.totalTokenCount ?? ''), align: 'right' },
+  { heading: 'USD', cell: (row) => (row.totalCost === null ? 'unknown' : String(row.totalCost)), align: 'right' },
+  { heading: 'PRICE', cell: (row) => row.priceState },
+  { heading: 'END', cell: (row) => row.stopReason },
+];
+
+/** Adds the command. */
+export function addEvents(program: Command, io: CliIo): void {
+  withApiOptions(program.command('events'))
+    .description('What cost controls did, newest first: trips, resets, warnings, shadow hits.')
+    .option('--usage', 'list metered calls with their price instead')
+    .option('--transaction <id>', 'with --usage: this call only')
+    .option('--size <number>', 'how many', wholeNumber, 20)
+    .action(async (options: EventsOptions) => {
+      const client = createApiClient(io, options);
+      const query = { teamId: await client.teamId(), size: String(options.size) };
+      if (options.usage || options.transaction !== undefined) {
+        const asked = { ...query, ...(options.transaction ? { transactionId: options.transaction } : {}) };
+        const answer = await client.get<{ _embedded: { aICompletionMetricResourceList: UsageRow[] } }>(
+          '/sources/metrics/ai/completions',
+          asked,
+        );
+        return show(io, options, USAGE, answer._embedded.aICompletionMetricResourceList, 'nothing was metered yet');
+      }
+      const answer = await client.get<{ _embedded: { objectList: EnforcementRow[] } }>('/ai/enforcement-events', query);
+      show(io, options, ENFORCEMENT, answer._embedded.objectList, 'no cost control did anything yet');
+    });
+}
+
+function show<T>(
+  io: CliIo,
+  options: ApiOptions,
+  columns: readonly Column<T>[],
+  rows: readonly T[],
+  nothing: string,
+): void {
+  if (options.json) printJson(io, rows);
+  else printRows(io, columns, rows, nothing);
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('it must be a whole number from 1 on.');
+}

@@ -1,0 +1,40 @@
+/** What a command prints to, and the failures that end it with one clear line. */
+import { createRuntime, type Runtime } from 'fusewire/internal';
+import pc from 'picocolors';
+
+/** Colour functions; they change nothing where there is no terminal. */
+export type Colors = ReturnType<typeof pc.createColors>;
+
+/** The surroundings of a command. */
+export interface CliIo {
+  out(text: string): void;
+  err(text: string): void;
+  /** Whether a person reads standard output. */
+  readonly isTerminal: boolean;
+  readonly colors: Colors;
+  readonly runtime: Runtime;
+  readonly workingDir: string;
+}
+
+/** Ends the program with exit code 1 and one line; what went wrong is not the command's form. */
+export class CliFailure extends Error {
+  override readonly name = 'CliFailure';
+}
+
+/** Ends the program with exit code 2 and one line: the command was written wrongly. */
+export class CliUsageError extends Error {
+  override readonly name = 'CliUsageError';
+}
+
+/** The real terminal, or pipe, of this process. */
+export function processIo(): CliIo {
+  const isTerminal = process.stdout.isTTY === true;
+  return {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    err: (text) => void process.stderr.write(`${text}\n`),
+    isTerminal,
+    colors: pc.createColors(isTerminal && pc.isColorSupported),
+    runtime: createRuntime(),
+    workingDir: process.cwd(),
+  };
+}

@@ -1,0 +1,52 @@
+/** The command line, wired: `fusewire serve`, and commands on keys, controls, events, prices and status. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../version.js';
+import { addControls } from './controls.js';
+import { addEvents } from './events.js';
+import { CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
+import { addKeys } from './keys.js';
+import { addPrices } from './prices.js';
+import { addServe } from './serve.js';
+import { addStatus } from './status.js';
+
+/**
+ * Runs one command and resolves to the exit code: 0 done, 1 it failed, 2 it was written wrongly. Reads `.env` of the
+ * working directory; a variable that is set already wins.
+ *
+ * @param args - without the program and the script.
+ */
+export async function main(args: readonly string[], io: CliIo = processIo()): Promise<number> {
+  try {
+    const file = join(io.workingDir, '.env');
+    if (existsSync(file)) process.loadEnvFile(file);
+    await createProgram(io).parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    io.err(`fusewire: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof CliUsageError) return 2;
+    if (!(error instanceof CliFailure) && io.runtime.log.isDebug()) io.err(String((error as Error).stack));
+    return 1;
+  }
+}
+
+function createProgram(io: CliIo): Command {
+  const program = new Command('fusewire')
+    .description('A circuit breaker for AI spend: the service, and commands for whoever runs it.')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(add --help for what there is)')
+    .configureOutput({
+      writeOut: (text) => io.out(text.replace(/\n$/, '')),
+      writeErr: (text) => io.err(text.replace(/\n$/, '')),
+    });
+  addServe(program, io);
+  addKeys(program, io);
+  addControls(program, io);
+  addEvents(program, io);
+  addPrices(program, io);
+  addStatus(program, io);
+  return program;
+}

@@ -1,0 +1,64 @@
+/** `fusewire status`: whether the service works, and how its rules stand. */
+import type { Command } from 'commander';
+import { sendJson } from '../http/send-json.js';
+import { type ApiOptions, createApiClient, serviceUrl } from './api-client.js';
+import { withApiOptions } from './api-options.js';
+import { CliFailure, type CliIo } from './io.js';
+import { type Column, printJson, printRows } from './print.js';
+
+/** A rule of the feed, as far as a person looks at it. */
+interface FeedRule {
+  readonly name?: string;
+  readonly metricType?: string;
+  readonly periodType?: string;
+  readonly threshold?: number;
+  readonly currentValue?: number;
+  readonly percentUsed?: number;
+  readonly breached?: boolean;
+  readonly warnBreached?: boolean;
+  readonly shadowMode?: boolean;
+  readonly resetsAt?: string | null;
+  readonly groupBreakdown?: readonly { readonly breached?: boolean }[] | null;
+}
+
+const COLUMNS: readonly Column<FeedRule>[] = [
+  { heading: 'RULE', cell: (rule) => rule.name ?? '' },
+  { heading: 'METRIC', cell: (rule) => rule.metricType ?? '' },
+  { heading: 'WINDOW', cell: (rule) => rule.periodType ?? '' },
+  { heading: 'VALUE', cell: (rule) => String(rule.currentValue ?? ''), align: 'right' },
+  { heading: 'LIMIT', cell: (rule) => String(rule.threshold ?? ''), align: 'right' },
+  { heading: 'VERDICT', cell: verdictOf },
+  { heading: 'RESETS', cell: (rule) => rule.resetsAt ?? '' },
+];
+
+/** Adds the command. It fails where the service does not answer or is not ready. */
+export function addStatus(program: Command, io: CliIo): void {
+  withApiOptions(program.command('status'))
+    .description('Whether the service works, and how its rules stand.')
+    .action(async (options: ApiOptions) => {
+      const url = serviceUrl(io, options);
+      const ready = await sendJson({ method: 'GET', url: `${url}/ready`, limitMs: 5_000 }).catch((error: Error) => {
+        throw new CliFailure(`${url} does not answer: ${error.message}`);
+      });
+      if (ready.status !== 200) throw new CliFailure(`${url} is not ready (HTTP ${ready.status})`);
+      const client = createApiClient(io, options);
+      const teamId = await client.teamId();
+      const feed = await client.find<{ rules: readonly FeedRule[] }>(
+        `/ai/enforcement-rules/${encodeURIComponent(teamId)}`,
+      );
+      const rules = feed.value?.rules ?? [];
+      const revision = feed.revision ?? 'unknown';
+      if (options.json) return printJson(io, { url, ready: true, teamId, revision, rules });
+      const { green } = io.colors;
+      io.out(`${url} is ${green('ready')}; team ${teamId}, revision ${revision}, rules: ${rules.length}`);
+      if (rules.length > 0) printRows(io, COLUMNS, rules, '');
+    });
+}
+
+function verdictOf(rule: FeedRule): string {
+  const groups = rule.groupBreakdown?.filter((group) => group.breached === true).length ?? 0;
+  const mode = rule.shadowMode === true ? ' (shadow)' : '';
+  if (rule.breached === true) return `refuses${mode}`;
+  if (groups > 0) return `refuses ${groups} of its groups${mode}`;
+  return rule.warnBreached === true ? `warns${mode}` : `allows${mode}`;
+}
