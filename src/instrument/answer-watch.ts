@@ -12,6 +12,8 @@ export interface WatchOptions {
   readonly rewrite?: SseRewrite | undefined;
   /** What a failed read means. Default: an abort is the caller's, anything else a failure. */
   readonly endOf?: ((error: unknown) => AttemptEnd) | undefined;
+  /** The request's signal. An abort ends the attempt also where nobody reads at that moment. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A body that is read as bytes and is to be understood whole is kept up to this size, else its usage is unknown. */
@@ -48,6 +50,15 @@ export class AnswerWatch {
     this.#options = options;
     this.#status = head.status;
     this.#format = formatOf(head, options.streaming);
+    if (options.signal === undefined) return;
+    // Node keeps some signals alive while they are listened to; a watch must not live as long as they do.
+    const watch = new WeakRef<AnswerWatch>(this);
+    options.signal.addEventListener('abort', () => watch.deref()?.aborted(), { once: true });
+  }
+
+  /** The request was aborted, whether somebody reads or not. */
+  aborted(): void {
+    this.#settle(this.#endOf(new DOMException('aborted', 'AbortError')));
   }
 
   /** Whether the bytes that the caller reads may differ from those that came. */
@@ -102,9 +113,12 @@ export class AnswerWatch {
   /** A read failed. Returns the bytes that were held back, which the caller gets before the error. */
   failed(error: unknown): Uint8Array {
     const held = this.#guarded(() => this.#sse?.abandon() ?? NOTHING, NOTHING);
-    const end = this.#options.endOf?.(error) ?? (isAbort(error) ? 'cancelled' : 'failed');
-    this.#settle(end, { reason: reasonOf(error) });
+    this.#settle(this.#endOf(error), { reason: reasonOf(error) });
     return held;
+  }
+
+  #endOf(error: unknown): AttemptEnd {
+    return this.#options.endOf?.(error) ?? (isAbort(error) ? 'cancelled' : 'failed');
   }
 
   #take(chunk: Uint8Array): Uint8Array {

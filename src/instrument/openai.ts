@@ -223,11 +223,10 @@ class OpenAIInstrument {
     const rewrite = prepared.injected ? stripInjectedUsage : undefined;
     // A read of a response that was metered before names that event, if it can be named at all.
     if (reading.kind === 'call' || reading.idsAreUnique) this.#attempts.set(response, attempt);
-    return tapResponse(response, attempt, isBackground ? this.#background.watch(reader, admission.metadata) : reader, {
-      streaming: reading.streaming,
-      rewrite,
-      endOf,
-    });
+    const signal = init?.['signal'] instanceof AbortSignal ? init['signal'] : undefined;
+    const options = { streaming: reading.streaming, rewrite, endOf, signal };
+    const watched = isBackground ? this.#background.watch(reader, admission.metadata) : reader;
+    return tapResponse(response, attempt, watched, options);
   }
 
   /** The decision that this request leaves under. Sent again under the same one, it is another attempt. */

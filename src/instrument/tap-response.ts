@@ -13,6 +13,12 @@ type PipeOptions = Parameters<ReadableStream['pipeTo']>[1];
 type ReadResult = { done: boolean; value?: Uint8Array | undefined };
 
 /**
+ * Answers that were read in part and then forgotten, without a cancel. Whoever can still read one holds its watch. Not
+ * state of ours: an attempt knows its own instance, and nothing is looked up here.
+ */
+const FORGOTTEN = new FinalizationRegistry<Attempt>((attempt) => attempt.settle('abandoned'));
+
+/**
  * Taps a response: the reader is fed with what is read, in order, before the caller gets it, and the attempt is settled
  * once: `completed` at the end of the body; `cancelled` when the caller cancels, breaks or aborts; `failed` when a read
  * fails, when an error came inside the answer, and, with the status and the error's message, when the status is 400 or
@@ -27,6 +33,7 @@ export function tapResponse(
   attempt.answered(() => reader.reading());
   const head = { status: response.status, contentType: response.headers?.get('content-type') ?? '' };
   const watch = new AnswerWatch(head, attempt, reader, options);
+  FORGOTTEN.register(watch, attempt);
   try {
     if (response.body === null) watch.end();
     else new ResponseTap(response, watch).lay();
