@@ -14,6 +14,9 @@ const WORDS: Readonly<Record<ServiceVariable, Omit<EnvExampleRow, 'name'>>> = {
   DATABASE_URL: {
     meaning: 'The embedded database, as file:PATH. Default: fusewire.db in FUSEWIRE_DATA_DIR.',
   },
+  REVENIUM_WRITE_API_KEY: {
+    meaning: 'The key with which the command line reads and changes cost controls and prices.',
+  },
   LOG_LEVEL: {
     meaning: 'debug, info, warn, error, fatal or silent. Default: silent in a terminal, else info.',
   },

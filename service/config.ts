@@ -19,8 +19,15 @@ export interface ServiceConfig {
   readonly logLevel: ServiceLogLevel | undefined;
 }
 
-/** The variables that {@link readServiceConfig} reads. */
-export const SERVICE_VARIABLES = ['PORT', 'HOST', 'FUSEWIRE_DATA_DIR', 'DATABASE_URL', 'LOG_LEVEL'] as const;
+/** The variables that {@link readServiceConfig} reads, and `REVENIUM_WRITE_API_KEY`, which the command line reads. */
+export const SERVICE_VARIABLES = [
+  'PORT',
+  'HOST',
+  'FUSEWIRE_DATA_DIR',
+  'DATABASE_URL',
+  'LOG_LEVEL',
+  'REVENIUM_WRITE_API_KEY',
+] as const;
 
 /** Wrong settings. `problems` names every one of them. */
 export class ServiceConfigError extends Error {

@@ -27,6 +27,8 @@ describe('every file', () => {
     expect(fileNameFindings('src/RuleSet/index.ts')).toHaveLength(1);
     expect(fileNameFindings('docs/decisions/2026-11-20-money.md')).toEqual([]);
     expect(fileNameFindings('src/rule-set.test.ts')).toEqual([]);
+    expect(fileNameFindings('service/store/sql/0001_ledger.sql')).toEqual([]);
+    expect(fileNameFindings('service/store/sql/insert_event.sql')).toHaveLength(1);
   });
 
   it('is finished: no marks of work left open', () => {
@@ -78,6 +80,8 @@ describe('I11: the modules of the SDK', () => {
     "const NAMES = new Set(['a']);",
     'const TABLE = { a: 1 };',
     'const LIST = [1] as const;',
+    'const NONE: readonly string[] = [];',
+    'const NONE: ReadonlyMap<string, number> = new Map();',
     'function f() { let count = 0; return () => (count += 1); }',
     'class C { readonly #map = new Map(); }',
   ])('may say: %s', (text) => {

@@ -4,13 +4,15 @@ import { isIn, SDK_FOLDERS } from '../support/project.js';
 import { everyNode, place, type Source } from '../support/syntax.js';
 
 const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/;
+/** Migrations are numbered: the number, then what it brings. */
+const MIGRATION = /^\d{4}_[a-z0-9]+(-[a-z0-9]+)*\.sql$/;
 const CODE_FOLDERS = ['src', 'enforcement', 'cache', 'service', 'test', 'bench', 'examples', 'scripts', 'bin', 'docs'];
 
 /** A finding where a file name, or a folder above it, is not kebab-case. README.md keeps its usual name. */
 export function fileNameFindings(path: string): readonly string[] {
   if (!isIn(path, CODE_FOLDERS) || path.startsWith('test/fixtures/')) return [];
-  const names = path.split('/');
-  const wrong = names.filter((name) => name !== 'README.md' && !KEBAB_CASE.test(name));
+  const isRight = (name: string) => name === 'README.md' || KEBAB_CASE.test(name) || MIGRATION.test(name);
+  const wrong = path.split('/').filter((name) => !isRight(name));
   return wrong.map((name) => `${path}: ${name} is not kebab-case`);
 }
 
@@ -55,7 +57,7 @@ export function moduleStateFindings(
     if (!ts.isVariableStatement(statement)) continue;
     const isConstant = (statement.declarationList.flags & ts.NodeFlags.Const) !== 0;
     for (const declaration of statement.declarationList.declarations) {
-      if (isConstant && !isEmptyCollection(declaration.initializer)) continue;
+      if (isConstant && (isReadonly(declaration.type) || !isEmptyCollection(declaration.initializer))) continue;
       const key = `${source.path} ${declaration.name.getText()}`;
       if (allowed.has(key)) used.add(key);
       else
@@ -65,6 +67,11 @@ export function moduleStateFindings(
     }
   }
   return findings;
+}
+
+/** Whether a declared type forbids changes: `readonly T[]`, `ReadonlyMap`, `ReadonlySet`, `Readonly<…>`. */
+function isReadonly(type: ts.TypeNode | undefined): boolean {
+  return type !== undefined && /^readonly\b|^Readonly/.test(type.getText());
 }
 
 const COLLECTIONS = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'WeakRef', 'AsyncLocalStorage', 'LRUCache']);
