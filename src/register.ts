@@ -4,6 +4,7 @@
  */
 import { defaultFusewire } from './default-instance.js';
 import { installRegister, type Registration } from './instrument/register.js';
+import { isLoaderThread } from './instrument/register-thread.js';
 import { createRuntime, type Runtime } from './runtime.js';
 
 /** Both copies of this package may be imported, by a flag and by the program: the first one registers. */
@@ -23,6 +24,7 @@ function registerOnce(): Registration {
 function register(): Registration {
   const runtime = createRuntime();
   try {
+    if (isLoaderThread()) return { ready: Promise.resolve() };
     return installRegister({
       instrument: (client) => void defaultFusewire().guard(client),
       log: runtime.log,
