@@ -3,6 +3,10 @@ import type { CallDimensions, RefuseDecision } from './decision.js';
 const BRAND = Symbol.for('fusewire.BudgetExceededError');
 const CAUSE_DEPTH_MAX = 10;
 
+function isBranded(value: unknown): value is BudgetExceededError {
+  return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true;
+}
+
 /** Which call was refused, as far as it said. */
 export interface BudgetExceededContext {
   readonly subscriberId: string | null;
@@ -73,10 +77,14 @@ export class BudgetExceededError extends Error {
   /** The `BudgetExceededError` that `error` is or was caused by, else `undefined`. */
   static find(error: unknown): BudgetExceededError | undefined {
     let candidate = error;
-    for (let depth = 0; depth < CAUSE_DEPTH_MAX; depth += 1) {
-      if (typeof candidate !== 'object' || candidate === null) return undefined;
-      if (Reflect.get(candidate, BRAND) === true) return candidate as BudgetExceededError;
-      candidate = Reflect.get(candidate, 'cause');
+    try {
+      for (let depth = 0; depth < CAUSE_DEPTH_MAX; depth += 1) {
+        if (isBranded(candidate)) return candidate;
+        if (typeof candidate !== 'object' || candidate === null) return undefined;
+        candidate = Reflect.get(candidate, 'cause');
+      }
+    } catch {
+      // Somebody else's error may have a getter that throws; asking about it must not.
     }
     return undefined;
   }
@@ -109,3 +117,12 @@ export class BudgetExceededError extends Error {
     return { name, code, message, ruleName, ruleId, currentValue, threshold, resetsAt, periodType, context };
   }
 }
+
+// `instanceof` holds across copies of this package too: a program may load it as ESM while a preloaded module loaded it
+// as CommonJS. It does not follow `cause`, and a subclass, which inherits this, is told by its prototype as usual.
+Object.defineProperty(BudgetExceededError, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    if (this === BudgetExceededError) return isBranded(value);
+    return typeof this === 'function' && Function.prototype[Symbol.hasInstance].call(this, value);
+  },
+});
