@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startService } from '@fusewire/service';
+import { createRuntime } from 'fusewire/internal';
 
 /** Starts the stand-in model server; resolves to its URL and a function that ends it. */
 export async function startStandIn() {
@@ -25,7 +26,7 @@ export async function startStandIn() {
 /** Starts the service on a temporary folder. `runtime` replaces parts of its outside world (the demo moves its clock). */
 export async function startTemporaryService(runtime = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'fusewire-example-'));
-  const service = await startService({ dataDir: join(folder, 'data'), port: 0, runtime, logLevel: 'silent' });
+  const service = await startService({ dataDir: join(folder, 'data'), runtime: createRuntime(runtime) });
   const api = async (method, path, body) => {
     const response = await fetch(`${service.url}/v2/api${path}`, {
       method,

@@ -1,7 +1,7 @@
 /** The real service for whole-loop tests: on its embedded database, in this process, on a clock that the test moves. */
 import { createRuntime } from 'fusewire/internal';
 import { mintKeys } from '../../service/admin/first-start.js';
-import { startService } from '../../service/index.js';
+import { type StoreOpener, startService } from '../../service/index.js';
 import type { StoredEvent } from '../../service/store/store.js';
 import type { FusewireOptions } from '../../src/config.js';
 
@@ -22,9 +22,10 @@ export interface LoopService {
 
 const CONTROL = { description: '', action: 'BLOCK', windowType: 'DAILY', groupBy: null, warnThreshold: null };
 
-/** Starts it on `now`, in a temporary folder. */
-export async function startLoopService(now: () => number = Date.now): Promise<LoopService> {
-  const service = await startService({ runtime: createRuntime({ now }), inProcess: true });
+/** Starts it on `now`, in a temporary folder; the store has its writer thread unless `openStore` says otherwise. */
+export async function startLoopService(now: () => number = Date.now, openStore?: StoreOpener): Promise<LoopService> {
+  const runtime = createRuntime({ now });
+  const service = await startService({ runtime, ...(openStore === undefined ? {} : { openStore }) });
   const { url, store, team, keys } = service;
   const optionsOf = (teamId: string, apiKey: string): FusewireOptions => ({
     apiKey,

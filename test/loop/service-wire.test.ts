@@ -1,8 +1,9 @@
+import { openEmbeddedStoreBriefly } from '../../service/admin/embedded-store.js';
 import { startLoopService } from '../helpers/loop-service.js';
 import { describeServiceContract } from '../helpers/service-contract.js';
 
 describeServiceContract('the service', async () => {
-  const service = await startLoopService();
+  const service = await startLoopService(Date.now, openEmbeddedStoreBriefly);
   return {
     url: service.url,
     teamId: service.teamId,
