@@ -1,7 +1,7 @@
 /** The data folder: private to its owner, with the secret that protects credentials and the door for local commands. */
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
 const SECRET_FILE = 'credential.secret';
@@ -21,6 +21,16 @@ const doorSchema = z.object({ url: z.url({ protocol: /^http$/ }), token: z.strin
 export async function prepareDataFolder(dataDir: string): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await chmod(dataDir, 0o700);
+}
+
+/**
+ * Makes the database file before the store does, 0600: it holds e-mail addresses (I12) and may lie outside the folder.
+ * The files that SQLite puts beside it take over its mode.
+ */
+export async function prepareDatabaseFile(file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const handle = await open(file, 'a', 0o600);
+  await handle.chmod(0o600).finally(() => handle.close());
 }
 
 /**

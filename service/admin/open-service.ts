@@ -5,7 +5,13 @@ import type { Logger } from 'pino';
 import type { ServiceConfig } from '../config.js';
 import { createServer } from '../http/server.js';
 import type { Store, Team } from '../store/store.js';
-import { prepareDataFolder, readCredentialSecret, removeLocalDoor, writeLocalDoor } from './data-folder.js';
+import {
+  prepareDatabaseFile,
+  prepareDataFolder,
+  readCredentialSecret,
+  removeLocalDoor,
+  writeLocalDoor,
+} from './data-folder.js';
 import { type ClearKeys, ensureFirstTeam } from './first-start.js';
 import { findOpenDoor } from './local-door.js';
 import { createWindowTimer } from './window-timer.js';
@@ -59,6 +65,7 @@ export async function openService(parts: ServiceParts): Promise<OpenService> {
   const held = await findOpenDoor(config.dataDir);
   if (held !== undefined) throw new DataFolderInUseError(config.dataDir, held.url);
   const credentialSecret = await readCredentialSecret(config.dataDir);
+  await prepareDatabaseFile(config.databaseFile);
   const store = await parts.openStore({ file: config.databaseFile, runtime, log });
   const steps: (() => Promise<unknown>)[] = [() => store.close()];
   const closeAll = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 /** The service's HTTP side: one router, wired here. Every route lives in the folder of what it is about. */
 
-import { type FastifyBaseLogger, fastify } from 'fastify';
+import { type FastifyBaseLogger, fastify, LogController } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Log, Runtime } from 'fusewire/internal';
 import type { Logger } from 'pino';
@@ -64,6 +64,8 @@ export async function createServer(parts: ServerParts): Promise<Api> {
     handlerTimeout: requestLimitMs,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512 },
     forceCloseConnections: 'idle',
+    // One line a request, from the hook below, instead of two.
+    logController: new LogController({ disableRequestLogging: true }),
   }).withTypeProvider<ZodTypeProvider>();
 
   api.setValidatorCompiler(validatorCompiler);
@@ -73,6 +75,11 @@ export async function createServer(parts: ServerParts): Promise<Api> {
   installErrorAnswers(api, context, bodyLimitBytes);
   api.addHook('onRequest', async (_request, reply) => {
     reply.header('fusewire-capabilities', CAPABILITIES.join(', '));
+  });
+  api.addHook('onResponse', async (request, reply) => {
+    const ms = Math.round(reply.elapsedTime * 10) / 10;
+    const path = request.url.split('?')[0];
+    request.log.info({ method: request.method, path, status: reply.statusCode, ms }, 'request');
   });
   installOverloadLimit(api, context, config.inFlightMax ?? IN_FLIGHT_MAX);
   installAccess(api, context);

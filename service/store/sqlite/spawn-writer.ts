@@ -13,6 +13,8 @@ export const spawnWriter: SpawnWriter = (settings) => {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const url = new URL(`./writer-worker.${extension}`, import.meta.url);
   if (extension === 'js') return new Worker(url, { workerData: settings });
-  const load = `import('tsx/esm/api').then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`;
+  // By its place: the thread's own imports start at the working directory, wherever that is.
+  const tsx = import.meta.resolve('tsx/esm/api');
+  const load = `import(${JSON.stringify(tsx)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(url.href)}); })`;
   return new Worker(load, { eval: true, execArgv: [], workerData: settings });
 };
