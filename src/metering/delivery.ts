@@ -266,9 +266,11 @@ class OutboxDelivery implements Delivery {
         if (verdict.keep) return this.#outbox.release(entry, Math.max(flushIntervalMs, verdict.afterMs ?? 0));
         return this.#outbox.reject(entry, verdict.reason);
       }
-      if (this.#gate.breaker() === 'open') return this.#outbox.release(entry);
+      // A worker does not sleep for long: the gate remembers what the service asked for.
+      const askedMs = verdict.afterMs ?? 0;
+      if (askedMs > BACKOFF_MAX_MS || this.#gate.breaker() === 'open') return this.#outbox.release(entry, askedMs);
       const backoffMs = Math.min(BACKOFF_FIRST_MS * 2 ** retries, BACKOFF_MAX_MS) * (1 - 0.25 * this.#runtime.random());
-      await sleep(this.#runtime, Math.max(backoffMs, verdict.afterMs ?? 0), this.#stopping.signal);
+      await sleep(this.#runtime, Math.max(backoffMs, askedMs), this.#stopping.signal);
     }
   }
 

@@ -59,8 +59,9 @@ export function readAnswer(answer: DeliveryAnswer, nowMs: number): DeliveryVerdi
 }
 
 function readRevision(value: string | string[] | undefined): number | undefined {
-  const revision = Number(text(value) ?? Number.NaN);
-  return Number.isSafeInteger(revision) && revision >= 0 ? revision : undefined;
+  const digits = text(value)?.trim() ?? '';
+  const revision = Number(digits);
+  return /^\d+$/.test(digits) && Number.isSafeInteger(revision) ? revision : undefined;
 }
 
 function text(value: string | string[] | undefined): string | undefined {
