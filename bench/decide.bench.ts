@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { runInSlices } from '../cache/run-in-slices.js';
 import { decide } from '../enforcement/decide.js';
 import type { CallDimensions } from '../enforcement/decision.js';
+import { callOf } from '../enforcement/dimensions.js';
 import { matchesFilters } from '../enforcement/match-filters.js';
 import { compileInSteps, type RuleSet } from '../enforcement/rule-set.js';
 import { createLog } from '../src/log.js';
@@ -59,20 +60,13 @@ export async function run(): Promise<BenchResult> {
 function timings(ruleSet: RuleSet, rules: readonly Rule[], call: BenchCall): Record<string, number | string> {
   const resolver = createMetadataResolver(runtime);
   const nowMs = runtime.now();
-  const dimensionsOf = (): CallDimensions => ({
-    ...resolver.resolve(call.metadata).dimensions,
-    model: call.model,
-    provider: call.provider,
-  });
+  const dimensionsOf = () => callOf(resolver.resolve(call.metadata).dimensions, call.model, call.provider);
   const prepared = dimensionsOf();
   const resolved = { dimensions: resolver.resolve(call.metadata).dimensions };
   const code = decide(ruleSet, prepared, nowMs).code;
   if (code !== scan(rules, prepared, nowMs)) throw new Error('index and scan disagree');
   const whole = measure(() => decide(ruleSet, dimensionsOf(), nowMs), BATCHES);
-  const scoped = measure(
-    () => decide(ruleSet, { ...resolved.dimensions, model: call.model, provider: call.provider }, nowMs),
-    BATCHES,
-  );
+  const scoped = measure(() => decide(ruleSet, callOf(resolved.dimensions, call.model, call.provider), nowMs), BATCHES);
   const alone = measure(() => decide(ruleSet, prepared, nowMs), BATCHES);
   const linear = measure(() => scan(rules, prepared, nowMs), rules.length > 10_000 ? 3 : 200, 1);
   return {

@@ -33,6 +33,29 @@ export function comparable(dimension: number, value: string): string {
 }
 
 /**
+ * The call that a decision reads: what the metadata says, and the request's model and provider. Written out, because a
+ * spread of the same ten fields takes 0.9 µs (Node 20), three times the decision.
+ */
+export function callOf(
+  metadata: Omit<CallDimensions, 'model' | 'provider'>,
+  model: string | undefined,
+  provider: string | undefined,
+): CallDimensions {
+  return {
+    model,
+    provider,
+    subscriberId: metadata.subscriberId,
+    subscriberEmail: metadata.subscriberEmail,
+    organization: metadata.organization,
+    product: metadata.product,
+    credential: metadata.credential,
+    credentialName: metadata.credentialName,
+    agent: metadata.agent,
+    taskType: metadata.taskType,
+  };
+}
+
+/**
  * The value of a dimension, in the form in which it is compared. `which` is 0 or 1: SUBSCRIBER is the id, then the
  * e-mail; CREDENTIAL the name, then the value; all others have one. An empty text counts as absent.
  */

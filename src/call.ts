@@ -7,6 +7,7 @@
  */
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
 import type { CallDimensions, Decision } from '../enforcement/decision.js';
+import { callOf } from '../enforcement/dimensions.js';
 import type { MetadataResolver, ResolvedMetadata } from './metadata/resolver.js';
 import { Attempt, type AttemptSink } from './metering/attempt.js';
 import type { RequestReading } from './providers/adapter.js';
@@ -48,7 +49,7 @@ export function createCallPath(
       const resolved = metadata.resolve(callMetadata);
       // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1).
       if (request.kind !== 'call' || !request.known) return { request, metadata: resolved, decision: FREE };
-      const call = { ...resolved.dimensions, model: request.model, provider: request.provider };
+      const call = callOf(resolved.dimensions, request.model, request.provider);
       const decision = decider.decide(call);
       if (runtime.log.isDebug()) {
         runtime.log.debug('decided', { endpoint: request.endpoint, model: request.model, decision });

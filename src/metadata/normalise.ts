@@ -17,6 +17,9 @@ interface Alias {
   readonly rank: number;
 }
 
+/** The rank of the new camelCase names. */
+const PLAIN_RANK = 1;
+
 const ALIASES = new Map<string, Alias>();
 for (const field of METADATA_FIELDS) {
   ALIASES.set(field.name, { field, rank: 1 });
@@ -68,7 +71,7 @@ export function normaliseMetadata(raw: unknown): NormalisedMetadata {
       deprecations ??= [];
       deprecations.push(`${name} → ${target}`);
     }
-    if (ranks?.[target] !== undefined && ranks[target] <= alias.rank) continue;
+    if (fields[target] !== undefined && (ranks?.[target] ?? PLAIN_RANK) <= alias.rank) continue;
     const read = alias.field.read(value);
     if (read === undefined) {
       dropped ??= [];
@@ -76,6 +79,8 @@ export function normaliseMetadata(raw: unknown): NormalisedMetadata {
       continue;
     }
     fields[target] = read;
+    // Most callers use the plain names: what is not noted has their rank.
+    if (ranks === undefined && alias.rank === PLAIN_RANK) continue;
     ranks ??= {};
     ranks[target] = alias.rank;
   }
@@ -103,11 +108,13 @@ function readSubscriber(nested: unknown, flat: Record<string, unknown> | undefin
   const name = asText(credential['name']) ?? asText(flat?.['credentialName']);
   const value = asText(credential['value']) ?? asText(flat?.['credential']);
   if (id === undefined && email === undefined && name === undefined && value === undefined) return undefined;
-  return {
-    ...(id === undefined ? {} : { id }),
-    ...(email === undefined ? {} : { email }),
-    ...(name === undefined && value === undefined
-      ? {}
-      : { credential: { ...(name === undefined ? {} : { name }), ...(value === undefined ? {} : { value }) } }),
-  };
+  const subscriber: { id?: string; email?: string; credential?: { name?: string; value?: string } } = {};
+  if (id !== undefined) subscriber.id = id;
+  if (email !== undefined) subscriber.email = email;
+  if (name !== undefined || value !== undefined) {
+    subscriber.credential = {};
+    if (name !== undefined) subscriber.credential.name = name;
+    if (value !== undefined) subscriber.credential.value = value;
+  }
+  return subscriber;
 }
