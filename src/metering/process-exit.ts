@@ -35,13 +35,14 @@ export function flushAtExit(options: FlushAtExitOptions): () => void {
   const flushOnce = async (): Promise<void> => {
     settle();
     const startedAt = runtime.monotonicNow();
+    let isDone = false;
     try {
-      await options.flush(timeoutMs - spentMs);
+      isDone = await options.flush(timeoutMs - spentMs);
     } catch (error) {
       runtime.log.error('usage events could not be delivered at the end', { error: String(error) });
     }
-    // At least 1 ms: a flush that always fails at once must not begin for ever.
-    spentMs += Math.max(1, runtime.monotonicNow() - startedAt);
+    // What could not be delivered now will not be a moment later: the next natural end must not wait for it again.
+    spentMs = isDone ? spentMs + runtime.monotonicNow() - startedAt : timeoutMs;
     running = undefined;
   };
   const flush = (): Promise<void> => {
