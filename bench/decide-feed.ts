@@ -28,7 +28,8 @@ export function makeFeed(count: number, trippedShare: number): BenchFeed {
   const middle = Math.floor(count / 2);
   if (trippedShare > 0) {
     const last = Math.min(count, middle + MATCHING);
-    for (let i = middle; i < last; i += 1) rules[i] = { ...rule(i, true), filters: [row('AGENT', 'IS', 'matched-by-many')] };
+    for (let i = middle; i < last; i += 1)
+      rules[i] = { ...rule(i, true), filters: [row('AGENT', 'IS', 'matched-by-many')] };
     rules[count - 1] = { ...rule(count - 1, true), filters: [row('AGENT', 'IS', 'matched-by-one')] };
   }
   const call = (agent: string, id: string) => ({

@@ -17,19 +17,15 @@ import { createRuntime } from '../src/runtime.js';
 import type { Rule } from '../src/wire/feed.js';
 import { parseFeedInSteps } from '../src/wire/feed-in-steps.js';
 import { type BenchCall, makeFeed } from './decide-feed.js';
-
-/** One benchmark: its rows are the table. */
-export interface BenchResult {
-  readonly name: string;
-  readonly rows: readonly Record<string, number | string>[];
-}
+import { type BenchResult, printResult } from './table.js';
 
 const COUNTS = [10, 1_000, 100_000];
 const TRIPPED_SHARES = [0, 0.01, 0.5];
 /** A clock tells about 30 ns apart: calls are timed in batches of so many. */
 const BATCH = 50;
 const BATCHES = 2_000;
-const WARM_UP_MS = 150;
+const WARM_UP_MS = 100;
+const ACTIVATIONS = 5;
 
 const runtime = createRuntime({ log: createLog('CRITICAL') });
 
@@ -40,7 +36,7 @@ export async function run(): Promise<BenchResult> {
   for (const count of COUNTS) {
     for (const share of TRIPPED_SHARES) {
       const feed = makeFeed(count, share);
-      const activation = await activate(feed.body);
+      const activation = await activateOften(feed.body);
       for (const [name, call] of Object.entries(feed.calls)) {
         if (share === 0 && name.startsWith('matches')) continue;
         rows.push({
@@ -48,8 +44,9 @@ export async function run(): Promise<BenchResult> {
           'tripped %': share * 100,
           call: name,
           ...timings(activation.ruleSet, activation.rules, call),
-          'activation longest block ms': round(activation.longestMs),
-          'activation total ms': round(activation.totalMs),
+          'longest block ms, median': round(activation.medianMs),
+          'longest block ms, best': round(activation.bestMs),
+          'activation ms': round(activation.totalMs),
         });
       }
     }
@@ -115,13 +112,28 @@ interface Activation {
   readonly totalMs: number;
 }
 
+/** The longest block of several activations: one alone says as much about the machine's other work as about ours. */
+async function activateOften(body: string): Promise<Activation & { medianMs: number; bestMs: number }> {
+  const blocks: number[] = [];
+  let last = await activate(body);
+  for (let i = 0; i < ACTIVATIONS; i += 1) {
+    last = await activate(body);
+    blocks.push(last.longestMs);
+  }
+  blocks.sort((a, b) => a - b);
+  return { ...last, medianMs: blocks[Math.floor(ACTIVATIONS / 2)] ?? 0, bestMs: blocks[0] ?? 0 };
+}
+
 /** Parses and compiles a body as the poller does, and takes the longest time between two turns of the event loop. */
 async function activate(body: string): Promise<Activation> {
   // From bytes to text as it comes from the network; the poller does this in one piece too.
   const bytes = Buffer.from(body);
   const startMs = runtime.monotonicNow();
-  let longestMs = 0;
-  let turnMs = startMs;
+  const text = bytes.toString('utf8');
+  let longestMs = runtime.monotonicNow() - startMs;
+  // A turn of its own, as between the last read of the body and the parsing of it.
+  await new Promise((resolve) => setImmediate(resolve));
+  let turnMs = runtime.monotonicNow();
   let isDone = false;
   const turn = () => {
     const nowMs = runtime.monotonicNow();
@@ -130,7 +142,7 @@ async function activate(body: string): Promise<Activation> {
     if (!isDone) setImmediate(turn);
   };
   setImmediate(turn);
-  const result = await runInSlices(parseFeedInSteps(bytes.toString('utf8')), runtime);
+  const result = await runInSlices(parseFeedInSteps(text), runtime);
   if (result.kind !== 'rules') throw new Error(`the feed is ${result.kind}`);
   const ruleSet = await runInSlices(compileInSteps(result.feed), runtime);
   isDone = true;
@@ -144,6 +156,6 @@ function round(value: number): number {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const result = await run();
-  console.table(result.rows);
+  printResult(result);
   if (sink === result) console.log(sink);
 }
