@@ -7,8 +7,8 @@ import { findOpenDoor, sendKeyCommand } from '../admin/local-door.js';
 import { createLogger, toLog } from '../http/logger.js';
 import type { KeyScope } from '../store/store.js';
 import { CliFailure, type CliIo, CliUsageError } from './io.js';
+import { localConfig } from './local-config.js';
 import { type Column, printJson, printRows } from './print.js';
-import { localConfig } from './serve.js';
 
 interface KeysOptions {
   readonly local?: boolean;
