@@ -29,7 +29,7 @@ export async function takeLock(path: string, signal: AbortSignal): Promise<HeldL
   // Loaded here, and not with the SDK: it puts hooks on the exit of the process, which only a mirror is reason for.
   const { lock } = (await import('proper-lockfile')).default;
   let isLost = false;
-  for (let waitedMs = 0; !signal.aborted && waitedMs <= PATIENCE_MS; waitedMs += RETRY_MS) {
+  for (let waitedMs = 0; waitedMs <= PATIENCE_MS; waitedMs += RETRY_MS) {
     try {
       const release = await lock(path, {
         realpath: false,
@@ -43,6 +43,8 @@ export async function takeLock(path: string, signal: AbortSignal): Promise<HeldL
     } catch (error) {
       if (codeOf(error) !== 'ELOCKED') throw error;
     }
+    // Tried once even so: rules that are in force when the instance closes are what the next process starts from.
+    if (signal.aborted) return undefined;
     await wait(RETRY_MS, undefined, { signal, ref: false }).catch(() => undefined);
   }
   return undefined;

@@ -9,7 +9,7 @@ const LOOK_FOR_CREDENTIALS_MS = 5_000;
 /** After a refresh that asked nothing, reads do not lead to another one for this time. Milliseconds. */
 const SKIPPED_BACK_OFF_MS = 1_000;
 /** Hints of a newer revision lead to at most one refresh in this time. Milliseconds. */
-const HINT_SPACING_MS = 1_000;
+const HINT_SPACING_MS = 50;
 /** A timer takes no longer delay than this, and fires at once instead. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 

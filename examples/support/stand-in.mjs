@@ -2,11 +2,13 @@
 // Start it with `node examples/support/stand-in.mjs`; it prints its URL. GET /requests answers how many model calls
 // it has seen, so that a demo can prove that a refused call never arrived.
 import { createServer } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const WORDS = 'A budget that is checked after the money is gone is a report and not a limit .'.split(' ');
 // Large prompts are assumed, so that a few calls cost a few cents.
 const INPUT_TOKENS = 40_000;
 const OUTPUT_TOKENS = 2_000;
+const WORD_PAUSE_MS = 5;
 let requests = 0;
 
 async function readBody(request) {
@@ -27,7 +29,7 @@ const openaiUsage = () => ({
   total_tokens: INPUT_TOKENS + OUTPUT_TOKENS,
 });
 
-function openaiChat(body, response) {
+async function openaiChat(body, response) {
   const id = `chatcmpl-standin${Date.now()}${requests}`;
   const created = Math.floor(Date.now() / 1000);
   if (!body.stream) {
@@ -48,13 +50,16 @@ function openaiChat(body, response) {
     const chunk = { id, object: 'chat.completion.chunk', created, model: body.model, choices };
     response.write(`data: ${JSON.stringify(withUsage ? { ...chunk, usage } : chunk)}\n\n`);
   };
-  for (const word of WORDS) send([{ index: 0, delta: { content: `${word} ` }, finish_reason: null }], null);
+  for (const word of WORDS) {
+    send([{ index: 0, delta: { content: `${word} ` }, finish_reason: null }], null);
+    await pause(WORD_PAUSE_MS);
+  }
   send([{ index: 0, delta: {}, finish_reason: 'stop' }], null);
   if (withUsage) send([], openaiUsage());
   response.end('data: [DONE]\n\n');
 }
 
-function ollamaAnswer(path, body, response) {
+async function ollamaAnswer(path, body, response) {
   const created_at = new Date().toISOString();
   const part = (text) =>
     path === '/api/chat' ? { message: { role: 'assistant', content: text } } : { response: text };
@@ -66,6 +71,7 @@ function ollamaAnswer(path, body, response) {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   for (const word of WORDS) {
     response.write(`${JSON.stringify({ model: body.model, created_at, ...part(`${word} `), done: false })}\n`);
+    await pause(WORD_PAUSE_MS);
   }
   response.end(`${JSON.stringify({ model: body.model, created_at, ...part(''), ...last })}\n`);
 }

@@ -106,14 +106,14 @@ describe('the poller', () => {
     expect(clock.pending()).toBe(1);
   });
 
-  it('gathers hints: many in a second lead to one refresh, one that comes during a refresh to one more', async () => {
-    const { poller, state, clock } = pollerWith({ durationMs: 100 });
+  it('gathers hints: many in 50 ms lead to one refresh, one that comes during a refresh to one more', async () => {
+    const { poller, state, clock } = pollerWith({ durationMs: 10 });
     poller.start();
     poller.hint();
     poller.hint();
-    await clock.advance(100);
+    await clock.advance(10);
     for (let hints = 0; hints < 20; hints += 1) poller.hint();
-    await clock.advance(899);
+    await clock.advance(39);
     expect(state.at).toHaveLength(1);
     await clock.advance(1);
     expect(state.at).toHaveLength(2);
