@@ -38,6 +38,12 @@ export function installRegister(options: RegisterOptions): Registration {
   const register = new Register(options);
   const pending = options.preloaded ? [] : register.patchLoaded();
   register.hook();
+  if (pending.length > 0) {
+    options.log.warn(
+      'this Node cannot require ES modules: calls that other modules make while the program loads are not guarded; ' +
+        'start it with node --import fusewire/register, or on Node 20.19, 22.12 or later',
+    );
+  }
   return { ready: Promise.all(pending).then(() => undefined) };
 }
 
@@ -92,8 +98,9 @@ class Register {
 
   /**
    * Gets the live exports of an ES module. `require` gives them at once, so that no module of the same static graph runs
-   * in between; on runtimes without it (Node before 20.19, and 22 before 22.12) `import()` gives them a few microtasks
-   * later. The module may thereby run before its turn, which the clients' modules, having no dependency on other code
+   * in between. On runtimes without it (Node before 20.19, and 22 before 22.12) `import()` gives them a few microtasks
+   * later: importers of register wait for that (src/register-await.mts), but a sibling in the same static graph that
+   * makes a call while it is evaluated is not guarded in that one call. The module may thereby run before its turn, which the clients' modules, having no dependency on other code
    * of the program, do not notice.
    */
   #patchModule(script: LoadedScript, found: ClientPackage): Promise<void> | undefined {
