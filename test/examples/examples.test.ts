@@ -1,0 +1,61 @@
+/** Runs every example and the demo as a user would: the built packages, one command each. `npm test` builds first. */
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const run = async (file: string) => {
+  const env = { ...process.env };
+  // A developer's own keys and servers must not be used by a test.
+  for (const name of ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OLLAMA_HOST', 'OLLAMA_BASE_URL']) delete env[name];
+  for (const name of Object.keys(env)) if (name.startsWith('REVENIUM_')) delete env[name];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: root, env, timeout: 60_000 });
+  return { stdout, stderr };
+};
+
+/** What each example must say. */
+const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
+  'openai.mjs': [/^answer: A budget/m, /^metered: gpt-4o-mini CHAT 42000 tokens \$0\.0072$/m, /EMBED 8 tokens/],
+  'ollama.mjs': [/^answer: A budget/m, /^refused after \d+ answers: .*Tokens of the shared box/m],
+  'streaming.mjs': [/^metered: END 40000 2000 reported$/m, /^metered: CANCELLED \d+ 1 estimated$/m],
+  'metadata-scopes.mjs': [
+    /^Northwind triage - staging$/m,
+    /^Northwind writer - staging$/m,
+    /^Northwind reviewer classify staging$/m,
+  ],
+  'catching-the-error.mjs': [/"code": "COST_LIMIT_EXCEEDED"/, /^requests that the refused call made: 0$/m],
+  'fail-closed-with-mirror.mjs': [
+    /^before the first poll: refused/m,
+    /^after the first poll: answered$/m,
+    /^restart without the service, with the mirror: answered$/m,
+    /^restart without the service and without a mirror: refused/m,
+  ],
+  'shadow-mode.mjs': [/^4 calls answered, refused: 0/m],
+  'bypass.mjs': [/^bypass off: refused\nbypass on: answered\nbypass off again: refused\nmetered, bypass: true$/m],
+};
+
+describe('the examples', () => {
+  it.each(Object.entries(SAYS))('%s runs, and says what it promises', { timeout: 60_000 }, async (name, says) => {
+    const { stdout } = await run(`examples/${name}`);
+    for (const pattern of says) expect(stdout).toMatch(pattern);
+  });
+
+  it('are all run here, and all named in their README', () => {
+    const files = readdirSync(new URL('../../examples/', import.meta.url)).filter((name) => name.endsWith('.mjs'));
+    expect(files.sort()).toEqual(Object.keys(SAYS).sort());
+    const readme = readFileSync(new URL('../../examples/README.md', import.meta.url), 'utf8');
+    for (const file of files) expect(readme).toContain(`node examples/${file}`);
+  });
+
+  it('the demo, in a pipe, prints plain lines and exits 0 because all of it happened', {
+    timeout: 60_000,
+  }, async () => {
+    const { stdout } = await run('examples/demo/main.mjs');
+    expect(stdout).toContain('All of it really happened.');
+    expect(stdout.includes('\u001b'), 'no escape sequences in a pipe').toBe(false);
+    expect(stdout).toMatch(/currentValue\s+0\.0\d+/);
+    expect(stdout).toMatch(/openai\s+\d+\s+\d+\s+2\s/);
+  });
+});
