@@ -40,7 +40,7 @@ describe('the token estimate', () => {
     );
     await loaded;
     expect(estimate('x'.repeat(10_000_000))).toBe(2_000_000);
-    expect(read).toBe(64 * 1024);
+    expect(read).toBe(16 * 1024);
   });
 
   it('of a long text is near that of the whole', async () => {
