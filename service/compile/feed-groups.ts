@@ -2,12 +2,14 @@
 
 import type { LedgerContext } from '../ledger/context.js';
 import type { Window } from '../ledger/windows.js';
-import { bigintOf, type SqlRow, textOf, textOrNull } from '../store/sql.js';
+import { bigintOf, type SqlRow, textOf } from '../store/sql.js';
 import { type BalanceValues, type CompiledControl, verdictOf } from './compiled-control.js';
 import { type FeedGroup, feedGroupOf } from './feed-rule.js';
 
 /** More groups than this do not fit into a body of 1 MiB, whatever their names. */
 export const GROUPS_MAX = 10_000;
+/** Names of one group; a person has few. */
+const SPELLINGS_MAX = 128;
 /** Ids that share one address beyond this are not told apart. */
 const SHARERS_MAX = 64;
 
@@ -50,33 +52,34 @@ export async function subscriberEntries(
   if (verdictOf(compiled, values) !== 2) return entries;
   const { teamId } = compiled.control;
   const shared = new Set<string>();
-  for (const row of await context.sql.query('select-spellings', { teamId, groupKey })) {
-    const emailKey = textOf(row, 'email_key');
-    // The address stands for the id that came with it first; another id that uses it too is not named by it.
-    if ((textOrNull(row, 'subscriber_id') ?? emailKey) !== groupKey) continue;
+  // An address stands for the id that came with it first; the query leaves out those of others that use it too.
+  const spellings = await context.sql.query('select-spellings', { teamId, groupKey, size: SPELLINGS_MAX });
+  for (const row of spellings) {
     entries.push(feedGroupOf(compiled, textOf(row, 'spelling'), groupKey, values));
-    shared.add(emailKey);
+    shared.add(textOf(row, 'email_key'));
   }
   for (const emailKey of shared) {
     const sharers = await context.sql.query('select-sharers', { teamId, emailKey, size: SHARERS_MAX });
     for (const row of sharers) {
       const other = textOf(row, 'group_key');
       if (other === groupKey || other === emailKey) continue;
-      entries.push(feedGroupOf(compiled, other, other, await valuesOfGroup(context, compiled, window, other)));
+      entries.push(await entryOfGroup(context, compiled, window, other));
     }
   }
   return entries;
 }
 
-async function valuesOfGroup(
+/** A group that spent nothing in the window has no balance and is not breached, whatever the limit. */
+async function entryOfGroup(
   context: LedgerContext,
   compiled: CompiledControl,
   window: Window,
   groupKey: string,
-): Promise<BalanceValues> {
+): Promise<FeedGroup> {
   const key = { controlId: compiled.control.id, windowStartMs: window.startMs, groupKey };
   const [row] = await context.sql.query('select-balance', key);
-  return row === undefined ? { value: 0n, unknownCount: 0n } : valuesOf(row);
+  if (row !== undefined) return feedGroupOf(compiled, groupKey, groupKey, valuesOf(row));
+  return { ...feedGroupOf(compiled, groupKey, groupKey, { value: 0n, unknownCount: 0n }), breached: false };
 }
 
 function valuesOf(row: SqlRow): BalanceValues {

@@ -12,7 +12,7 @@ export interface CountedEvent {
   readonly asked: CallDimensions;
   /** The model that answered, where it has another name. */
   readonly answeredModel: string | undefined;
-  /** The subscriber's group: id, else the id that the e-mail stands for, else the e-mail in lower case. */
+  /** The subscriber's group: what its address stands for, else its id, else the address in lower case. */
   readonly subscriberGroup: string | undefined;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -26,6 +26,19 @@ export interface CountedEvent {
 /** How an e-mail address is compared (contract 2.5). */
 export function emailKeyOf(email: string): string {
   return email.trim().toLowerCase();
+}
+
+/**
+ * The address whose alias decides a subscriber's group: an id that is itself an address, or the address of somebody
+ * without an id. `undefined`: the id alone decides, or there is nobody.
+ */
+export function aliasKeyOf(named: {
+  readonly subscriberId?: string | undefined;
+  readonly subscriberEmail?: string | undefined;
+}): string | undefined {
+  const { subscriberId, subscriberEmail } = named;
+  if (subscriberId !== undefined) return subscriberId.includes('@') ? emailKeyOf(subscriberId) : undefined;
+  return subscriberEmail === undefined ? undefined : emailKeyOf(subscriberEmail) || undefined;
 }
 
 /** From an event that is being recorded. */
@@ -65,7 +78,7 @@ export function countedFromFacts(
 export function countedFromRow(row: SqlRow): CountedEvent {
   const requestedModel = textOrNull(row, 'requested_model');
   const subscriberId = textOrNull(row, 'subscriber_id') ?? undefined;
-  const alias = textOrNull(row, 'alias') ?? textOrNull(row, 'subscriber_email_key') ?? undefined;
+  const alias = textOrNull(row, 'alias') ?? undefined;
   return {
     windowTimeMs: numberOf(row, 'window_time_ms'),
     asked: {
@@ -81,7 +94,7 @@ export function countedFromRow(row: SqlRow): CountedEvent {
       taskType: textOrNull(row, 'task_type') ?? undefined,
     },
     answeredModel: requestedModel === null ? undefined : textOf(row, 'model'),
-    subscriberGroup: subscriberId ?? alias,
+    subscriberGroup: alias ?? subscriberId ?? textOrNull(row, 'alias_key') ?? undefined,
     inputTokens: numberOf(row, 'input_tokens'),
     outputTokens: numberOf(row, 'output_tokens'),
     totalTokens: numberOf(row, 'total_tokens'),

@@ -7,7 +7,7 @@ import { numberOf, textOf } from '../store/sql.js';
 import type { RecordResult } from '../store/store.js';
 import { countEvent } from './balances.js';
 import { type LedgerContext, moveRevision, readTeamState } from './context.js';
-import { countedFromFacts, emailKeyOf } from './counted-event.js';
+import { aliasKeyOf, countedFromFacts } from './counted-event.js';
 import type { EventFacts } from './event-facts.js';
 import { subscriberGroupOf } from './subscribers.js';
 import { readPriceBook, readTeamScope } from './team-copies.js';
@@ -92,7 +92,7 @@ async function insertEvent(
     provider: facts.provider,
     subscriberId: facts.subscriberId ?? null,
     subscriberEmail: facts.subscriberEmail ?? null,
-    subscriberEmailKey: facts.subscriberEmail === undefined ? null : emailKeyOf(facts.subscriberEmail) || null,
+    aliasKey: aliasKeyOf(facts) ?? null,
     organization: facts.organization ?? null,
     product: facts.product ?? null,
     credential: facts.credential ?? null,

@@ -1,6 +1,6 @@
 /**
- * One person, one budget: a subscriber is grouped by id, and an e-mail address without an id by the id that it came
- * with first. So a caller that leaves one of the two out, or writes the address in another case, opens no second
+ * One person, one budget: a subscriber is grouped by id, and an e-mail address (without an id, or as the id) by the id
+ * that it came with first. So a caller that leaves one of the two out, or writes the address in another case, opens no second
  * budget. Every spelling that was seen is kept, since public guards compare exactly (contract 2.6).
  */
 import { type CompiledControl, verdictOf } from '../compile/compiled-control.js';
@@ -8,7 +8,7 @@ import type { TeamScope } from '../compile/team-scope.js';
 import { numberOf, textOf } from '../store/sql.js';
 import { announce, balanceOf, moveBalance } from './balances.js';
 import { type LedgerContext, makeRoom, moveRevision } from './context.js';
-import { emailKeyOf } from './counted-event.js';
+import { aliasKeyOf, emailKeyOf } from './counted-event.js';
 import { windowOf } from './windows.js';
 
 /** One id with more addresses than this is a program, not a person: further spellings are not emitted (I10). */
@@ -30,14 +30,16 @@ export async function subscriberGroupOf(
   scope: TeamScope,
   { subscriberId, subscriberEmail }: NamedSubscriber,
 ): Promise<string | undefined> {
-  if (subscriberEmail === undefined) return subscriberId;
-  const emailKey = emailKeyOf(subscriberEmail);
-  if (emailKey === '') return subscriberId;
-  const alias = await aliasOf(context, teamId, emailKey);
-  if (subscriberId !== undefined && alias === undefined) {
-    await learnAlias(context, teamId, scope, emailKey, subscriberId);
-  }
-  const group = subscriberId ?? alias ?? emailKey;
+  const key = aliasKeyOf({ subscriberId, subscriberEmail });
+  // An id that is an address is that address: whoever has it already is the same person.
+  if (subscriberId !== undefined && key !== undefined) await learnAlias(context, teamId, scope, key, subscriberId);
+  const alias = key === undefined ? undefined : await aliasOf(context, teamId, key);
+  const group = alias ?? subscriberId ?? key;
+  if (group === undefined) return undefined;
+  if (subscriberId !== undefined && key !== undefined) await learnSpelling(context, teamId, group, subscriberId, key);
+  const emailKey = subscriberEmail === undefined ? '' : emailKeyOf(subscriberEmail);
+  if (subscriberEmail === undefined || emailKey === '') return group;
+  if (subscriberId !== undefined) await learnAlias(context, teamId, scope, emailKey, group);
   await learnSpelling(context, teamId, group, subscriberEmail, emailKey);
   return group;
 }
@@ -54,6 +56,7 @@ async function aliasOf(context: LedgerContext, teamId: string, emailKey: string)
   return alias;
 }
 
+/** What has no @ is no address: it may be the id of somebody else, so it stands for nobody but itself. */
 async function learnAlias(
   context: LedgerContext,
   teamId: string,
@@ -61,11 +64,11 @@ async function learnAlias(
   emailKey: string,
   subscriberId: string,
 ): Promise<void> {
+  if (!emailKey.includes('@') || (await aliasOf(context, teamId, emailKey)) !== undefined) return;
   const [inserted] = await context.sql.query('insert-alias', { teamId, emailKey, subscriberId });
   if (inserted === undefined || subscriberId === emailKey) return;
-  // Spellings that were seen without an id belong to the id from now on.
-  const spellings = await context.sql.query('select-spellings', { teamId, groupKey: emailKey });
-  for (const row of spellings) await learnSpelling(context, teamId, subscriberId, textOf(row, 'spelling'), emailKey);
+  // The plain form was the name of the group until now, so it is not among its spellings yet.
+  await learnSpelling(context, teamId, subscriberId, emailKey, emailKey);
   for (const compiled of scope.controls) {
     if (compiled.control.groupBy === 'SUBSCRIBER') await mergeGroup(context, compiled, emailKey, subscriberId);
   }

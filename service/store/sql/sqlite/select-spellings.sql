@@ -1,5 +1,10 @@
-SELECT s.spelling, s.email_key, a.subscriber_id
-FROM subscriber_spelling s
-LEFT JOIN subscriber_alias a ON a.team_id = s.team_id AND a.email_key = s.email_key
-WHERE s.team_id = :teamId AND s.group_key = :groupKey
-ORDER BY s.spelling;
+SELECT s.spelling, s.email_key
+FROM subscriber_alias a
+JOIN subscriber_spelling s ON s.team_id = a.team_id AND s.email_key = a.email_key
+WHERE a.team_id = :teamId AND a.subscriber_id = :groupKey
+UNION
+SELECT spelling, email_key
+FROM subscriber_spelling
+WHERE team_id = :teamId AND group_key = :groupKey AND email_key = :groupKey
+ORDER BY spelling
+LIMIT :size;

@@ -69,7 +69,7 @@ CREATE TABLE usage_event (
   provider TEXT NOT NULL,
   subscriber_id TEXT,
   subscriber_email TEXT,
-  subscriber_email_key TEXT,
+  alias_key TEXT,
   organization TEXT,
   product TEXT,
   credential TEXT,
@@ -133,6 +133,8 @@ CREATE TABLE subscriber_alias (
   subscriber_id TEXT NOT NULL,
   PRIMARY KEY (team_id, email_key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX subscriber_alias_group ON subscriber_alias (team_id, subscriber_id);
 
 -- Every spelling under which a subscriber's group was named, where it is not the name of the group itself.
 CREATE TABLE subscriber_spelling (
