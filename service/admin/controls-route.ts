@@ -34,13 +34,17 @@ const listQuery = z.object({
   sort: z.string().max(64).optional().describe('field,dir: name, created or updated; asc or desc'),
 });
 
+const config = { access: 'write' as const };
+
 /** Registers the five operations under `{prefix}/ai/cost-controls`. */
 export function installControls(api: Api, { store }: ServiceContext, prefix: string, described: boolean): void {
   const path = `${prefix}${CONTROLS_PATH}`;
-  const common = { tags: ['cost controls'], hide: !described };
-  const config = { access: 'write' as const };
-  const found = { 200: costControlResourceSchema, ...errors };
+  installCollection(api, store, path, !described);
+  installOne(api, store, `${path}/:id`, !described);
+}
 
+function installCollection(api: Api, store: Store, path: string, hide: boolean): void {
+  const common = { tags: ['cost controls'], hide };
   api.get(
     path,
     {
@@ -77,8 +81,14 @@ export function installControls(api: Api, { store }: ServiceContext, prefix: str
       return reply.code(201).send(controlResource(control));
     },
   );
+}
+
+function installOne(api: Api, store: Store, path: string, hide: boolean): void {
+  const common = { tags: ['cost controls'], hide };
+  const found = { 200: costControlResourceSchema, ...errors };
+
   api.get(
-    `${path}/:id`,
+    path,
     { config, schema: { ...common, summary: 'Read', params, querystring: query, response: found } },
     async (request) => {
       const teamId = ownTeam(callerOf(request), [request.query.teamId]);
@@ -86,7 +96,7 @@ export function installControls(api: Api, { store }: ServiceContext, prefix: str
     },
   );
   api.patch(
-    `${path}/:id`,
+    path,
     {
       config,
       schema: {
@@ -107,7 +117,7 @@ export function installControls(api: Api, { store }: ServiceContext, prefix: str
     },
   );
   api.delete(
-    `${path}/:id`,
+    path,
     {
       config,
       schema: { ...common, summary: 'Delete', params, querystring: query, response: { 204: z.undefined(), ...errors } },

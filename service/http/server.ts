@@ -11,6 +11,7 @@ import { installPrices } from '../admin/prices-route.js';
 import { installTeams } from '../admin/teams-route.js';
 import { installFeed } from '../feed/feed-route.js';
 import { installCompletions } from '../ingest/completions-route.js';
+import { installConflicts } from '../ingest/conflicts-route.js';
 import { createCredentialProtector } from '../ingest/protect-credential.js';
 import { installReadBack } from '../ingest/read-back-route.js';
 import type { Store } from '../store/store.js';
@@ -100,6 +101,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installTeams(api, context, prefix, described);
     installPrices(api, context, prefix, described);
     installReadBack(api, context, prefix, described);
+    installConflicts(api, context, prefix, described);
     installFeed(api, context, prefix, described);
   }
   // A client that adds the feed's path to its metering address (contract 1.6).

@@ -8,6 +8,7 @@ import { controlProblems } from '../../service/ledger/control-problems.js';
 import type {
   CostControl,
   CostControlInput,
+  EventConflict,
   IdempotencyClaim,
   IncomingEvent,
   KeptAnswer,
@@ -41,6 +42,7 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
   const events = new Map<string, StoredEvent[]>();
   const controls: CostControl[] = [];
   const prices: PriceOverride[] = [];
+  const conflicts: (EventConflict & { readonly teamId: string })[] = [];
   const claims = new Map<string, KeptClaim>();
   const revisions = new Map<string, number>();
   let ruleId = 90_000;
@@ -60,6 +62,7 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
     const revision = known === undefined ? move(teamId) : (revisions.get(teamId) ?? 0);
     if (known !== undefined) {
       const same = JSON.stringify(known.body) === JSON.stringify(event.body);
+      if (!same) conflicts.push({ ...event, teamId, id: randomId(), eventId: known.id, times: 1 });
       const { id, transactionId, receivedAtMs } = known;
       return { id, transactionId, outcome: same ? 'duplicate' : 'conflict', createdAtMs: receivedAtMs, revision };
     }
@@ -124,7 +127,11 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
       );
       return { items: [...all].reverse().slice(page * size, (page + 1) * size), totalElements: all.length };
     },
-    listConflicts: async () => ({ items: [], totalElements: 0 }),
+    async listConflicts(teamId, { page, size }) {
+      const all = conflicts.filter((one) => one.teamId === teamId).reverse();
+      const items = all.slice(page * size, (page + 1) * size).map(({ teamId: _team, ...rest }) => rest);
+      return { items, totalElements: all.length };
+    },
     async claimIdempotencyKey(owner, key, bodyHash): Promise<IdempotencyClaim> {
       const name = `${owner}\n${key}`;
       const kept = claims.get(name);

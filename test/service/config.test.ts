@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { readServiceConfig, ServiceConfigError } from '../../service/config.js';
 
-const read = (env: Record<string, string>) => readServiceConfig(env, '/work');
+const read = (env: Record<string, string>) => readServiceConfig(env, '/base');
 
 describe("the service's configuration", () => {
   it('has defaults for everything; empty is unset', () => {
     const defaults = {
       host: '127.0.0.1',
       port: 8787,
-      dataDir: '/work/fusewire-data',
-      databaseFile: '/work/fusewire-data/fusewire.db',
+      dataDir: '/base/fusewire-data',
+      databaseFile: '/base/fusewire-data/fusewire.db',
       logLevel: undefined,
     };
     expect(read({})).toEqual(defaults);
@@ -18,7 +18,7 @@ describe("the service's configuration", () => {
   });
 
   it.each([
-    ['file:./db/x.db', '/work/db/x.db'],
+    ['file:./db/x.db', '/base/db/x.db'],
     ['file:/var/x.db', '/var/x.db'],
     ['file:///var/x%20y.db', '/var/x y.db'],
   ])('reads DATABASE_URL %s', (text, file) => {

@@ -204,6 +204,7 @@ describe('the HTTP side', () => {
       '/v2/api/ai/cost-controls/{id}',
       '/v2/api/ai/enforcement-events',
       '/v2/api/ai/enforcement-rules/{teamId}',
+      '/v2/api/fusewire/conflicts',
       '/v2/api/fusewire/prices',
       '/v2/api/sources/metrics/ai/completions',
       '/v2/api/teams',

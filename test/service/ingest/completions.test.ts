@@ -38,14 +38,23 @@ describe.each(STORES)('ingest of completions, $name', ({ open }) => {
   });
 
   it('I4: acknowledges a second event of the same transaction and keeps one', async () => {
-    const requestTime = new Date().toISOString();
-    const one = await meter({ requestTime });
-    const two = await meter({ requestTime });
-    const other = await meter({ requestTime, outputTokenCount: 9_999 });
+    const event = usageEvent();
+    const one = await meter(event);
+    const two = await meter(event);
+    const other = await meter({ ...event, outputTokenCount: 9_999 });
     expect([one.status, two.status, other.status]).toEqual([201, 201, 201]);
     expect(two.json.id).toBe(one.json.id);
     expect((await stored('chatcmpl-9x')).map(({ body }) => body['outputTokenCount'])).toEqual([96]);
     expect(service.logged()).toContain('taken by another body');
+    const conflicts = (await service.ask({ path: '/v2/api/fusewire/conflicts' })).json._embedded.objectList;
+    expect(conflicts).toEqual([
+      expect.objectContaining({
+        eventId: one.json.id,
+        transactionId: 'chatcmpl-9x',
+        times: 1,
+        body: expect.objectContaining({ outputTokenCount: 9_999 }),
+      }),
+    ]);
   });
 
   it.each([undefined, null, '', '  '])(
