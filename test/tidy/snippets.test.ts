@@ -52,7 +52,7 @@ function findings(snippets: readonly Snippet[]): readonly string[] {
 }
 
 describe('code in words', () => {
-  it('compiles: every example in a TSDoc comment and every TypeScript block in a document', { timeout: 60_000 }, () => {
+  it('compiles: every example in a TSDoc comment and every TypeScript block in a document', { timeout: 180_000 }, () => {
     const documents = projectFiles().filter((path) => path.endsWith('.md'));
     const sources = projectSources().filter((source) => isProduct(source.path) && isIn(source.path, SDK_FOLDERS));
     const snippets = [
@@ -63,7 +63,7 @@ describe('code in words', () => {
     expect(findings(snippets)).toEqual([]);
   });
 
-  it('is found, and found out', { timeout: 60_000 }, () => {
+  it('is found, and found out', { timeout: 180_000 }, () => {
     const document = snippetsOfDocument(
       'a.md',
       'Words.\n\n```ts\nawait flush({ timeout: 1 });\n```\n\n```sh\nnot this\n```\n',
