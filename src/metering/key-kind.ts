@@ -1,7 +1,10 @@
 /** What a key says about itself: `rev_<kind>_<TENANT>_<secret>` (contract 1.5). Pure; never logs a key. */
 
-/** Tenants of keys that a self-hosted Fusewire service issues begin so: `fw` and the team's id. */
-export const LOCAL_TENANT_PREFIX = 'fw';
+/**
+ * A key that a self-hosted Fusewire service issued: its tenant is the team's id, which begins with `fw`, and its secret
+ * has 43 characters. Both, so that a key of the hosted service is not held back because its tenant happens to begin so.
+ */
+const LOCAL_KEY = /^rev_(?:mk|sk)_(fw[A-Za-z0-9]+)_[A-Za-z0-9]{43}$/;
 
 /** Hosts of the hosted service. Keys of a self-hosted one are worth nothing there, and are none of their business. */
 const HOSTED = /(^|\.)revenium\.(ai|io)$/i;
@@ -23,11 +26,8 @@ export function teamOfKey(apiKey: string): string | undefined {
  * hosted one puts into its tenant segment need not be the team id.
  */
 export function keyLooksForeign(apiKey: string, teamId: string | undefined, baseUrl: URL): ForeignKey | undefined {
-  const tenant = teamOfKey(apiKey);
-  if (tenant === undefined || !tenant.toLowerCase().startsWith(LOCAL_TENANT_PREFIX)) return undefined;
+  const tenant = LOCAL_KEY.exec(apiKey.trim())?.[1];
+  if (tenant === undefined) return undefined;
   if (HOSTED.test(baseUrl.hostname)) return 'local-key-to-hosted-service';
-  if (teamId === undefined || teamId === '') return undefined;
-  const named = tenant.toLowerCase();
-  const wanted = teamId.toLowerCase();
-  return named === wanted || named === `${LOCAL_TENANT_PREFIX}${wanted}` ? undefined : 'key-of-another-team';
+  return teamId === undefined || teamId === '' || teamId === tenant ? undefined : 'key-of-another-team';
 }
