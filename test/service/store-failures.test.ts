@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,6 +40,16 @@ test('a file that is no database is refused with its name', async () => {
   writeFileSync(file, 'this is a text file, and a rather long one, so that it has a header to look at'.repeat(20));
   const store = openSqliteStore({ file, runtime: handClock().runtime });
   await expect(store).rejects.toMatchObject({ code: 'UNREADABLE', message: expect.stringContaining(file) });
+});
+
+test('I12: the database and the files beside it are for their owner only', async () => {
+  writeFileSync(file, '', { mode: 0o644 });
+  const store = await openSqliteStore({ file, runtime: handClock().runtime, inProcess: true });
+  await store.createTeam('t');
+  const names = readdirSync(folder.path);
+  expect(names).toContain('fusewire.db-wal');
+  for (const name of names) expect([name, statSync(join(folder.path, name)).mode & 0o077]).toEqual([name, 0]);
+  await store.close();
 });
 
 test('node:sqlite serves where Node has it, better-sqlite3 only where it has none', async () => {

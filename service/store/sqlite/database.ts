@@ -1,5 +1,5 @@
 /** One open database: durable, exclusively ours, migrated, with its statements prepared. */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Sql, SqlParams, SqlRow, SqlValue, StatementName } from '../sql.js';
 import { StoreError } from '../store-error.js';
@@ -35,9 +35,9 @@ export class SqliteDatabase implements Sql {
 
   /** Opens or creates a file. @throws StoreError `NO_DRIVER`, `LOCKED`, `TOO_NEW`, `UNREADABLE` */
   static async open(file: string): Promise<SqliteDatabase> {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     let driver: SqliteDriver | undefined;
     try {
+      makePrivate(file);
       driver = await openDriver(file);
       driver.exec(OPENING);
       // Takes the lock now, not with the first event.
@@ -71,6 +71,13 @@ export class SqliteDatabase implements Sql {
   close(): void {
     this.#driver.close();
   }
+}
+
+/** The file holds e-mail addresses: nobody else may read it (I12). SQLite gives its side files the same mode. */
+function makePrivate(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
 }
 
 /** Throws for a fraction: no float gets into the database, whatever a caller computes (I6). */
