@@ -1,10 +1,13 @@
 /** What a key says about itself: `rev_<kind>_<TENANT>_<secret>` (contract 1.5). Pure; never logs a key. */
 
+/** The ids of a self-hosted service's teams, and so the tenants of its keys, begin so. */
+export const LOCAL_TENANT_PREFIX = 'fw';
+
 /**
  * A key that a self-hosted Fusewire service issued: its tenant is the team's id, which begins with `fw`, and its secret
  * has 43 characters. Both, so that a key of the hosted service is not held back because its tenant happens to begin so.
  */
-const LOCAL_KEY = /^rev_(?:mk|sk)_(fw[A-Za-z0-9]+)_[A-Za-z0-9]{43}$/;
+const LOCAL_KEY = new RegExp(`^rev_(?:mk|sk)_(${LOCAL_TENANT_PREFIX}[A-Za-z0-9]+)_[A-Za-z0-9]{43}$`);
 
 /** Hosts of the hosted service. Keys of a self-hosted one are worth nothing there, and are none of their business. */
 const HOSTED = /(^|\.)revenium\.(ai|io)$/i;
