@@ -50,7 +50,8 @@ export class AnswerWatch {
     this.#options = options;
     this.#status = head.status;
     this.#format = formatOf(head, options.streaming);
-    if (options.signal === undefined) return;
+    // A body that is read whole fails by itself.
+    if (options.signal === undefined || !options.streaming) return;
     // Node keeps some signals alive while they are listened to; a watch must not live as long as they do.
     const watch = new WeakRef<AnswerWatch>(this);
     options.signal.addEventListener('abort', () => watch.deref()?.aborted(), { once: true });

@@ -49,6 +49,12 @@ const INSTRUMENT = Symbol('fusewire.instrument');
 /** On our own `fetch`: the client's. */
 const ORIGINAL_FETCH = Symbol.for('fusewire.originalFetch');
 
+// What is known of an object of the client's is kept on that object, unseen: four weak maps cost a call more in garbage
+// collection than everything else here together.
+const TAKEN = Symbol('fusewire.taken');
+const PREPARED = Symbol('fusewire.prepared');
+const ATTEMPT = Symbol('fusewire.attempt');
+
 /** An attempt that was let through and has not left yet. */
 interface Prepared {
   readonly admission: ReturnType<CallPath['admit']>;
@@ -95,10 +101,6 @@ class OpenAIInstrument {
   /** While a clone is made, `fetch` reads as the client's own, so that nothing of the clone is built on ours. */
   #cloning = false;
   #warned = false;
-  readonly #taken = new WeakMap<object, Taken>();
-  readonly #prepared = new WeakMap<OpenAIRequestOptions, Prepared>();
-  readonly #leaving = new WeakMap<object, Prepared>();
-  readonly #attempts = new WeakMap<Response, Attempt>();
   #background = new BackgroundResponses();
 
   constructor(client: OpenAIClient, path: CallPath, options: InstrumentOpenAIOptions, runtime: Pick<Runtime, 'log'>) {
@@ -124,7 +126,7 @@ class OpenAIInstrument {
       });
       guardHelpers(client, (path, body, options) => this.#decideAhead(path, body, options));
     } else this.#warnOnce('this version of openai has no request hooks: calls are decided when they are sent');
-    const attemptOf: AttemptOf = (response) => this.#attempts.get(response);
+    const attemptOf: AttemptOf = (response) => kept<Attempt>(response, ATTEMPT);
     if (typeof request === 'function') {
       override(client, 'request', (options: unknown, ...rest: unknown[]) => {
         // Options that the caller made are the caller's: the hooks write into them.
@@ -178,7 +180,7 @@ class OpenAIInstrument {
     this.#harmless(() => {
       const given = options.body;
       // The options are the same over all retries, but for one path that copies them; the body is the same there too.
-      const earlier = this.#taken.get(options) ?? (isObject(given) ? this.#taken.get(given) : undefined);
+      const earlier = kept<Taken>(options, TAKEN) ?? kept<Taken>(given, TAKEN);
       const split = splitBody(given);
       const metadata = earlier?.metadata ?? split.metadata ?? options.usageMetadata;
       if (split.body !== given) options.body = split.body;
@@ -189,18 +191,18 @@ class OpenAIInstrument {
       const admission = takeAhead(options) ?? this.#admit(reading, metadata);
       if (asking !== undefined) options.body = asking;
       if (options.body !== given) {
-        this.#taken.set(options, { metadata, injected });
-        if (isObject(options.body)) this.#taken.set(options.body, { metadata, injected });
+        override(options, TAKEN, { metadata, injected });
+        if (isObject(options.body)) override(options.body, TAKEN, { metadata, injected });
       }
       const signal = options.signal ?? undefined;
-      this.#prepared.set(options, { admission, reading, metadata, injected, signal, sent: false });
+      override(options, PREPARED, { admission, reading, metadata, injected, signal, sent: false });
     });
   }
 
   #tie(request: { headers?: unknown }, context: { options: OpenAIRequestOptions }): void {
-    const prepared = this.#prepared.get(context.options);
+    const prepared = kept<Prepared>(context.options, PREPARED);
     if (prepared === undefined) return;
-    if (isObject(request.headers)) this.#leaving.set(request.headers, prepared);
+    if (isObject(request.headers)) override(request.headers, PREPARED, prepared);
   }
 
   async #send(input: unknown, init?: Record<string, unknown>): Promise<Response> {
@@ -222,7 +224,7 @@ class OpenAIInstrument {
     const isBackground = reading.background || reading.kind === 'poll';
     const rewrite = prepared.injected ? stripInjectedUsage : undefined;
     // A read of a response that was metered before names that event, if it can be named at all.
-    if (reading.kind === 'call' || reading.idsAreUnique) this.#attempts.set(response, attempt);
+    if (reading.kind === 'call' || reading.idsAreUnique) override(response, ATTEMPT, attempt);
     const signal = init?.['signal'] instanceof AbortSignal ? init['signal'] : undefined;
     const options = { streaming: reading.streaming, rewrite, endOf, signal };
     const watched = isBackground ? this.#background.watch(reader, admission.metadata) : reader;
@@ -231,8 +233,7 @@ class OpenAIInstrument {
 
   /** The decision that this request leaves under. Sent again under the same one, it is another attempt. */
   #preparedFor(input: unknown, init: Record<string, unknown> | undefined): Prepared | undefined {
-    const headers = init?.['headers'];
-    const known = isObject(headers) ? this.#leaving.get(headers) : undefined;
+    const known = kept<Prepared>(init?.['headers'], PREPARED);
     if (known === undefined) return this.#prepareLate(String(input), init);
     if (!known.sent) {
       known.sent = true;
@@ -305,6 +306,10 @@ function takeAhead(options: OpenAIRequestOptions): ReturnType<CallPath['admit']>
 function originalOf(fetch: FetchFunction): FetchFunction {
   const original: unknown = Reflect.get(fetch, ORIGINAL_FETCH);
   return typeof original === 'function' ? (original() as FetchFunction) : fetch;
+}
+
+function kept<T>(holder: unknown, name: symbol): T | undefined {
+  return isObject(holder) ? (Reflect.get(holder, name) as T | undefined) : undefined;
 }
 
 function isObject(value: unknown): value is object {

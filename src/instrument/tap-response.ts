@@ -33,10 +33,9 @@ export function tapResponse(
   attempt.answered(() => reader.reading());
   const head = { status: response.status, contentType: response.headers?.get('content-type') ?? '' };
   const watch = new AnswerWatch(head, attempt, reader, options);
-  FORGOTTEN.register(watch, attempt);
   try {
     if (response.body === null) watch.end();
-    else new ResponseTap(response, watch).lay();
+    else new ResponseTap(response, watch, attempt).lay();
   } catch {
     // A response that cannot be watched (frozen, or of a foreign kind) passes as it is; the attempt ends by its time limit.
   }
@@ -47,13 +46,15 @@ export function tapResponse(
 class ResponseTap {
   readonly #response: Response;
   readonly #watch: AnswerWatch;
+  readonly #attempt: Attempt;
   /** Serves the body: the response itself, or after `clone()` a response on one branch of the watched stream. */
   #source: Response | undefined;
   #tappedBody: ReadableStream<Uint8Array> | undefined;
 
-  constructor(response: Response, watch: AnswerWatch) {
+  constructor(response: Response, watch: AnswerWatch, attempt: Attempt) {
     this.#response = response;
     this.#watch = watch;
+    this.#attempt = attempt;
   }
 
   lay(): void {
@@ -80,6 +81,7 @@ class ResponseTap {
         if (body === null || body === undefined || body === this.#tappedBody) return body;
         this.#tappedBody = body;
         tapStream(body, watch);
+        FORGOTTEN.register(watch, this.#attempt);
         return body;
       },
     });

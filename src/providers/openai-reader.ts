@@ -27,21 +27,27 @@ export abstract class OpenAIReader implements UsageReader {
 
   reading(): UsageReading {
     const usage = this.#usage;
+    const isOllama = this.#fingerprint === OLLAMA_FINGERPRINT;
     return {
-      ...(this.responseId === undefined ? {} : { responseId: this.responseId }),
-      ...(this.model === undefined ? {} : { model: this.model }),
-      ...(usage === undefined ? {} : definedCounts(usage)),
-      ...(this.stopReason === undefined ? {} : { stopReason: this.stopReason }),
-      ...(this.#fingerprint === undefined ? {} : { systemFingerprint: this.#fingerprint }),
-      ...(this.#serviceTier === undefined ? {} : { serviceTier: this.#serviceTier }),
-      ...(this.errorReason === undefined ? {} : { errorReason: this.errorReason }),
-      ...(this.pending ? { pending: true } : {}),
+      responseId: this.responseId,
+      model: this.model,
+      inputTokens: usage?.inputTokens,
+      outputTokens: usage?.outputTokens,
+      totalTokens: usage?.totalTokens,
+      reasoningTokens: usage?.reasoningTokens,
+      cacheReadTokens: usage?.cacheReadTokens,
+      cacheWriteTokens: usage?.cacheWriteTokens,
+      stopReason: this.stopReason,
+      systemFingerprint: this.#fingerprint,
+      serviceTier: this.#serviceTier,
+      errorReason: this.errorReason,
+      pending: this.pending,
       finished: this.finished,
       outputText: this.#text,
-      ...(this.#rawUsage === undefined ? {} : { rawUsage: this.#rawUsage }),
-      ...(this.#fingerprint === OLLAMA_FINGERPRINT
-        ? { provider: 'OLLAMA', modelSource: 'OLLAMA', idsAreUnique: false }
-        : {}),
+      rawUsage: this.#rawUsage,
+      provider: isOllama ? 'OLLAMA' : undefined,
+      modelSource: isOllama ? 'OLLAMA' : undefined,
+      idsAreUnique: isOllama ? false : undefined,
     };
   }
 
@@ -134,10 +140,4 @@ export class ChatReader extends OpenAIReader {
 function withoutOutput(usage: unknown): unknown {
   const record = recordOf(usage);
   return record === undefined ? usage : { completion_tokens: 0, ...record };
-}
-
-function definedCounts(usage: OpenAIUsage): Partial<UsageReading> {
-  const counts: Record<string, number> = {};
-  for (const [name, count] of Object.entries(usage)) if (count !== undefined) counts[name] = count;
-  return counts;
 }
