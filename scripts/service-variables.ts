@@ -18,7 +18,7 @@ const WORDS: Readonly<Record<ServiceVariable, Omit<EnvExampleRow, 'name'>>> = {
     meaning: 'The key with which the command line reads and changes cost controls and prices.',
   },
   LOG_LEVEL: {
-    meaning: 'debug, info, warn, error, fatal or silent. Default: silent in a terminal, else info.',
+    meaning: 'debug, info, warn, error, fatal or silent. Default: warn in a terminal, else info.',
   },
 };
 

@@ -9,7 +9,8 @@ import { type CliChild, runCli, startCli } from '../../helpers/run-cli.js';
 
 const ENV_BLOCK =
   /^REVENIUM_METERING_BASE_URL=(http:\/\/127\.0\.0\.1:\d+)\nREVENIUM_TEAM_ID=(fw\w+)\nREVENIUM_METERING_API_KEY=(rev_mk_\2_\w{43})\nREVENIUM_WRITE_API_KEY=(rev_sk_\2_\w{43})\nREVENIUM_CIRCUIT_BREAKER_ENABLED=true$/m;
-const TIME_LIMIT_MS = 90_000;
+/** Every command is a process that compiles its sources: seconds each on a busy machine. */
+const TIME_LIMIT_MS = 180_000;
 
 describe('fusewire serve', { timeout: TIME_LIMIT_MS }, () => {
   let folder: string;

@@ -12,7 +12,7 @@ describe('the HTTP side', () => {
   let service: ServiceFixture;
   beforeEach(async () => {
     service = await openServiceFixture(async ({ runtime }) => createMemoryStore(runtime), {
-      config: { bodyLimitBytes: 10_000, inFlightMax: 4, requestLimitMs: 400 },
+      config: { bodyLimitBytes: 10_000, inFlightMax: 4 },
     });
   });
   afterEach(() => service.close());
@@ -99,11 +99,23 @@ describe('the HTTP side', () => {
   });
 
   it('I10: a request that takes too long ends with 503 and a time to come back', async () => {
-    service.store.listTeams = () => new Promise(() => undefined);
-    service.store.findEvents = () => new Promise(() => undefined);
-    const got = await service.ask({ path: '/v2/api/sources/metrics/ai/completions' });
+    const slow = await openServiceFixture(async ({ runtime }) => createMemoryStore(runtime), {
+      config: { requestLimitMs: 300 },
+    });
+    slow.store.findEvents = () => new Promise(() => undefined);
+    const got = await slow.ask({ path: '/v2/api/sources/metrics/ai/completions' });
     expect([got.status, got.json.error, got.headers['retry-after']]).toEqual([503, 'unavailable', '5']);
-    expect((await service.ask({ path: '/ready', key: null })).status).toBe(503);
+    await slow.close();
+  });
+
+  it('is ready while its store answers, and alive in any case', async () => {
+    expect((await service.ask({ path: '/ready', key: null })).json).toEqual({ status: 'ready' });
+    service.store.listTeams = () => Promise.reject(new Error('disk full'));
+    const failed = await service.ask({ path: '/ready', key: null });
+    expect([failed.status, failed.json.message, failed.headers['retry-after']]).toEqual([503, 'the store failed', '2']);
+    service.store.listTeams = () => new Promise(() => undefined);
+    const late = await service.ask({ path: '/ready', key: null });
+    expect([late.status, late.json.message]).toEqual([503, 'the store does not answer']);
     expect((await service.ask({ path: '/health', key: null })).json).toEqual({ status: 'ok' });
   });
 
