@@ -27,11 +27,24 @@ export interface GuardOptions {
 
 /** Puts the fitting instrument around `client`, in place. */
 export function guardClient<T extends object>(parts: Parts, client: T, options: GuardOptions): Guarded<T> {
+  const { path, runtime } = parts;
+  const detected = (provider: string) => {
+    const { baseURL } = client as { baseURL?: unknown };
+    runtime.log.debug('detected a client', { provider, class: client.constructor?.name, baseURL });
+  };
   const outside = options.providers?.find((provider) => provider.matches(client));
-  if (outside !== undefined) outside.instrument(client, parts.path, parts.runtime);
-  else if (isOpenAIClient(client)) instrumentOpenAI(client, parts.path, options, parts.runtime);
-  else if (isOllamaClient(client)) instrumentOllama(client, parts.path, { log: parts.runtime.log });
-  else throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
+  if (outside !== undefined) {
+    detected(outside.name);
+    outside.instrument(client, path, runtime);
+  } else if (isOpenAIClient(client)) {
+    detected('openai');
+    instrumentOpenAI(client, path, options, runtime);
+  } else if (isOllamaClient(client)) {
+    detected('ollama');
+    instrumentOllama(client, path, { log: runtime.log });
+  } else {
+    throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
+  }
   return client as Guarded<T>;
 }
 
