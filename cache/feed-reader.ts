@@ -27,8 +27,8 @@ const NO_RULES: Feed = {
   dropped: { count: 0, reasons: new Map() },
 };
 
-/** Parses and compiles a body in steps of well under a millisecond. */
-export function* readFeedInSteps(body: string, status: 200 | 204): Generator<void, FeedReading> {
+/** Parses and compiles a body, given in parts, in steps of well under a millisecond. */
+export function* readFeedInSteps(body: string | readonly string[], status: 200 | 204): Generator<void, FeedReading> {
   const result = yield* parseFeedInSteps(body, status);
   if (result.kind === 'malformed') return result;
   const feed = result.kind === 'empty' ? NO_RULES : result.feed;

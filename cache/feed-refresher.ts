@@ -197,7 +197,7 @@ export class FeedRefresher {
 
   async #accept(identity: Identity, answer: Body, signal: AbortSignal): Promise<RefreshResult> {
     const { runtime, rules, book } = this.#parts;
-    const reading = await runInSlices(readFeedInSteps(answer.text, answer.status), runtime);
+    const reading = await runInSlices(readFeedInSteps(answer.parts, answer.status), runtime);
     if (signal.aborted) return { kind: 'skipped', reason: 'stopped' };
     if (reading.kind === 'malformed') {
       book.counters.malformed += 1;

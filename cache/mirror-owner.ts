@@ -3,9 +3,11 @@ import { link, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeNewFile } from './durable-file.js';
 
-/** The three files of a mirror; the first two are the contract's (2.9). */
+/** The rules as received: a bare list (contract 2.9). */
 export const RULES_FILE = 'revenium_enforcement_rules.json';
+/** The department maps, with the fingerprint of the rules that they belong to (contract 2.9). */
 export const MAPS_FILE = 'revenium_enforcement_org_unit_blocks.json';
+/** Whose the other two are. */
 export const OWNER_FILE = 'revenium_enforcement_owner.json';
 
 /** What the sidecar says. */

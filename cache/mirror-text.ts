@@ -11,19 +11,27 @@ export interface MirrorFiles {
   readonly owner: MirrorOwner;
 }
 
-/** A step hashes about this much: a millisecond of work. */
-const STEP_BYTES = 1024 * 1024;
+/** A step decodes or hashes about this much: well under a millisecond of work. */
+const STEP_BYTES = 256 * 1024;
+const OPEN_LIST = 0x5b;
+const SPACE_MAX = 0x20;
 
 /**
- * The body that the mirror stands for, with the maps only if their fingerprint is that of the rules; else they belong
- * to other rules, and the rules stand alone (contract 2.9). What is corrupt is found by the parser of the feed.
+ * The body that the mirror stands for, in parts, with the maps only if their fingerprint is that of the rules; else they
+ * belong to other rules, and the rules stand alone (contract 2.9). What is corrupt is found by the parser of the feed.
  */
-export function* mirrorBodyInSteps(files: MirrorFiles): Generator<void, string> {
-  const rules = files.rules.toString('utf8').trim();
-  yield;
+export function* mirrorBodyInSteps(files: MirrorFiles): Generator<void, readonly string[]> {
+  const rules: string[] = [];
+  const decoder = new TextDecoder();
+  for (let from = 0; from < files.rules.length; from += STEP_BYTES) {
+    rules.push(decoder.decode(files.rules.subarray(from, from + STEP_BYTES), { stream: true }));
+    yield;
+  }
+  rules.push(decoder.decode());
   const maps = files.maps === undefined ? undefined : parseObject(files.maps);
   const fingerprint = maps?.['rules_fingerprint'];
-  if (maps === undefined || typeof fingerprint !== 'string' || !rules.startsWith('[')) return rules;
+  const isList = files.rules.find((byte) => byte > SPACE_MAX) === OPEN_LIST;
+  if (maps === undefined || typeof fingerprint !== 'string' || !isList) return rules;
   if (!(yield* isFingerprintOf(fingerprint, files.rules, rules))) return rules;
   const rest = JSON.stringify({
     departmentBudgetBlocks: maps['blocks'] ?? {},
@@ -31,11 +39,11 @@ export function* mirrorBodyInSteps(files: MirrorFiles): Generator<void, string> 
     departmentBudgetWarnings: maps['warnings'] ?? {},
   });
   // The list is whole, because its fingerprint is right: it can stand in an envelope as it is.
-  return `{"rules":${rules},${rest.slice(1)}`;
+  return ['{"rules":', ...rules, `,${rest.slice(1)}`];
 }
 
 /** Our own files are canonical: their bytes are what was hashed. Those of another writer are brought into that form. */
-function* isFingerprintOf(fingerprint: string, bytes: Buffer, list: string): Generator<void, boolean> {
+function* isFingerprintOf(fingerprint: string, bytes: Buffer, text: readonly string[]): Generator<void, boolean> {
   const ofBytes = createHash('sha256');
   for (let from = 0; from < bytes.length; from += STEP_BYTES) {
     ofBytes.update(bytes.subarray(from, from + STEP_BYTES));
@@ -44,7 +52,7 @@ function* isFingerprintOf(fingerprint: string, bytes: Buffer, list: string): Gen
   if (ofBytes.digest('hex') === fingerprint) return true;
   let rules: unknown;
   try {
-    rules = JSON.parse(list);
+    rules = JSON.parse(text.join(''));
   } catch {
     return false;
   }

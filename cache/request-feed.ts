@@ -9,6 +9,8 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A larger body is not read: 100,000 rules are some 33 MB. */
 export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+/** Chunks are gathered up to here: a body of one-byte chunks must not become a list of millions. */
+const PART_LENGTH_MIN = 65_536;
 /** So much of an error's body is read, for the debug log. */
 const ERROR_BODY_BYTES_MAX = 2_048;
 
@@ -17,7 +19,8 @@ export type FeedAnswer =
   | {
       readonly kind: 'body';
       readonly status: 200 | 204;
-      readonly text: string;
+      /** In the parts in which it came: gluing 33 MB together would hold the event loop for 20 ms. */
+      readonly parts: readonly string[];
       readonly etag: string | undefined;
       /** Of the header; a body may name its own. */
       readonly revision: number | undefined;
@@ -107,18 +110,18 @@ async function readAnswer(
 ): Promise<FeedAnswer> {
   const { statusCode: status, headers, body } = answer;
   if (status === 200 || status === 204) {
-    const text = await readText(body, BODY_BYTES_MAX);
-    if (text === undefined) {
+    const parts = await readParts(body, BODY_BYTES_MAX);
+    if (parts === undefined) {
       return { kind: 'rejected', reason: `the body is larger than ${BODY_BYTES_MAX} bytes`, status };
     }
-    return { kind: 'body', status, text, etag: single(headers['etag']), revision: revisionOf(headers) };
+    return { kind: 'body', status, parts, etag: single(headers['etag']), revision: revisionOf(headers) };
   }
   if (status === 304 && request.etag !== undefined) {
     await body.dump();
     return { kind: 'not-modified' };
   }
-  const excerpt = await readText(body, ERROR_BODY_BYTES_MAX, 'cut').catch(() => '');
-  runtime.log.debug('the rule feed answered with an error', { status, body: excerpt?.slice(0, 300) });
+  const excerpt = await readParts(body, ERROR_BODY_BYTES_MAX, 'cut').catch(() => []);
+  runtime.log.debug('the rule feed answered with an error', { status, body: excerpt?.join('').slice(0, 300) });
   const isRedirect = status > 300 && status < 400 && status !== 304;
   const reason = isRedirect ? `HTTP ${status}, and redirects are not followed` : `HTTP ${status}`;
   if (status === 408 || status === 429 || status >= 500) {
@@ -127,14 +130,15 @@ async function readAnswer(
   return { kind: 'rejected', reason, status };
 }
 
-/** The body as text, without a byte order mark; `undefined` if it is larger than `bytesMax` and may not be cut. */
-async function readText(
+/** The body as text in parts, without a byte order mark; `undefined` if it is larger than `bytesMax` and may not be cut. */
+async function readParts(
   body: Dispatcher.ResponseData['body'],
   bytesMax: number,
   tooLarge: 'cut' | 'refuse' = 'refuse',
-): Promise<string | undefined> {
+): Promise<string[] | undefined> {
   const decoder = new TextDecoder();
   const parts: string[] = [];
+  let part = '';
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
@@ -143,10 +147,13 @@ async function readText(
       if (tooLarge === 'refuse') return undefined;
       break;
     }
-    parts.push(decoder.decode(chunk, { stream: true }));
+    part += decoder.decode(chunk, { stream: true });
+    if (part.length < PART_LENGTH_MIN) continue;
+    parts.push(part);
+    part = '';
   }
-  parts.push(decoder.decode());
-  return parts.join('');
+  parts.push(part + decoder.decode());
+  return parts;
 }
 
 function failureOf(error: unknown): FeedAnswer {

@@ -48,10 +48,18 @@ describe('one request for the feed', () => {
     expect(result).toEqual({
       kind: 'body',
       status: 200,
-      text: '{"rules":[],"name":"é😀"}',
+      parts: ['{"rules":[],"name":"é😀"}'],
       etag: 'W/"x"',
       revision: 12,
     });
+  });
+
+  it('hands over a large body in parts that add up to it', async () => {
+    const body = JSON.stringify({ rules: Array.from({ length: 20_000 }, (_, ruleId) => ({ ruleId, name: 'é' })) });
+    const { result } = await ask(reply(200, body));
+    const parts = result.kind === 'body' ? result.parts : [];
+    expect(parts.length).toBeGreaterThan(2);
+    expect(parts.join('')).toBe(body);
   });
 
   it.each([
@@ -177,7 +185,7 @@ describe('one request for the feed', () => {
     const signal = new AbortController().signal;
     const request = { origin: 'https://api.example.org', path: PATH, apiKey: 'k', userAgent: 'u', etag: undefined };
     const result = await requestFeed({ ...request, signal }, agent, realRuntime());
-    expect(result).toEqual({ kind: 'body', status: 200, text: '[]', etag: '"m"', revision: undefined });
+    expect(result).toEqual({ kind: 'body', status: 200, parts: ['[]'], etag: '"m"', revision: undefined });
     agent.assertNoPendingInterceptors();
     await agent.close();
   });
