@@ -162,6 +162,7 @@ describe('the outbox on disk', () => {
     await clock.advance(23 * 3_600_000);
     dead.append('young', sampleEvent('t2'));
     await clock.advance(2 * 3_600_000);
+    await dead.adopt();
     disown(directory);
     const later = await recovered(directory, { runtime });
     expect(later.entries.map((entry) => entry.idempotencyKey)).toEqual(['young']);
@@ -314,6 +315,7 @@ describe('a failing disk', () => {
     await clock.advance(10_000);
     expect(outbox.isDurable()).toBe(true);
     expect(runtime.lines.filter((line) => line.includes('written to disk again'))).toHaveLength(1);
+    await outbox.adopt();
     disown(directory);
     expect((await recovered(directory)).entries.map((entry) => entry.idempotencyKey)).toEqual(['a1', 'a2', 'a3', 'a4']);
     await outbox.close();
@@ -340,6 +342,7 @@ describe('a failing disk', () => {
     await clock.advance(10_000);
     outbox.append('after', sampleEvent('after'));
     expect(outbox.isDurable()).toBe(true);
+    await outbox.adopt();
     disown(directory);
     expect((await recovered(directory)).entries).toHaveLength(11);
     await outbox.close();
@@ -354,6 +357,7 @@ describe('a failing disk', () => {
     rmSync(ownerFolder(directory, OWNER), { recursive: true });
     await clock.advance(25_000);
     outbox.append('a2', sampleEvent('t2'));
+    await outbox.adopt();
     disown(directory);
     const { entries } = await recovered(directory);
     expect(entries.map((entry) => entry.idempotencyKey).sort()).toEqual(['a1', 'a2', 'n1']);
@@ -373,6 +377,7 @@ describe('an owner that is not known yet', () => {
     owner = OWNER;
     outbox.append('a2', sampleEvent('t2'));
     await clock.advance(1);
+    await outbox.adopt();
     disown(directory);
     expect((await recovered(directory)).entries).toHaveLength(3);
     await outbox.close();
