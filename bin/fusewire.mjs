@@ -6,10 +6,11 @@ async function load() {
   try {
     return await import(`${service}/cli`);
   } catch (error) {
-    const missing = error?.code === 'ERR_MODULE_NOT_FOUND';
-    if (missing && String(error.message).includes(`'${service}'`)) {
+    // Only what is missing itself, not what a module that is there misses.
+    const missing = error?.code === 'ERR_MODULE_NOT_FOUND' ? String(error.message).split(' imported from ')[0] : '';
+    if (missing.includes(`'${service}'`)) {
       console.error(`fusewire: the service is not installed here. Install it with: npm install ${service}`);
-    } else if (missing && String(error.message).includes('dist/cli/main.js')) {
+    } else if (/dist[\\/]cli[\\/]main\.js'/.test(missing)) {
       console.error('fusewire: the service is not built. Build it with: npm run build');
     } else {
       throw error;

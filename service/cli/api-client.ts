@@ -45,11 +45,17 @@ export function serviceUrl(io: CliIo, options: ApiOptions): string {
   return url;
 }
 
+/** The key that commands use: `--key`, else the write key of the environment, else the metering key. */
+export function findKey(io: CliIo, options: ApiOptions): string | undefined {
+  const { env } = io.runtime;
+  return options.key || env['REVENIUM_WRITE_API_KEY'] || env['REVENIUM_METERING_API_KEY'] || undefined;
+}
+
 /** A client for the service that flags and environment name. */
 export function createApiClient(io: CliIo, options: ApiOptions): ApiClient {
   const { env } = io.runtime;
   const url = serviceUrl(io, options);
-  const key = options.key || env['REVENIUM_WRITE_API_KEY'] || env['REVENIUM_METERING_API_KEY'];
+  const key = findKey(io, options);
   if (key === undefined) {
     throw new CliUsageError(
       'no key: set REVENIUM_WRITE_API_KEY, or pass --key (fusewire keys create --local makes one)',

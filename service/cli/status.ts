@@ -1,7 +1,7 @@
 /** `fusewire status`: whether the service works, and how its rules stand. */
 import type { Command } from 'commander';
 import { sendJson } from '../http/send-json.js';
-import { type ApiOptions, createApiClient, serviceUrl } from './api-client.js';
+import { type ApiOptions, createApiClient, findKey, serviceUrl } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { CliFailure, type CliIo } from './io.js';
 import { type Column, printJson, printRows } from './print.js';
@@ -41,6 +41,12 @@ export function addStatus(program: Command, io: CliIo): void {
         throw new CliFailure(`${url} does not answer: ${error.message}`);
       });
       if (ready.status !== 200) throw new CliFailure(`${url} is not ready (HTTP ${ready.status})`);
+      if (findKey(io, options) === undefined) {
+        if (options.json) printJson(io, { url, ready: true });
+        else
+          io.out(`${url} is ${io.colors.green('ready')}; with a key (REVENIUM_WRITE_API_KEY) its rules are shown too`);
+        return;
+      }
       const client = createApiClient(io, options);
       const teamId = await client.teamId();
       const feed = await client.find<{ rules: readonly FeedRule[] }>(

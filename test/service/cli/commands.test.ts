@@ -139,6 +139,8 @@ describe('commands over the API', { timeout: TIME_LIMIT_MS }, () => {
     expect(status.rules.find(({ name }: { name: string }) => name === 'trip')).toMatchObject({ breached: true });
     expect((await run('status')).out).toMatch(/^trip\tTOKEN_COUNT\tDAILY\t1000000\t100\trefuses\t/m);
     await run('controls', 'delete', control.id);
+    const keyless = await runCli(tmpdir(), ['status', '--url', service.url]);
+    expect([keyless.code, keyless.out]).toEqual([0, expect.stringMatching(/ is ready; with a key/)]);
   });
 
   it('end with 2 where they are written wrongly, and with 1 where they fail', async () => {
