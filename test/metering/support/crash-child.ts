@@ -1,6 +1,6 @@
 // Makes attempts one after the other, as a guarded program does, and says what it did, until it is killed.
-// Arguments: directory, URL of the service, name of this process.
-import { writeSync } from 'node:fs';
+// Arguments: directory, URL of the service, name of this process; optional: team, file that holds its key.
+import { readFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDelivery } from '../../../src/metering/delivery.js';
 import { openDiskOutbox } from '../../../src/metering/disk-outbox.js';
@@ -9,23 +9,26 @@ import { Secret } from '../../../src/secret.js';
 import { sampleEstimate, sampleEvent } from './events.js';
 import { OWNER } from './outbox-folder.js';
 
-const [directory = '', url = '', name = ''] = process.argv.slice(2);
+const [directory = '', url = '', name = '', teamId = OWNER.teamId, keyFile] = process.argv.slice(2);
 const runtime = createRuntime({}, 'ERROR');
-const outbox = openDiskOutbox({ directory, owner: OWNER, runtime });
+// Nothing is dropped here, however slow the machine is.
+const outbox = openDiskOutbox({ directory, owner: { ...OWNER, teamId }, runtime, capacity: 100_000 });
 createDelivery({
   outbox,
   runtime,
   endpoint: () => new URL(url),
-  credentials: () => ({ apiKey: new Secret('hak_crash_0123456789') }),
+  credentials: () => ({
+    apiKey: new Secret(keyFile === undefined ? 'hak_crash_0123456789' : readFileSync(keyFile, 'utf8')),
+  }),
   settings: { workers: 2 },
 });
 
 async function attempt(id: string): Promise<void> {
-  outbox.note(id, () => sampleEstimate(id));
+  outbox.note(id, () => ({ ...sampleEstimate(id), organizationName: teamId }));
   // Said after the fact: what is said has happened.
   writeSync(1, `noted ${id}\n`);
   await sleep(Math.random() * 4);
-  outbox.append(id, sampleEvent(id));
+  outbox.append(id, sampleEvent(id, { organizationName: teamId }));
   writeSync(1, `answered ${id}\n`);
 }
 
