@@ -77,7 +77,7 @@ test(`I4, I6: after kill -9, ${ROUNDS} times over, what was acknowledged is ther
   }
 });
 
-test('a second process on the same file is refused and told what to do, and gets it when the first was killed', async () => {
+test('a second process on the same file is refused and told what to do, and gets it when the first was killed', { timeout: 60_000 }, async () => {
   const first = start();
   expect((await first.lines.next()).value).toBe('open');
   await expect(open()).rejects.toMatchObject({
@@ -93,7 +93,7 @@ test('a second process on the same file is refused and told what to do, and gets
   await store.close();
 });
 
-test('a second store in the same process is refused as well', async () => {
+test('a second store in the same process is refused as well', { timeout: 60_000 }, async () => {
   const store = await open();
   await expect(open()).rejects.toMatchObject({ code: 'LOCKED' });
   const inProcess = openSqliteStore({ file, runtime: createRuntime({}, 'CRITICAL'), inProcess: true });
