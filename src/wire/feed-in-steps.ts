@@ -1,46 +1,57 @@
 /** Parsing of a large feed in steps, so that 33 MB of rules never hold the event loop for long. */
 import type { FeedResult } from './feed.js';
 import { DEPARTMENT_NAMES } from './feed-departments.js';
-import { judgeWithoutParsing, NOT_JSON, parseFeed, withoutMark } from './feed-parse.js';
+import { NOT_JSON, parseFeed } from './feed-parse.js';
 import { isFeedField, RuleReader } from './feed-reader.js';
 import { endOfPiece, parseElements, parseMembers, skipSpace, skipString } from './feed-scan.js';
+import { PartedText } from './parted-text.js';
 
 /** Bodies up to this many characters are parsed at once: about 1 ms. */
 export const AT_ONCE_CHARS_MAX = 262_144;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const BYTE_ORDER_MARK = 0xfeff;
 
 /** Larger maps are read piece by piece. */
 const LARGE_FIELDS = new Set([...DEPARTMENT_NAMES, 'departmentBudgetBlockUnits']);
 
 /**
  * The same result as {@link parseFeed}, in steps of well under a millisecond for bodies above
- * {@link AT_ONCE_CHARS_MAX}. Never throws. One rule is one piece: a rule of megabytes (a grouping with tens of
- * thousands of entries) is parsed at once. `text` should be flat, as `Buffer.toString` makes it: a text glued together
- * from chunks is copied whole when it is first looked at.
+ * {@link AT_ONCE_CHARS_MAX}. Never throws. A body can come in the parts in which it was read; gluing a large one
+ * together would be the longest step. One rule is one piece: a rule of megabytes (a grouping with tens of thousands of
+ * entries) is parsed at once.
  */
 export function* parseFeedInSteps(
-  text: string,
+  body: string | readonly string[],
   status = 200,
   atOnceCharsMax = AT_ONCE_CHARS_MAX,
 ): Generator<void, FeedResult> {
-  if (text.length <= atOnceCharsMax) return parseFeed(text, status);
-  const early = judgeWithoutParsing(text, status);
-  if (early !== undefined) return early;
+  const parts = typeof body === 'string' ? [body] : body;
+  const text = new PartedText(parts);
+  // What a list or an object does not begin with is short, wrong or empty.
+  const start = skipSpace(text, text.unit(0) === BYTE_ORDER_MARK ? 1 : 0);
+  const first = text.unit(start);
+  const isLarge = text.length > atOnceCharsMax && (first === OPEN_LIST || first === OPEN_OBJECT);
+  if (!isLarge || status !== 200) return parseFeed(parts.join(''), status);
   try {
-    return yield* parseLarge(withoutMark(text));
+    return yield* parseLarge(text, start);
   } catch {
     return NOT_JSON;
   }
 }
 
-function* parseLarge(text: string): Generator<void, FeedResult> {
-  const start = skipSpace(text, 0);
-  if (text[start] === '[') {
+function* parseLarge(text: PartedText, start: number): Generator<void, FeedResult> {
+  if (text.unit(start) === OPEN_LIST) {
     const reader = new RuleReader();
     const end = yield* parseElements(text, start, (raw) => reader.read(raw));
     if (skipSpace(text, end) < text.length) return NOT_JSON;
     return yield* reader.finish(new RulesInText(text, start));
   }
-  if (text[start] !== '{') return parseFeed(text);
   const { fields, rules, raw } = yield* readEnvelope(text, start);
   if (![...fields.keys()].some(isFeedField)) return { kind: 'malformed', reason: 'no known field' };
   if (rules === undefined) return { kind: 'malformed', reason: 'rules is not a list' };
@@ -55,27 +66,27 @@ interface Envelope {
 }
 
 /** Reads the members of the outer object one after another. Of a name that comes twice the last one counts. */
-function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
+function* readEnvelope(text: PartedText, start: number): Generator<void, Envelope> {
   const fields = new Map<string, unknown>();
   let rules: RuleReader | undefined = new RuleReader();
   let raw: Iterable<unknown> = [];
   let at = skipSpace(text, start + 1);
   for (let isFirst = true; ; isFirst = false) {
-    if (isFirst && text[at] === '}') break;
-    if (text[at] !== '"') throw new SyntaxError('a name is missing');
+    if (isFirst && text.unit(at) === CLOSE_OBJECT) break;
+    if (text.unit(at) !== QUOTE) throw new SyntaxError('a name is missing');
     const nameEnd = skipString(text, at);
     const name = JSON.parse(text.slice(at, nameEnd)) as string;
     const colon = skipSpace(text, nameEnd);
-    if (text[colon] !== ':') throw new SyntaxError('a colon is missing');
+    if (text.unit(colon) !== COLON) throw new SyntaxError('a colon is missing');
     const valueAt = skipSpace(text, colon + 1);
     let end: number;
-    if (name === 'rules' && text[valueAt] === '[') {
+    if (name === 'rules' && text.unit(valueAt) === OPEN_LIST) {
       const reader = new RuleReader();
       fields.set(name, true);
       end = yield* parseElements(text, valueAt, (element) => reader.read(element));
       rules = reader;
       raw = new RulesInText(text, valueAt);
-    } else if (LARGE_FIELDS.has(name) && text[valueAt] === '{') {
+    } else if (LARGE_FIELDS.has(name) && text.unit(valueAt) === OPEN_OBJECT) {
       const entries = new Map<string, unknown>();
       end = yield* parseMembers(text, valueAt, (piece) => {
         for (const [key, value] of Object.entries(piece)) entries.set(key, value);
@@ -91,8 +102,8 @@ function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
       }
     }
     at = skipSpace(text, end);
-    if (text[at] === '}') break;
-    if (text[at] !== ',') throw new SyntaxError('a comma is missing');
+    if (text.unit(at) === CLOSE_OBJECT) break;
+    if (text.unit(at) !== COMMA) throw new SyntaxError('a comma is missing');
     at = skipSpace(text, at + 1);
     yield;
   }
@@ -102,10 +113,10 @@ function* readEnvelope(text: string, start: number): Generator<void, Envelope> {
 
 /** The elements of a list that was parsed before, out of the text again. */
 class RulesInText implements Iterable<unknown> {
-  readonly #text: string;
+  readonly #text: PartedText;
   readonly #at: number;
 
-  constructor(text: string, at: number) {
+  constructor(text: PartedText, at: number) {
     this.#text = text;
     this.#at = at;
   }

@@ -27,14 +27,14 @@ export function parseFeed(bodyText: string, status = 200): FeedResult {
 }
 
 /** What status and emptiness alone say; `undefined`: the body must be read. */
-export function judgeWithoutParsing(bodyText: string, status: number): FeedResult | undefined {
+function judgeWithoutParsing(bodyText: string, status: number): FeedResult | undefined {
   if (status === 204) return { kind: 'empty' };
   if (status !== 200) return { kind: 'malformed', reason: `status ${status}` };
   return /\S/.test(bodyText) ? undefined : { kind: 'empty' };
 }
 
 /** The text without the byte order mark that some servers put first. */
-export function withoutMark(text: string): string {
+function withoutMark(text: string): string {
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 

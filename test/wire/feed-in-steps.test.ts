@@ -5,7 +5,7 @@ import { parseFeedInSteps } from '../../src/wire/feed-in-steps.js';
 import { parseFeed } from '../../src/wire/feed-parse.js';
 
 /** In steps whatever the size, and how many steps it took. */
-function inSteps(text: string): { result: FeedResult; steps: number } {
+function inSteps(text: string | readonly string[]): { result: FeedResult; steps: number } {
   const generator = parseFeedInSteps(text, 200, 0);
   for (let steps = 0; ; steps += 1) {
     const step = generator.next();
@@ -21,7 +21,13 @@ function spread(result: FeedResult): unknown {
 }
 
 function expectSame(text: string): void {
-  expect(spread(inSteps(text).result)).toEqual(spread(parseFeed(text)));
+  const expected = spread(parseFeed(text));
+  expect(spread(inSteps(text).result)).toEqual(expected);
+  // In parts that end anywhere, an empty one among them.
+  const cuts = [text.length % 7, text.length % 7, text.length % 11, text.length >> 1].sort((a, b) => a - b);
+  const parts = [0, ...cuts].map((from, i) => text.slice(from, cuts[i] ?? text.length));
+  expect(parts.join('')).toBe(text);
+  expect(spread(inSteps(parts).result)).toEqual(expected);
 }
 
 const rule = fc.record(
