@@ -215,7 +215,7 @@ describe('a tapped response', () => {
 
   it('reads newline-delimited JSON, and tells a stream of no type by its first byte', async () => {
     const lines = '{"id":"a","choices":[]}\r\n{"id":"a","choices":[],"usage":{"total_tokens":4}}';
-    for (const headers of [{ 'content-type': 'application/x-ndjson' }, {}]) {
+    for (const headers of [{ 'content-type': 'application/x-ndjson' }, new Headers()]) {
       const { response } = tap(answer(Buffer.from(lines), { headers }), true);
       expect(await gather(response.body as AsyncIterable<Uint8Array>)).toBe(lines);
     }
