@@ -48,10 +48,6 @@ export class Poller {
     this.#intervalMs = Math.min(intervalMs, TIMER_MAX_MS / 2);
   }
 
-  get isStarted(): boolean {
-    return this.#started;
-  }
-
   get isStopped(): boolean {
     return this.#stopping.signal.aborted;
   }
