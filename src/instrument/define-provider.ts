@@ -74,20 +74,28 @@ const INSIDE: TokenConvention = { cacheRead: 'inside', cacheWrite: 'inside', rea
  *
  * @throws FusewireError with code `INVALID_PROVIDER`, listing every problem of the definition.
  * @example
- * const provider = defineProvider({
+ * interface Acme {
+ *   ask(request: { model: string; prompt: string }): Promise<{ text: string; tokensIn: number; tokensOut: number }>;
+ * }
+ * declare const client: Acme;
+ *
+ * const acme = defineProvider({
  *   name: 'acme',
- *   matches: (client) => client instanceof Acme,
- *   methods: ['chat.complete'],
- *   readRequest: (_method, [request]) => ({ model: request.model, prompt: request.prompt }),
- *   createUsageReader: () => {
+ *   matches: (candidate) => 'ask' in candidate,
+ *   methods: ['ask'],
+ *   readRequest: (_method, [request]) => request as Parameters<Acme['ask']>[0],
+ *   createUsageReader() {
  *     let usage = {};
  *     return {
- *       whole: (answer) => (usage = { inputTokens: answer.usage.in, outputTokens: answer.usage.out }),
+ *       whole(answer) {
+ *         const { tokensIn, tokensOut } = answer as Awaited<ReturnType<Acme['ask']>>;
+ *         usage = { inputTokens: tokensIn, outputTokens: tokensOut };
+ *       },
  *       reading: () => usage,
  *     };
  *   },
  * });
- * guard(client, { providers: [provider] });
+ * guard(client, { providers: [acme] });
  */
 export function defineProvider(definition: ProviderDefinition): OutsideProvider {
   const problems = definitionProblems(definition);
