@@ -77,7 +77,9 @@ test(`I4, I6: after kill -9, ${ROUNDS} times over, what was acknowledged is ther
   }
 });
 
-test('a second process on the same file is refused and told what to do, and gets it when the first was killed', { timeout: 60_000 }, async () => {
+test('a second process on the same file is refused and told what to do, and gets it when the first was killed', {
+  timeout: 60_000,
+}, async () => {
   const first = start();
   expect((await first.lines.next()).value).toBe('open');
   await expect(open()).rejects.toMatchObject({
