@@ -77,8 +77,6 @@ const INSIDE: TokenConvention = { cacheRead: 'inside', cacheWrite: 'inside', rea
  * interface Acme {
  *   ask(request: { model: string; prompt: string }): Promise<{ text: string; tokensIn: number; tokensOut: number }>;
  * }
- * declare const client: Acme;
- *
  * const acme = defineProvider({
  *   name: 'acme',
  *   matches: (candidate) => 'ask' in candidate,
@@ -95,7 +93,7 @@ const INSIDE: TokenConvention = { cacheRead: 'inside', cacheWrite: 'inside', rea
  *     };
  *   },
  * });
- * guard(client, { providers: [acme] });
+ * const protect = (client: Acme) => guard(client, { providers: [acme] });
  */
 export function defineProvider(definition: ProviderDefinition): OutsideProvider {
   const problems = definitionProblems(definition);
