@@ -26,19 +26,23 @@ describe('whether the owner of a segment lives', () => {
     expect(livenessOf({ ...own, host: 'ffffffffffff' }, own)).toBe('unknown');
   });
 
-  it.runIf(process.platform === 'linux')('is known of another process, also when it is stopped', async () => {
-    const child = start('crash-child.ts', [temporary(), 'http://127.0.0.1:9', 'x']);
-    await until(() => child.lines.length > 0, 20_000);
-    const directory = child.process.spawnargs.at(-3)!;
-    const [name] = segments(directory);
-    const { owner } = parseSegmentName(name!)!;
-    expect(owner?.pid).toBe(child.process.pid);
-    child.process.kill('SIGSTOP');
-    expect(livenessOf(owner!, own)).toBe('alive');
-    child.process.kill('SIGKILL');
-    await child.ended;
-    expect(livenessOf(owner!, own)).toBe('dead');
-  });
+  it.runIf(process.platform === 'linux')(
+    'is known of another process, also when it is stopped',
+    async () => {
+      const child = start('crash-child.ts', [temporary(), 'http://127.0.0.1:9', 'x']);
+      await until(() => child.lines.length > 0, 60_000);
+      const directory = child.process.spawnargs.at(-3)!;
+      const [name] = segments(directory);
+      const { owner } = parseSegmentName(name!)!;
+      expect(owner?.pid).toBe(child.process.pid);
+      child.process.kill('SIGSTOP');
+      expect(livenessOf(owner!, own)).toBe('alive');
+      child.process.kill('SIGKILL');
+      await child.ended;
+      expect(livenessOf(owner!, own)).toBe('dead');
+    },
+    90_000,
+  );
 });
 
 describe('a segment of another machine', () => {
