@@ -2,32 +2,21 @@
 import { join } from 'node:path';
 import { type BypassSwitch, createBypassSwitch } from '../cache/bypass-switch.js';
 import { createEnforcementCache, type EnforcementCache } from '../cache/enforcement-cache.js';
-import type { CallDimensions, Decision, RefuseDecision } from '../enforcement/decision.js';
+import type { CallDimensions, Decision } from '../enforcement/decision.js';
 import { createGuard } from '../enforcement/guard.js';
 import { type CallPath, createCallPath } from './call.js';
+import { type CallBook, createCallBook } from './call-book.js';
 import { type Config, type FusewireOptions, resolveConfig } from './config.js';
-import { readVariable } from './config-variables.js';
 import { type Credentials, createCredentials } from './credentials.js';
+import { createGuardState } from './guard-state.js';
 import { createLog, harmlessLog } from './log.js';
 import { createMetadataResolver, type MetadataResolver } from './metadata/resolver.js';
-import type { Attempt, AttemptSink } from './metering/attempt.js';
 import { createDelivery, type Delivery } from './metering/delivery.js';
-import { createTokenEstimator } from './metering/estimate-tokens.js';
 import { openOutbox } from './metering/open-outbox.js';
 import type { Outbox } from './metering/outbox.js';
 import { flushAtExit } from './metering/process-exit.js';
 import { createRuntime, type Runtime } from './runtime.js';
 import { VERSION } from './version.js';
-
-/** Counts of one instance since it was made. */
-export interface CallCounters {
-  /** Calls that were refused before they were sent. */
-  refused: number;
-  /** Attempts that were sent. */
-  attempts: number;
-  /** Attempts to endpoints that no adapter knows; let through and flagged (I1). */
-  unknownEndpoints: number;
-}
 
 /** Everything that one instance is made of. Internal: the public face is in src/instance.ts. */
 export interface Parts {
@@ -41,9 +30,7 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly delivery: Delivery;
   readonly path: CallPath;
-  readonly sink: AttemptSink;
-  readonly counters: CallCounters;
-  readonly lastRefusal: () => RefuseDecision | undefined;
+  readonly book: CallBook;
   readonly decide: (call: CallDimensions) => Decision;
   readonly uninstallExit: () => void;
 }
@@ -71,56 +58,13 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
   const cache = config.circuitBreakerEnabled ? openCache(config, runtime, credentials) : undefined;
   const outbox = openOutbox(config, runtime, credentials);
   const delivery = openDelivery(config, runtime, credentials, outbox, cache);
-  const counters: CallCounters = { refused: 0, attempts: 0, unknownEndpoints: 0 };
-  let lastRefusal: RefuseDecision | undefined;
-  const sink: AttemptSink = {
-    runtime,
-    outbox,
-    middlewareSource: `fusewire-node@${VERSION}`,
-    open: new Set<Attempt>(),
-    estimateTokens: createTokenEstimator().estimate,
-    refused(decision) {
-      counters.refused += 1;
-      lastRefusal = decision;
-    },
-    started(request) {
-      counters.attempts += 1;
-      if (!request.known) counters.unknownEndpoints += 1;
-    },
-  };
-  // One object with getters: a decision allocates nothing here, and reads the environment only until key and team are
-  // known. A key that goes away later stops the polls, not the rules that are loaded.
-  let wasConfigured = false;
-  const state = {
-    enabled: cache !== undefined,
-    failMode: config.failMode,
-    get bypassed() {
-      return bypass.isOn();
-    },
-    get configured() {
-      wasConfigured ||= credentials()?.teamId !== undefined;
-      return wasConfigured;
-    },
-    get missing() {
-      const known = credentials();
-      const names = known === undefined ? ['REVENIUM_METERING_API_KEY'] : [];
-      const hasTeam = known?.teamId ?? config.teamId ?? readVariable(runtime.env, 'REVENIUM_TEAM_ID');
-      return hasTeam === undefined ? [...names, 'REVENIUM_TEAM_ID'] : names;
-    },
-  };
-  const decider = createGuard({
-    state: () => state,
-    rules: () => cache?.current(),
-    now: runtime.now,
-    log,
-  });
-  const settleOpenAttempts = () => {
-    for (const attempt of [...sink.open]) attempt.settle('abandoned');
-  };
+  const book = createCallBook(runtime, outbox);
+  const state = createGuardState(config, runtime, credentials, bypass);
+  const decider = createGuard({ state: () => state, rules: () => cache?.current(), now: runtime.now, log });
   const uninstallExit = flushAtExit({
     runtime,
     flush: (timeoutMs) => delivery.flush(timeoutMs),
-    settleOpenAttempts,
+    settleOpenAttempts: book.settleOpen,
     timeoutMs: config.shutdownTimeoutMs,
     installSignalHandlers: config.installSignalHandlers,
   });
@@ -133,10 +77,8 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     cache,
     outbox,
     delivery,
-    path: createCallPath(decider, metadata, sink, runtime),
-    sink,
-    counters,
-    lastRefusal: () => lastRefusal,
+    path: createCallPath(decider, metadata, book.sink, runtime),
+    book,
     decide: (call) => decider.decide(call),
     uninstallExit,
   };

@@ -6,8 +6,7 @@ export interface WithUsageMetadata {
   readonly usageMetadata?: UsageMetadata;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a constraint for functions of every shape has no narrower spelling
-type AnyFunction = (...args: any[]) => unknown;
+type SomeFunction = (...args: never[]) => unknown;
 
 type Widen<A extends readonly unknown[]> = A extends readonly [infer Body, ...infer Rest]
   ? [body: Body & WithUsageMetadata, ...rest: Rest]
@@ -34,7 +33,7 @@ type CallMethod = 'create' | 'chat' | 'generate' | 'embed' | 'embeddings';
 type Resource = 'chat' | 'completions' | 'responses' | 'embeddings' | 'beta';
 
 type Widened<T> = {
-  readonly [K in keyof T as K extends CallMethod | Resource ? K : never]: T[K] extends AnyFunction
+  readonly [K in keyof T as K extends CallMethod | Resource ? K : never]: T[K] extends SomeFunction
     ? WidenedMethod<T[K]>
     : T[K] extends object
       ? Widened<T[K]>

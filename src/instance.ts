@@ -84,14 +84,14 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       const asked: CallDimensions = { ...dimensions, model: call.model, provider: call.provider };
       const decision = parts.decide(asked);
       if (decision.outcome === 'allow') return;
-      parts.sink.refused(decision, asked);
+      parts.book.sink.refused(decision, asked);
       throw new BudgetExceededError(decision, asked);
     },
     meter(event) {
       announce();
       const { usageMetadata, ...own } = event;
       const around = parts.metadata.resolve(usageMetadata).fields;
-      const checked = checkEvent({ ...around, ...own }, parts.runtime, parts.sink.middlewareSource);
+      const checked = checkEvent({ ...around, ...own }, parts.runtime, parts.book.sink.middlewareSource);
       parts.outbox.append(checked.transactionId, checked);
       return checked.transactionId;
     },
@@ -123,7 +123,7 @@ function announceOnce(parts: Parts): () => void {
 }
 
 async function closeParts(parts: Parts): Promise<void> {
-  for (const attempt of [...parts.sink.open]) attempt.settle('abandoned');
+  parts.book.settleOpen();
   parts.uninstallExit();
   parts.bypass.stop();
   await parts.cache?.stop();

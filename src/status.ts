@@ -1,5 +1,6 @@
 /** What `status()` tells. */
 import type { EnforcementStatus } from '../cache/status.js';
+import type { CallCounters } from './call-book.js';
 import type { FailMode } from './config.js';
 import type { Parts } from './fusewire.js';
 import { type PatchedClient, patchedClients } from './instrument/patched.js';
@@ -19,10 +20,7 @@ export interface Status {
   readonly enforcement: EnforcementStatus | undefined;
   readonly delivery: DeliveryStatus;
   readonly outbox: OutboxCounters & { readonly depth: number };
-  readonly calls: {
-    readonly refused: number;
-    readonly attempts: number;
-    readonly unknownEndpoints: number;
+  readonly calls: CallCounters & {
     /** Attempts that are under way. */
     readonly open: number;
     /** Why the last refused call was refused. */
@@ -34,7 +32,7 @@ export interface Status {
 
 /** Reads the status of an instance. Cheap, and without side effects. */
 export function readStatus(parts: Parts): Status {
-  const { config, counters } = parts;
+  const { config, book } = parts;
   return {
     enabled: config.circuitBreakerEnabled,
     failMode: config.failMode,
@@ -45,7 +43,7 @@ export function readStatus(parts: Parts): Status {
     enforcement: parts.cache?.status(),
     delivery: parts.delivery.status(),
     outbox: { ...parts.outbox.counters(), depth: parts.outbox.depth() },
-    calls: { ...counters, open: parts.sink.open.size, lastRefusal: parts.lastRefusal()?.message },
+    calls: { ...book.counters(), open: book.sink.open.size, lastRefusal: book.lastRefusal()?.message },
     patched: patchedClients(),
   };
 }

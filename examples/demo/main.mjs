@@ -69,7 +69,7 @@ const metered = async () => await service.events();
 const answered = () => counts.openai.answered + counts.ollama.answered;
 const spent = (events) => events.reduce((sum, event) => sum + Number(event.totalCost ?? 0), 0);
 
-async function main() {
+async function setUp() {
   step('1  A service, a budget, two clients');
   line(`  service at ${service.url}; ${models.where}`);
   await service.createControl({
@@ -79,7 +79,10 @@ async function main() {
     warnThreshold: models.limitUsd * 0.8,
   });
   check(await fusewire.ready(), 'the rules are loaded');
+}
 
+/** Calls until one is refused; returns the refusal. */
+async function spend() {
   step('2  Calls until the money is gone');
   let refusal;
   for (let turn = 0; refusal === undefined && turn < CALLS_MAX; turn += 1) {
@@ -91,10 +94,12 @@ async function main() {
     check(events.length === answered(), `${answered()} answered calls are ${events.length} events`);
     budget(spent(events), models.limitUsd, `${name} call ${turn + 1}`);
   }
+  return refusal;
+}
 
+async function showTrip(refusal) {
   step('3  The trip: refused before it was sent');
   check(refusal instanceof BudgetExceededError, 'a call is refused with BudgetExceededError');
-  if (refusal === undefined) return;
   table([
     ['field', 'value'],
     ['message', refusal.message],
@@ -109,7 +114,9 @@ async function main() {
   check(before === after, 'a refused call makes no request');
   if (before !== undefined)
     line(`  the model server saw ${before} requests before and ${after} after two more refusals`);
+}
 
+async function bypassAndReset() {
   step('4  The bypass: for incidents');
   fusewire.setBypass(true);
   check((await call('ollama')) === undefined, 'a call passes under the bypass');
@@ -126,7 +133,9 @@ async function main() {
   await fusewire.flush();
   await until(async () => (await metered()).length === answered(), 'the last call to be metered');
   line(`  ${green('let through')}, and metered in the new window`);
+}
 
+async function sumUp() {
   step('6  What was spent, and what was not');
   const events = await metered();
   check(events.length === answered(), 'every answered call is metered once');
@@ -143,7 +152,14 @@ async function main() {
 }
 
 try {
-  await main();
+  await setUp();
+  const refusal = await spend();
+  if (refusal === undefined) check(false, 'the budget trips');
+  else {
+    await showTrip(refusal);
+    await bypassAndReset();
+    await sumUp();
+  }
 } catch (error) {
   failures.push(String(error));
   line(red(`  ${error.stack}`));

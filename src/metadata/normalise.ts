@@ -20,15 +20,23 @@ interface Alias {
 /** The rank of the new camelCase names. */
 const PLAIN_RANK = 1;
 
-const ALIASES = new Map<string, Alias>();
-for (const field of METADATA_FIELDS) {
-  ALIASES.set(field.name, { field, rank: 1 });
-  ALIASES.set(snakeCase(field.name), { field, rank: field.name === snakeCase(field.name) ? 1 : 0 });
-  for (const name of field.deprecated) ALIASES.set(name, { field, rank: name.includes('_') ? 2 : 3 });
+function aliasesOf(field: MetadataField): [string, Alias][] {
+  const snake = snakeCase(field.name);
+  const deprecated = field.deprecated.map((name): [string, Alias] => [
+    name,
+    { field, rank: name.includes('_') ? 2 : 3 },
+  ]);
+  return [
+    [field.name, { field, rank: PLAIN_RANK }],
+    ...(snake === field.name ? [] : [[snake, { field, rank: 0 }] as [string, Alias]]),
+    ...deprecated,
+  ];
 }
 
+const ALIASES: ReadonlyMap<string, Alias> = new Map(METADATA_FIELDS.flatMap(aliasesOf));
+
 /** The flat spellings of the subscriber, deprecated in favour of the nested object. */
-const FLAT_SUBSCRIBER = new Map<string, 'id' | 'email' | 'credentialName' | 'credential'>([
+const FLAT_SUBSCRIBER: ReadonlyMap<string, 'id' | 'email' | 'credentialName' | 'credential'> = new Map([
   ['subscriber_id', 'id'],
   ['subscriberId', 'id'],
   ['subscriber_email', 'email'],
@@ -37,7 +45,7 @@ const FLAT_SUBSCRIBER = new Map<string, 'id' | 'email' | 'credentialName' | 'cre
   ['subscriberCredentialName', 'credentialName'],
   ['subscriber_credential', 'credential'],
   ['subscriberCredential', 'credential'],
-]);
+] as const);
 
 const NONE: readonly string[] = Object.freeze([]);
 const EMPTY: NormalisedMetadata = Object.freeze({ fields: Object.freeze({}), deprecations: NONE, dropped: NONE });

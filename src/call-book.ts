@@ -1,0 +1,58 @@
+/** What an instance keeps of its calls: those under way, and how many there were. */
+import type { RefuseDecision } from '../enforcement/decision.js';
+import type { Attempt, AttemptSink } from './metering/attempt.js';
+import { createTokenEstimator } from './metering/estimate-tokens.js';
+import type { Outbox } from './metering/outbox.js';
+import type { Runtime } from './runtime.js';
+import { VERSION } from './version.js';
+
+/** Counts of one instance since it was made. */
+export interface CallCounters {
+  /** Calls that were refused before they were sent. */
+  readonly refused: number;
+  /** Attempts that were sent. */
+  readonly attempts: number;
+  /** Attempts to endpoints that no adapter knows; let through and flagged (I1). */
+  readonly unknownEndpoints: number;
+}
+
+/** The calls of one instance. */
+export interface CallBook {
+  readonly sink: AttemptSink;
+  counters(): CallCounters;
+  lastRefusal(): RefuseDecision | undefined;
+  /** Settles what is under way as abandoned: the instance closes, or the process ends. */
+  settleOpen(): void;
+}
+
+/** Opens the book of an instance. */
+export function createCallBook(runtime: Runtime, outbox: Outbox): CallBook {
+  let refused = 0;
+  let attempts = 0;
+  let unknownEndpoints = 0;
+  let lastRefusal: RefuseDecision | undefined;
+  const open = new Set<Attempt>();
+  const sink: AttemptSink = {
+    runtime,
+    outbox,
+    middlewareSource: `fusewire-node@${VERSION}`,
+    open,
+    estimateTokens: createTokenEstimator().estimate,
+    refused(decision) {
+      refused += 1;
+      lastRefusal = decision;
+    },
+    started(request) {
+      attempts += 1;
+      if (!request.known) unknownEndpoints += 1;
+    },
+  };
+  return {
+    sink,
+    counters: () => ({ refused, attempts, unknownEndpoints }),
+    lastRefusal: () => lastRefusal,
+    settleOpen() {
+      for (const attempt of [...open]) attempt.settle('abandoned');
+    },
+  };
+}
