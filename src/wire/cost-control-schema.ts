@@ -129,6 +129,11 @@ const fields = {
   onUnknownPrice: oneOf('onUnknownPrice', UNKNOWN_PRICE_REACTIONS)
     .nullish()
     .describe('flag where it is left out; refuse trips the control on an event whose price is unknown'),
+  // A field that is not kept must not be taken in silence where it promises a hard budget (I7).
+  enforcement: z
+    .literal('POLLED', { error: 'only POLLED: HARD needs holds, which this version does not have' })
+    .nullish()
+    .describe('POLLED where it is left out: callers refuse by the rules that they polled'),
 };
 const teamId = z.string({ error: 'must be text' }).nullish().describe('may be given as a query parameter instead');
 const notObject = { error: 'the body must be a JSON object: a cost control' };

@@ -51,6 +51,16 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
     expect((await service.ask({ path: `${PATH}/${got.json.id}` })).json).toEqual(got.json);
   });
 
+  it('I7: a hard budget is refused, not promised: this version has no holds', async () => {
+    const got = await create({ enforcement: 'HARD' });
+    expect(got.status).toBe(400);
+    expect(got.json.enforcement).toContain('HARD needs holds');
+    expect((await service.ask({ path: `${PATH}?teamId=${service.team.id}` })).json.page.totalElements).toBe(0);
+    const polled = await create({ enforcement: 'POLLED' });
+    expect(polled.status).toBe(201);
+    expect((await patch(polled.json.id, { enforcement: 'HARD' })).status).toBe(400);
+  });
+
   it('take the team from the query, and null for whatever may be left out', async () => {
     const json = {
       ...body({ description: null, action: null, groupBy: null, warnThreshold: null, filters: null, shadowMode: null }),
