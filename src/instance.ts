@@ -92,7 +92,9 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       const { usageMetadata, ...own } = event;
       const around = parts.metadata.resolve(usageMetadata).fields;
       const checked = checkEvent({ ...around, ...own }, parts.runtime, parts.book.sink.middlewareSource);
-      parts.outbox.append(checked.transactionId, checked);
+      // An id of its own, for the Idempotency-Key: the caller's transaction id may come a second time with another body,
+      // and it is the service that must see and flag that (I4).
+      parts.outbox.append(parts.runtime.newId(), checked);
       return checked.transactionId;
     },
     status: () => readStatus(parts),
