@@ -105,10 +105,11 @@ function openDelivery(
   outbox: Outbox,
   cache: EnforcementCache | undefined,
 ): Delivery {
+  const endpoint = new URL(config.meteringBaseUrl);
   return createDelivery({
     outbox,
     runtime,
-    endpoint: () => new URL(config.meteringBaseUrl),
+    endpoint: () => endpoint,
     credentials,
     userAgent: `fusewire/${VERSION}`,
     settings: {

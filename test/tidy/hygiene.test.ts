@@ -14,6 +14,8 @@ import { parse, projectSources } from './support/syntax.js';
 const MODULE_STATE: ReadonlyMap<string, string> = new Map([
   ['src/runtime.ts lastIdMs', 'ids of one process must be unique and in order, whatever instance asks for them'],
   ['src/runtime.ts idSequence', 'the counter within lastIdMs'],
+  ['src/runtime.ts pool', 'random bytes for ids to come; no instance can tell which draw an id is from'],
+  ['src/runtime.ts poolAt', 'how much of the pool is used'],
 ]);
 
 const sources = projectSources();
