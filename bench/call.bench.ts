@@ -1,15 +1,17 @@
 /**
  * What a guarded and metered call costs beside the bare client, over loopback: the model server and the sink of the events
- * each in a process of their own, delivery on, a rule feed polled. Blocks of bare and guarded calls take turns, and the
- * deliveries of a block are waited for, so that no bare call pays for the one before it.
+ * each in a process of their own, delivery on, a rule feed polled. Three sides take turns in small blocks: the bare
+ * client, a guarded one whose events are dropped, and a guarded one whose events are delivered; so the cost of delivery
+ * can be told from the rest. The deliveries of a block are waited for, so that no other call pays for the one before it.
  *
+ * Measures the built code (`npm run build` first): tsx wraps functions, which costs more here than what is measured.
  * Run with `node --import tsx bench/call.bench.ts`.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import OpenAI from 'openai';
-import { createFusewire } from '../src/instance.js';
+import type { Outbox } from '../src/metering/outbox.js';
 import { type BenchResult, printResult } from './table.js';
 
 const CHUNKS = 50;
@@ -37,64 +39,114 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { name: 'plain', call: plain, path: '/v1', injectUsage: false, blocks: 30, perBlock: 100 },
-  { name: 'streamed', call: streamed, path: '/v1', injectUsage: false, blocks: 20, perBlock: 40 },
-  { name: 'streamed, usage asked for', call: streamed, path: '/v1', injectUsage: true, blocks: 20, perBlock: 40 },
-  { name: 'plain, server takes 50 ms', call: plain, path: '/slow/v1', injectUsage: false, blocks: 4, perBlock: 15 },
+  { name: 'plain', call: plain, path: '/v1', injectUsage: false, blocks: 150, perBlock: 30 },
+  { name: 'streamed', call: streamed, path: '/v1', injectUsage: false, blocks: 60, perBlock: 20 },
+  { name: 'streamed, usage asked for', call: streamed, path: '/v1', injectUsage: true, blocks: 60, perBlock: 20 },
+  { name: 'plain, server takes 50 ms', call: plain, path: '/slow/v1', injectUsage: false, blocks: 6, perBlock: 10 },
 ];
+/** Not counted: the first blocks of each case warm up code and connections. */
+const WARM_UP_BLOCKS = 10;
 
-/** Runs all of it; about half a minute. */
+const SIDES = ['bare', 'dropped', 'guarded'] as const;
+type SideName = (typeof SIDES)[number];
+
+/** Takes every event and keeps none. */
+const DROPPING: Outbox = {
+  note() {},
+  forget() {},
+  append() {},
+  claim: () => [],
+  acknowledge() {},
+  release() {},
+  reject() {},
+  depth: () => 0,
+  counters: () => ({ appended: 0, acknowledged: 0, rejected: 0, dropped: 0, recovered: 0 }),
+  onAppend() {},
+  close: () => Promise.resolve(),
+};
+
+/** Runs all of it; about a minute. */
 export async function run(): Promise<BenchResult> {
   const server = await start('./call-server.ts');
   const sink = await start('./sink.ts');
-  const fusewire = createFusewire({
-    apiKey: 'rev_mk_bench_key',
-    teamId: 'bench',
-    meteringBaseUrl: sink.url,
-    circuitBreakerEnabled: true,
-    logLevel: 'ERROR',
-  });
+  const { fusewire, guardDropping, close } = await openBuilt(sink.url);
   const rows: Record<string, number | string>[] = [];
   let addedPlain = 0;
   for (const one of CASES) {
     const clientOf = () => new OpenAI({ apiKey: 'k', baseURL: `${server.url}${one.path}`, maxRetries: 0 });
-    const guarded = fusewire.guard(clientOf(), { injectUsage: one.injectUsage });
-    const measured = await measure(one, clientOf(), guarded, () => fusewire.flush({ timeoutMs: 10_000 }));
-    const added = measured.guarded.median - measured.bare.median;
+    const { injectUsage } = one;
+    const clients: Record<SideName, OpenAI> = {
+      bare: clientOf(),
+      dropped: guardDropping(clientOf(), injectUsage),
+      guarded: fusewire.guard(clientOf(), { injectUsage }),
+    };
+    const { bare, dropped, guarded } = await measure(one, clients, () => fusewire.flush({ timeoutMs: 10_000 }));
+    const added = guarded.median - bare.median;
     if (one.name === 'plain') addedPlain = added;
     rows.push({
       call: one.name,
-      'bare ms': measured.bare.median,
-      'guarded ms': measured.guarded.median,
+      'bare ms': bare.median,
+      'guarded ms': guarded.median,
       'added ms': added,
-      'added %': (added / measured.bare.median) * 100,
+      'added, not delivered': dropped.median - bare.median,
+      'added %': (added / bare.median) * 100,
       'per chunk µs': one.call === streamed ? ((added - addedPlain) / CHUNKS) * 1000 : '',
-      'bare CPU ms': measured.bare.cpu,
-      'guarded CPU ms': measured.guarded.cpu,
+      'bare p90': bare.p90,
+      'guarded p90': guarded.p90,
+      'bare CPU ms': bare.cpu,
+      'guarded CPU ms': guarded.cpu,
+      'CPU, not delivered': dropped.cpu,
     });
   }
-  await fusewire.close();
+  await close();
   for (const child of [server.child, sink.child]) child.kill();
   return { name: 'call', rows };
 }
 
+/** An instance of the built code, and its call path with an outbox that drops. */
+async function openBuilt(sinkUrl: string) {
+  const { createFusewire } = await built<typeof import('../src/instance.js')>('instance.js');
+  const { assemble } = await built<typeof import('../src/fusewire.js')>('fusewire.js');
+  const { createCallPath } = await built<typeof import('../src/call.js')>('call.js');
+  const { instrumentOpenAI } = await built<typeof import('../src/instrument/openai.js')>('instrument/openai.js');
+  const options = {
+    apiKey: 'rev_mk_bench_key',
+    teamId: 'bench',
+    meteringBaseUrl: sinkUrl,
+    circuitBreakerEnabled: true,
+    logLevel: 'ERROR',
+  } as const;
+  const fusewire = createFusewire(options);
+  const { runtime, metadata, decide, book } = assemble({ ...options, circuitBreakerEnabled: false });
+  const path = createCallPath({ decide }, metadata, { ...book.sink, outbox: DROPPING }, runtime);
+  const guardDropping = (client: OpenAI, injectUsage: boolean) =>
+    instrumentOpenAI(client, path, { injectUsage }, runtime);
+  return { fusewire, guardDropping, close: () => fusewire.close() };
+}
+
+function built<T>(path: string): Promise<T> {
+  return import(new URL(`../dist/esm/src/${path}`, import.meta.url).href) as Promise<T>;
+}
+
 interface Side {
-  /** Of one call. */
+  /** Milliseconds of one call. */
   readonly median: number;
-  /** Of this process, per call, deliveries included. */
+  readonly p90: number;
+  /** Of this process, milliseconds per call, deliveries included. */
   readonly cpu: number;
 }
 
-async function measure(one: Case, bare: OpenAI, guarded: OpenAI, flush: () => Promise<boolean>) {
-  const times: Record<'bare' | 'guarded', number[]> = { bare: [], guarded: [] };
-  const cpu = { bare: 0, guarded: 0 };
-  for (let block = -2; block < one.blocks; block += 1) {
-    for (const side of ['bare', 'guarded'] as const) {
-      const client = side === 'bare' ? bare : guarded;
+async function measure(one: Case, clients: Record<SideName, OpenAI>, flush: () => Promise<boolean>) {
+  const times: Record<SideName, number[]> = { bare: [], dropped: [], guarded: [] };
+  const cpu: Record<SideName, number> = { bare: 0, dropped: 0, guarded: 0 };
+  for (let block = -Math.min(WARM_UP_BLOCKS, one.blocks); block < one.blocks; block += 1) {
+    for (let turn = 0; turn < SIDES.length; turn += 1) {
+      // Each side comes after each other one equally often.
+      const side = SIDES[(turn * (block % 2 === 0 ? 1 : 2) + Math.abs(block)) % SIDES.length]!;
       const before = process.cpuUsage();
       for (let call = 0; call < one.perBlock; call += 1) {
         const started = performance.now();
-        await one.call(client);
+        await one.call(clients[side]);
         if (block >= 0) times[side].push(performance.now() - started);
       }
       if (!(await flush())) throw new Error('the sink does not keep up');
@@ -103,12 +155,12 @@ async function measure(one: Case, bare: OpenAI, guarded: OpenAI, flush: () => Pr
     }
   }
   const calls = one.blocks * one.perBlock;
-  const sideOf = (side: 'bare' | 'guarded'): Side => ({ median: median(times[side]), cpu: cpu[side] / calls });
-  return { bare: sideOf('bare'), guarded: sideOf('guarded') };
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+  const sideOf = (side: SideName): Side => {
+    const sorted = times[side].sort((a, b) => a - b);
+    const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? 0;
+    return { median: at(0.5), p90: at(0.9), cpu: cpu[side] / calls };
+  };
+  return { bare: sideOf('bare'), dropped: sideOf('dropped'), guarded: sideOf('guarded') };
 }
 
 async function start(file: string): Promise<{ child: ChildProcess; url: string }> {
