@@ -71,7 +71,7 @@ const spent = (events) => events.reduce((sum, event) => sum + Number(event.total
 
 async function setUp() {
   step('1  A service, a budget, two clients');
-  line(`  service at ${service.url}; ${models.where}`);
+  for (const place of [`service at ${service.url}`, ...models.where]) line(`  ${place}`);
   await service.createControl({
     name: 'Demo cap',
     metricType: 'TOTAL_COST',

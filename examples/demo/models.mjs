@@ -37,7 +37,10 @@ export async function connectModels() {
     ollama: new Ollama({ host }),
     ollamaModel: realModel ?? 'gemma3:1b',
     limitUsd: isRealOpenAI ? 0.0005 : 0.03,
-    where: `openai at ${openai.baseURL}${isRealOpenAI ? '' : ' (stand-in)'}, ollama at ${host}${realModel ? '' : ' (stand-in)'}`,
+    where: [
+      `openai at ${openai.baseURL}${isRealOpenAI ? '' : ' (stand-in)'}`,
+      `ollama at ${host}${realModel ? '' : ' (stand-in)'}`,
+    ],
     /** Requests that reached the stand-in; `undefined` where calls go to a real server. */
     requests: isRealOpenAI ? undefined : standIn.requests,
     stop: standIn.stop,
