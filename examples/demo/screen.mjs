@@ -52,3 +52,6 @@ export function table(rows) {
     console.log(`  ${index === 0 ? dim(text) : text}`);
   });
 }
+
+// Whoever reads the pipe may stop early (`| head`): the demo then ends in silence, and not as if all of it had happened.
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 1 : 2));
