@@ -50,10 +50,23 @@ const FLAT_SUBSCRIBER: ReadonlyMap<string, 'id' | 'email' | 'credentialName' | '
 const NONE: readonly string[] = Object.freeze([]);
 const EMPTY: NormalisedMetadata = Object.freeze({ fields: Object.freeze({}), deprecations: NONE, dropped: NONE });
 
-/** Reads one level. `null` counts as absent; `0`, `false` and `""` are kept. Unknown names are dropped in silence. */
+/**
+ * Reads one level. `null` counts as absent; `0`, `false` and `""` are kept. Unknown names are dropped in silence. Never
+ * throws: what it is given is the caller's, with getters and proxies of the caller's, and must not cost a call (I2).
+ */
 export function normaliseMetadata(raw: unknown): NormalisedMetadata {
   if (raw === undefined || raw === null) return EMPTY;
-  if (typeof raw !== 'object' || Array.isArray(raw)) return { ...EMPTY, dropped: ['usageMetadata (not an object)'] };
+  try {
+    return normaliseObject(raw);
+  } catch {
+    return { ...EMPTY, dropped: ['usageMetadata (it cannot be read)'] };
+  }
+}
+
+function normaliseObject(raw: unknown): NormalisedMetadata {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    return { ...EMPTY, dropped: ['usageMetadata (not an object)'] };
+  }
   const given = raw as Record<string, unknown>;
   const fields: Record<string, unknown> = {};
   let ranks: Record<string, number> | undefined;
@@ -61,8 +74,9 @@ export function normaliseMetadata(raw: unknown): NormalisedMetadata {
   let dropped: string[] | undefined;
   let flat: Record<string, unknown> | undefined;
   for (const name of Object.keys(given)) {
-    const value = given[name];
-    if (value === undefined || value === null || name === 'subscriber') continue;
+    if (name === 'subscriber') continue;
+    const value = readValue(given, name);
+    if (value === undefined || value === null) continue;
     const alias = ALIASES.get(name);
     if (alias === undefined) {
       const flatName = FLAT_SUBSCRIBER.get(name);
@@ -80,7 +94,7 @@ export function normaliseMetadata(raw: unknown): NormalisedMetadata {
       deprecations.push(`${name} → ${target}`);
     }
     if (fields[target] !== undefined && (ranks?.[target] ?? PLAIN_RANK) <= alias.rank) continue;
-    const read = alias.field.read(value);
+    const read = readField(alias.field, value);
     if (read === undefined) {
       dropped ??= [];
       dropped.push(name);
@@ -92,9 +106,41 @@ export function normaliseMetadata(raw: unknown): NormalisedMetadata {
     ranks ??= {};
     ranks[target] = alias.rank;
   }
-  const subscriber = readSubscriber(given['subscriber'], flat);
-  if (subscriber !== undefined) fields['subscriber'] = subscriber;
+  const subscriber = subscriberOf(readValue(given, 'subscriber'), flat);
+  if (subscriber === UNREADABLE) dropped = [...(dropped ?? NONE), 'subscriber'];
+  else if (subscriber !== undefined) fields['subscriber'] = subscriber;
   return { fields, deprecations: deprecations ?? NONE, dropped: dropped ?? NONE };
+}
+
+/** Stands for a value whose getter throws: no reader understands a symbol. */
+const UNREADABLE: unique symbol = Symbol('unreadable');
+
+function readValue(given: Record<string, unknown>, name: string): unknown {
+  try {
+    return given[name];
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+/** A value can throw when it is turned into a number or copied; then it is not understood. */
+function readField(field: MetadataField, value: unknown): unknown {
+  try {
+    return field.read(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** {@link UNREADABLE} where something was given that is no subscriber, and the flat spellings do not help. */
+function subscriberOf(nested: unknown, flat: Record<string, unknown> | undefined) {
+  const isGiven = nested !== undefined && nested !== null;
+  try {
+    const read = readSubscriber(nested, flat);
+    return read === undefined && isGiven && typeof nested !== 'object' ? UNREADABLE : read;
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 const asText = (value: unknown): string | undefined => {

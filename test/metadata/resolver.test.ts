@@ -132,6 +132,37 @@ describe('usage metadata', () => {
     });
   });
 
+  it('I2: values that throw when they are read are left out with one warning, and the rest stays', () => {
+    const throwing = (): never => {
+      throw new Error('mine');
+    };
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    const thrower = Object.defineProperty({}, 'x', { enumerable: true, get: throwing });
+    const unreadable: [unknown, RegExp][] = [
+      [Object.defineProperty({ taskType: 't' }, 'agent', { enumerable: true, get: throwing }), /of agent /],
+      [{ taskType: 't', attributes: thrower }, /of attributes /],
+      [{ taskType: 't', retryNumber: Symbol('3') }, /of retryNumber /],
+      [{ taskType: 't', retryNumber: Object.create(null) }, /of retryNumber /],
+      [{ taskType: 't', subscriber: new Proxy({}, { get: throwing }) }, /of subscriber /],
+      [{ taskType: 't', subscriber: 'u-88' }, /of subscriber /],
+    ];
+    for (const [metadata, warning] of unreadable) {
+      const { resolver, warnings } = resolverWith();
+      resolver.resolve(metadata);
+      expect(resolver.resolve(metadata).fields).toEqual({ taskType: 't', transactionName: 't' });
+      expect(withUsageMetadata(metadata as object, () => resolver.resolve({ taskType: 'u' }).fields.taskType)).toBe(
+        'u',
+      );
+      expect(warnings).toEqual([expect.stringMatching(warning)]);
+    }
+    for (const metadata of [revoked.proxy, new Proxy({}, { ownKeys: throwing })]) {
+      const { resolver, warnings } = resolverWith();
+      expect(resolver.resolve(metadata).fields).toEqual({});
+      expect(warnings).toEqual([expect.stringContaining('it cannot be read')]);
+    }
+  });
+
   it('I2: anything that is not an object is dropped with one warning, and hostile names do no harm', () => {
     const { resolver, warnings } = resolverWith();
     for (const junk of ['text', 7, true, [1], () => 1]) {
