@@ -2,7 +2,7 @@
 
 import { readVariable, VARIABLES, variableNamed } from './config-variables.js';
 import { FusewireError } from './errors.js';
-import { LOG_LEVELS, type Log, type LogLevel } from './log.js';
+import { type GivenLog, LOG_LEVELS, type LogLevel } from './log.js';
 import { Secret } from './secret.js';
 
 export { VARIABLES };
@@ -34,8 +34,8 @@ export interface FusewireOptions {
   readonly cacheDir?: string;
   /** `REVENIUM_LOG_LEVEL`. */
   readonly logLevel?: LogLevel;
-  /** Where log lines go instead of standard error. One that throws is silenced. */
-  readonly log?: Log;
+  /** Where log lines go instead of standard error: all of them, `logLevel` is not asked. One that throws is silenced. */
+  readonly log?: GivenLog;
   /** `REVENIUM_BUFFER_MAX_SIZE`. */
   readonly bufferMaxSize?: number;
   /** `REVENIUM_BUFFER_FLUSH_INTERVAL`, seconds. */
@@ -124,7 +124,11 @@ const readLogLevel: Reader<LogLevel> = (text) => {
 const readHttpUrl: Reader<string> = (text) => {
   const url = URL.canParse(text.trim()) ? new URL(text.trim()) : undefined;
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) return undefined;
-  return text.trim().replace(/\/+$/, '');
+  // Name and password of a URL are never sent; so they are not kept for logs and status either.
+  return text
+    .trim()
+    .replace(/^([a-z]+:\/\/)[^/?#]*@/i, '$1')
+    .replace(/\/+$/, '');
 };
 
 /** A key that the contract allows (1.1): anything else is not sent anywhere. */
@@ -220,6 +224,11 @@ const aCount = must((value) => Number.isInteger(value) && Number(value) >= 1, 'a
 const someSeconds = must((value) => Number.isFinite(value) && Number(value) > 0, 'a number of seconds above 0');
 const anObject = must((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object');
 
+const isLog = (value: unknown) =>
+  typeof value === 'object' &&
+  value !== null &&
+  ['debug', 'info', 'warn', 'error'].every((name) => typeof Reflect.get(value, name) === 'function');
+
 const OPTION_CHECKS: Readonly<Record<keyof FusewireOptions, Check>> = {
   apiKey: must((value) => typeof value === 'string' && isApiKey(value), 'a key that begins with hak_ or rev_'),
   meteringBaseUrl: aUrl,
@@ -232,7 +241,7 @@ const OPTION_CHECKS: Readonly<Record<keyof FusewireOptions, Check>> = {
   failMode: must((value) => value === 'open' || value === 'closed', "'open' or 'closed'"),
   cacheDir: aText,
   logLevel: must((value) => LOG_LEVELS.some((level) => level === value), `one of ${LOG_LEVELS.join(', ')}`),
-  log: anObject,
+  log: must(isLog, 'an object with the functions debug, info, warn and error'),
   bufferMaxSize: aCount,
   bufferFlushIntervalSeconds: someSeconds,
   meteringWorkers: aCount,
@@ -245,9 +254,10 @@ const OPTION_CHECKS: Readonly<Record<keyof FusewireOptions, Check>> = {
   usageMetadata: anObject,
 };
 
-function checkOptions(options: FusewireOptions): void {
+function checkOptions(options: unknown): void {
   const problems: string[] = [];
-  for (const [name, value] of Object.entries(options)) {
+  if (anObject(options) !== undefined) throw new FusewireError('INVALID_OPTIONS', ['the options must be an object']);
+  for (const [name, value] of Object.entries(options as FusewireOptions)) {
     const check = Object.hasOwn(OPTION_CHECKS, name) ? OPTION_CHECKS[name as keyof FusewireOptions] : undefined;
     if (check === undefined) {
       problems.push(`${name} is not an option; options are ${Object.keys(OPTION_CHECKS).join(', ')}`);

@@ -9,7 +9,7 @@ import { type CallBook, createCallBook } from './call-book.js';
 import { type Config, type FusewireOptions, resolveConfig } from './config.js';
 import { type Credentials, createCredentials } from './credentials.js';
 import { createGuardState } from './guard-state.js';
-import { createLog, harmlessLog } from './log.js';
+import { createLog, harmlessLog, maskingLog } from './log.js';
 import { createMetadataResolver, type MetadataResolver } from './metadata/resolver.js';
 import { createDelivery, type Delivery } from './metering/delivery.js';
 import { openOutbox } from './metering/open-outbox.js';
@@ -43,7 +43,8 @@ export interface Parts {
 export function assemble(options: FusewireOptions, overrides: Partial<Runtime> = {}): Parts {
   const base = createRuntime(overrides);
   const { config, problems } = resolveConfig(options, base.env);
-  const log = harmlessLog(options.log ?? overrides.log ?? createLog(config.logLevel));
+  const given = options.log === undefined ? undefined : maskingLog(options.log);
+  const log = harmlessLog(given ?? overrides.log ?? createLog(config.logLevel));
   const runtime: Runtime = { ...base, log };
   for (const problem of problems) log[problem.level](problem.message);
 

@@ -21,7 +21,7 @@ export type { GuardOptions } from './guard-client.js';
 export type { Guarded, WithUsageMetadata } from './guarded.js';
 export { type CallDescription, createFusewire, type Fusewire } from './instance.js';
 export { defineProvider, type OutsideProvider, type ProviderDefinition } from './instrument/define-provider.js';
-export type { Log, LogLevel } from './log.js';
+export type { GivenLog, Log, LogLevel } from './log.js';
 export { withUsageMetadata } from './metadata/scope.js';
 export type { MeterEvent } from './metering/check-event.js';
 export type { Status } from './status.js';

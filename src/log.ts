@@ -16,30 +16,41 @@ export interface Log {
   isDebug(): boolean;
 }
 
-const SECRET_FIELD = /key|token$|secret|password|authorization|credential/i;
-const SECRET_VALUE = /\b(hak_|rev_|sk-|pplx-|ghp_|ghs_|AKIA)[A-Za-z0-9_-]{4,}/g;
+const SECRET_FIELD = /key|token$|secret|password|authorization|cookie|credential/i;
+/** Names that would be taken for a secret's, and of which one needs the value to find an event again. */
+const HARMLESS_FIELD = /^(idempotency[-_]?key|credential[-_]?(alias|name))$/i;
+const SECRET_VALUE = /\b(hak_|rev_|sk-|pplx-|ghp_|ghs_|AKIA|Bearer\s+)[A-Za-z0-9_.-]{4,}/g;
+/** `https://user:password@host` */
+const USER_INFO = /\/\/[^\s/@]+@/g;
 const DEPTH_MAX = 6;
 
 /** A copy of `value` for printing: values of fields that name a secret, and texts that look like one, are masked. */
-export function maskSecrets(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return value.replace(SECRET_VALUE, '$1***');
+export function maskSecrets(value: unknown): unknown {
+  return mask(value, false, 0);
+}
+
+/** `isSecret`: all texts in here are masked, but a `name`. */
+function mask(value: unknown, isSecret: boolean, depth: number): unknown {
+  if (typeof value === 'string') {
+    return isSecret ? '***' : value.replace(SECRET_VALUE, '$1***').replace(USER_INFO, '//***@');
+  }
   if (value === null || typeof value !== 'object') return value;
   if (depth >= DEPTH_MAX) return '…';
-  if (Array.isArray(value)) return value.map((item) => maskSecrets(item, depth + 1));
+  if (Array.isArray(value)) return value.map((item) => mask(item, isSecret, depth + 1));
   const copy: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(value)) {
-    const isSecret = SECRET_FIELD.test(name) && (typeof item === 'string' || name === 'value');
-    copy[name] = isSecret && name !== 'name' ? '***' : maskSecrets(item, depth + 1);
+    const isSecretHere = name === 'name' ? false : isSecret || namesSecret(name);
+    copy[name] = mask(item, isSecretHere, depth + 1);
   }
-  if (typeof copy['value'] === 'string' && 'name' in copy) copy['value'] = '***';
   return copy;
 }
 
+function namesSecret(name: string): boolean {
+  return SECRET_FIELD.test(name) && !HARMLESS_FIELD.test(name);
+}
+
 /** A log that prints messages of `level` and above through `write` (standard error by default). */
-export function createLog(
-  level: LogLevel,
-  write: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
-): Log {
+export function createLog(level: LogLevel, write: (line: string) => void = lineWriter()): Log {
   const least = LOG_LEVELS.indexOf(level);
   const print = (name: LogLevel) => (message: string, fields?: Record<string, unknown>) => {
     if (LOG_LEVELS.indexOf(name) < least) return;
@@ -59,12 +70,56 @@ export function createLog(
   };
 }
 
+/**
+ * Writes lines to standard error. Where nobody reads that any more, its `error` event would end the process (I2), so
+ * somebody listens for it while lines of ours are on their way; a program that writes there itself keeps its own errors.
+ */
+function lineWriter(): (line: string) => void {
+  let underWay = 0;
+  const ignore = () => undefined;
+  const done = () => {
+    underWay -= 1;
+    if (underWay === 0) process.stderr.removeListener('error', ignore);
+  };
+  return (line) => {
+    const { stderr } = process;
+    if (underWay === 0) stderr.on('error', ignore);
+    underWay += 1;
+    // The event comes after the callback.
+    stderr.write(`${line}\n`, () => setImmediate(done));
+  };
+}
+
+/** A log as a program gives it. Without `isDebug`, as in `console`, nothing is worked out for debug messages. */
+export type GivenLog = Omit<Log, 'isDebug'> & Partial<Pick<Log, 'isDebug'>>;
+
+/** A log of the user's, as this package uses it: what it is given is masked like everything that is printed. */
+export function maskingLog(log: GivenLog): Log {
+  const masked =
+    (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: Record<string, unknown>) => {
+      const text = String(maskSecrets(message));
+      // What an asynchronous one returns is passed on, for its rejection to be silenced.
+      if (fields === undefined) return log[level](text);
+      return log[level](text, maskSecrets(fields) as Record<string, unknown>);
+    };
+  return {
+    debug: masked('debug'),
+    info: masked('info'),
+    warn: masked('warn'),
+    error: masked('error'),
+    isDebug: () => log.isDebug?.() === true,
+  };
+}
+
 /** Wraps a log of the user's so that one that throws is silenced, not felt. */
 export function harmlessLog(log: Log): Log {
   const harmless = <A extends unknown[], R>(call: (...args: A) => R, instead: R) => {
     return (...args: A): R => {
       try {
-        return call(...args);
+        const result = call(...args);
+        // An asynchronous logger fails later, and nobody waits for it.
+        if (result instanceof Promise) result.catch(() => undefined);
+        return result;
       } catch {
         return instead;
       }

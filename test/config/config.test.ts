@@ -78,6 +78,22 @@ describe('configuration', () => {
     }
   });
 
+  it('I2: options that are no object, and a log that lacks a function, are wrong options', () => {
+    for (const options of [null, 5, 'x', [], { log: {} }, { log: { ...console, warn: 1 } }]) {
+      expect(() => resolveConfig(options as never, {})).toThrow(FusewireError);
+    }
+    expect(resolveConfig({ log: console }, {}).problems).toEqual([]);
+  });
+
+  it('I12: keeps no name and password of a URL', () => {
+    const { config } = resolveConfig(
+      { meteringBaseUrl: 'https://me:p%40ss@h.example:8443/meter/' },
+      { REVENIUM_ENFORCEMENT_BASE_URL: 'http://me@h.example/x@y' },
+    );
+    expect(config.meteringBaseUrl).toBe('https://h.example:8443/meter');
+    expect(config.enforcementBaseUrl).toBe('http://h.example/x@y');
+  });
+
   it('derives the enforcement URL from the origin of the metering URL and keeps a context path that is given', () => {
     expect(resolveConfig({ meteringBaseUrl: 'https://h:1/meter/v2' }, {}).config.enforcementBaseUrl).toBe(
       'https://h:1',
