@@ -61,7 +61,7 @@ class ComposedCache implements EnforcementCache {
   readonly #poller: Poller;
   /** `undefined`: the base URL is refused. */
   readonly #refresher: FeedRefresher | undefined;
-  readonly #ownDispatcher: Dispatcher | undefined;
+  #ownDispatcher: Promise<Dispatcher> | undefined;
   /** Called with each activation; of `ready()`. */
   readonly #waiting = new Set<() => void>();
   #isStarted = false;
@@ -76,12 +76,15 @@ class ComposedCache implements EnforcementCache {
     this.#rules = new RuleCache(runtime, () => this.#poller.wake());
     const base = parseFeedBase(options.baseUrl);
     if (base !== undefined) {
-      this.#ownDispatcher = options.dispatcher === undefined ? createFeedDispatcher(base.origin) : undefined;
       this.#refresher = new FeedRefresher({
         runtime,
         credentials: options.credentials,
         address: new FeedAddress(base),
-        dispatcher: options.dispatcher ?? this.#ownDispatcher!,
+        dispatcher: async () => {
+          if (options.dispatcher !== undefined) return options.dispatcher;
+          this.#ownDispatcher ??= createFeedDispatcher(base.origin);
+          return await this.#ownDispatcher;
+        },
         userAgent: options.userAgent ?? 'fusewire',
         rules: this.#rules,
         mirror: options.cacheDir === undefined ? undefined : new DiskMirror(options.cacheDir, runtime),
@@ -186,7 +189,7 @@ class ComposedCache implements EnforcementCache {
     await this.#holding(this.#poller.stop());
     this.#refresher?.clear();
     this.#tellWaiting();
-    await this.#ownDispatcher?.destroy().catch(() => undefined);
+    await (await this.#ownDispatcher?.catch(() => undefined))?.destroy().catch(() => undefined);
   }
 
   #tellWaiting(): void {

@@ -34,7 +34,8 @@ export interface RefresherParts {
   readonly runtime: Runtime;
   readonly credentials: () => FeedCredentials | undefined;
   readonly address: FeedAddress;
-  readonly dispatcher: Dispatcher;
+  /** Made at the first request. */
+  readonly dispatcher: () => Promise<Dispatcher>;
   readonly userAgent: string;
   readonly rules: RuleCache;
   readonly mirror: DiskMirror | undefined;
@@ -188,11 +189,11 @@ export class FeedRefresher {
     return other.kind === 'rejected' && other.status === 404 ? answer : other;
   }
 
-  #askAt(path: string, identity: Identity, signal: AbortSignal): Promise<FeedAnswer> {
+  async #askAt(path: string, identity: Identity, signal: AbortSignal): Promise<FeedAnswer> {
     const { address, userAgent, dispatcher, runtime, book } = this.#parts;
     book.requested();
     const request = { origin: address.origin, path, apiKey: identity.apiKey, userAgent, etag: this.#etag, signal };
-    return requestFeed(request, dispatcher, runtime);
+    return await requestFeed(request, await dispatcher(), runtime);
   }
 
   async #accept(identity: Identity, answer: Body, signal: AbortSignal): Promise<RefreshResult> {

@@ -1,5 +1,5 @@
 /** Station 10, the network: one request for the feed, and what its answer means (contract 2.1, 2.2). */
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Runtime } from '../src/runtime.js';
 import { parseRetryAfter } from './retry-after.js';
 
@@ -45,7 +45,10 @@ export interface FeedRequest {
  * A connection to the service for one poller. Its sockets never hold the process: a service that accepts and does not
  * answer must not delay the end of a program. (While a connection is being made, Node holds the process; 5 s at most.)
  */
-export function createFeedDispatcher(origin: string): Dispatcher {
+export async function createFeedDispatcher(origin: string): Promise<Dispatcher> {
+  // Loaded with the first request: importing it takes as long as all of the SDK, and a program that is only guarded for
+  // metering, or not at all, need not pay for it.
+  const { buildConnector, Pool } = await import('undici');
   const connector = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
   return new Pool(origin, {
     connections: 1,

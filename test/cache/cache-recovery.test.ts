@@ -68,7 +68,7 @@ describe('what goes wrong, and what becomes of it', () => {
       runtime,
       credentials: () => ({ apiKey: 'k', teamId: 't' }),
       address: new FeedAddress(new URL('https://api.example.org')),
-      dispatcher: agent,
+      dispatcher: async () => agent,
       userAgent: 'u',
       rules: new RuleCache(runtime, () => undefined),
       mirror: undefined,

@@ -9,7 +9,7 @@ const PATH = '/v2/api/ai/enforcement-rules/k7PqWz';
 
 async function ask(answer: Answer, over: { etag?: string; apiKey?: string } = {}) {
   const server = await serve(answer);
-  const dispatcher = createFeedDispatcher(server.url);
+  const dispatcher = await createFeedDispatcher(server.url);
   const request = {
     origin: server.url,
     path: PATH,
@@ -111,7 +111,7 @@ describe('one request for the feed', () => {
       setImmediate(() => response.destroy());
     });
     expect(half.result).toMatchObject({ kind: 'retryable' });
-    const dispatcher = createFeedDispatcher('http://127.0.0.1:1');
+    const dispatcher = await createFeedDispatcher('http://127.0.0.1:1');
     const request = { origin: 'http://127.0.0.1:1', path: PATH, apiKey: 'k', userAgent: 'u', etag: undefined };
     const signal = new AbortController().signal;
     expect(await requestFeed({ ...request, signal }, dispatcher, realRuntime())).toMatchObject({ kind: 'retryable' });
@@ -146,7 +146,7 @@ describe('one request for the feed', () => {
       ((_request, response) => void response.writeHead(200).write('{"rules":')) satisfies Answer,
     ]) {
       const server = await serve(answer);
-      const dispatcher = createFeedDispatcher(server.url);
+      const dispatcher = await createFeedDispatcher(server.url);
       const { runtime, clock } = fakeRuntime();
       const signal = new AbortController().signal;
       const request = { origin: server.url, path: PATH, apiKey: 'k', userAgent: 'u', etag: undefined, signal };
@@ -162,7 +162,7 @@ describe('one request for the feed', () => {
 
   it('ends at once when the poller stops', async () => {
     const server = await serve(() => undefined);
-    const dispatcher = createFeedDispatcher(server.url);
+    const dispatcher = await createFeedDispatcher(server.url);
     const stopping = new AbortController();
     const request = { origin: server.url, path: PATH, apiKey: 'k', userAgent: 'u', etag: undefined };
     const asked = requestFeed({ ...request, signal: stopping.signal }, dispatcher, realRuntime());
