@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { callerOf, ownTeam } from '../http/access.js';
 import { errorSchema } from '../http/envelope.js';
 import type { Api, Caller, ServiceContext } from '../http/types.js';
-import type { RecordResult } from '../store/store.js';
-import { onceForKey } from './idempotency.js';
-import { type CanonicalEvent, normalizeEvent } from './normalize-event.js';
+import { receiptAnswer } from '../ledger/receipt.js';
+import type { KeptAnswer } from '../store/store.js';
+import { hashRequest, keyMismatch, readIdempotencyKey } from './idempotency.js';
+import { normalizeEvent } from './normalize-event.js';
 
 /** The answer to an event (contract 5.2). */
 const receiptSchema = z.object({
@@ -37,57 +38,43 @@ export function installCompletions(api: Api, context: ServiceContext, prefix: st
     async (request, reply) => {
       const caller = callerOf(request);
       ownTeam(caller, [teamInQuery(request.query)]);
-      const asked = {
-        owner: caller.team.id,
-        header: request.headers['idempotency-key'],
-        operation: 'ai/completions',
-        rawBody: request.rawBody,
-      };
-      let revision: number | undefined;
-      const answer = await onceForKey(context, asked, async () => {
-        const result = await record(context, caller, normalize(context, caller, request.body));
-        revision = result.revision;
-        return { status: 201, body: JSON.stringify(receiptOf(result)) };
-      });
-      revision ??= (await context.store.feed(caller.team.id)).revision;
-      if (answer.replayed) reply.header('idempotent-replayed', 'true');
+      const key = readIdempotencyKey(request.headers['idempotency-key']);
+      const recorded = await record(context, caller, request.body, key, request.rawBody);
+      if (recorded.replayed) reply.header('idempotent-replayed', 'true');
       return reply
-        .code(answer.status as 201)
-        .header('fusewire-revision', String(revision))
+        .code(recorded.answer.status as 201)
+        .header('fusewire-revision', String(recorded.revision))
         .type('application/json')
-        .send(answer.body as unknown as z.output<typeof receiptSchema>);
+        .send(recorded.answer.body as unknown as z.output<typeof receiptSchema>);
     },
   );
 }
 
-function normalize(context: ServiceContext, caller: Caller, body: z.output<typeof usageEventSchema>): CanonicalEvent {
-  const protect = (value: string) => context.protectCredential(caller.team.id, value);
-  return normalizeEvent(body, context.runtime.newId, protect);
+interface Recorded {
+  readonly answer: KeptAnswer;
+  readonly revision: number;
+  /** Whether the answer was kept from an earlier request. */
+  readonly replayed: boolean;
 }
 
-async function record(context: ServiceContext, caller: Caller, event: CanonicalEvent): Promise<RecordResult> {
-  const incoming = { transactionId: event.transactionId, receivedAtMs: context.runtime.now(), body: event };
-  const [result] = await context.store.recordEvents(caller.team.id, [incoming]);
-  if (result === undefined) throw new Error('the store did not answer for an event');
-  if (result.outcome === 'conflict') {
-    context.log.warn('an event came with a transaction id that is taken by another body; kept and flagged', {
-      transactionId: event.transactionId,
-    });
+async function record(
+  { store, runtime, protectCredential }: ServiceContext,
+  { team }: Caller,
+  body: z.output<typeof usageEventSchema>,
+  key: string | undefined,
+  rawBody: string,
+): Promise<Recorded> {
+  const canonical = normalizeEvent(body, runtime.newId, (value) => protectCredential(team.id, value));
+  const event = { transactionId: canonical.transactionId, receivedAtMs: runtime.now(), body: canonical };
+  if (key === undefined) {
+    const [result] = await store.recordEvents(team.id, [event]);
+    if (result === undefined) throw new Error('the store did not answer for an event');
+    return { answer: receiptAnswer(result), revision: result.revision, replayed: false };
   }
-  return result;
-}
-
-function receiptOf(result: RecordResult): z.output<typeof receiptSchema> {
-  const created = new Date(result.createdAtMs).toISOString();
-  return {
-    id: result.id,
-    label: result.transactionId,
-    resourceType: 'metering',
-    signature: '',
-    created,
-    updated: created,
-    _links: {},
-  };
+  const once = await store.recordOnce(team.id, { key, bodyHash: hashRequest('ai/completions', rawBody), event });
+  if (once.state === 'mismatch') throw keyMismatch();
+  if (once.state === 'replayed') return { answer: once.answer, revision: once.revision, replayed: true };
+  return { answer: once.answer, revision: once.result.revision, replayed: false };
 }
 
 function teamInQuery(query: unknown): string | undefined {

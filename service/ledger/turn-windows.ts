@@ -8,7 +8,7 @@ import { controlOf, selectControls } from './control-rows.js';
 import { announceAnew } from './controls.js';
 import { noteEnforcement } from './enforcement-log.js';
 import { fillControl } from './fill-control.js';
-import { IDEMPOTENCY_LIFE_MS } from './idempotency.js';
+import { IDEMPOTENCY_LIFE_MS } from './record-once.js';
 import { nextWindowTurnMs, WINDOW_TYPES, windowOf } from './windows.js';
 
 /**

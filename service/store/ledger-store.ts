@@ -3,6 +3,7 @@ import type { Runtime } from 'fusewire/internal';
 import { feedSnapshotOf } from '../compile/feed-body.js';
 import { FeedCache } from '../compile/feed-cache.js';
 import { eventFactsOf } from '../ledger/event-facts.js';
+import { KnownKeys } from './known-keys.js';
 import type { EffectsListener, Executor } from './operations.js';
 import type { FeedSnapshot, Store } from './store.js';
 
@@ -16,20 +17,24 @@ export async function createLedgerStore(
     moved: (teamId, revision) => feeds.moved(teamId, revision),
     touched: (teamId) => feeds.touched(teamId),
   });
+  const known = new KnownKeys({
+    findKey: (hash) => executor.execute('findKey', hash),
+    getTeam: (teamId) => executor.execute('getTeam', teamId),
+    revokeKey: (id) => executor.execute('revokeKey', id),
+  });
   return {
     createTeam: (name) => executor.execute('createTeam', name),
-    getTeam: (teamId) => executor.execute('getTeam', teamId),
+    getTeam: (teamId) => known.getTeam(teamId),
     listTeams: () => executor.execute('listTeams'),
     addKey: (key) => executor.execute('addKey', key),
-    findKey: (hash) => executor.execute('findKey', hash),
+    findKey: (hash) => known.findKey(hash),
     listKeys: (teamId) => executor.execute('listKeys', teamId),
-    revokeKey: (id) => executor.execute('revokeKey', id),
+    revokeKey: (id) => known.revokeKey(id),
     recordEvents: (teamId, events) => executor.execute('recordEvents', teamId, events.map(eventFactsOf)),
+    recordOnce: (teamId, { event, ...keyed }) =>
+      executor.execute('recordOnce', teamId, { ...keyed, facts: eventFactsOf(event) }),
     findEvents: (teamId, query) => executor.execute('findEvents', teamId, query),
     listConflicts: (teamId, query) => executor.execute('listConflicts', teamId, query),
-    claimIdempotencyKey: (owner, key, hash) => executor.execute('claimIdempotencyKey', owner, key, hash),
-    keepAnswer: (owner, key, answer) => executor.execute('keepAnswer', owner, key, answer),
-    releaseIdempotencyKey: (owner, key) => executor.execute('releaseIdempotencyKey', owner, key),
     createControl: (teamId, input) => executor.execute('createControl', teamId, input),
     updateControl: (teamId, id, patch) => executor.execute('updateControl', teamId, id, patch),
     deleteControl: (teamId, id) => executor.execute('deleteControl', teamId, id),

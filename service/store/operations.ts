@@ -1,10 +1,10 @@
 /** What a store can be asked, by name: the ledger's operations, each run in one transaction by any database. */
 import { compileFeed } from '../compile/compile-feed.js';
 import { createControl, deleteControl, getControl, listControls, updateControl } from '../ledger/controls.js';
-import { claimIdempotencyKey, keepAnswer, releaseIdempotencyKey } from '../ledger/idempotency.js';
 import { selectPrices, setPrice } from '../ledger/prices.js';
 import { findEvents, listConflicts, listEnforcementEvents } from '../ledger/reading.js';
 import { recordEvents } from '../ledger/record-events.js';
+import { recordOnce } from '../ledger/record-once.js';
 import { addKey, createTeam, findKey, getTeam, listKeys, listTeams, revokeKey } from '../ledger/teams.js';
 import { turnWindows } from '../ledger/turn-windows.js';
 import { verifyBalances } from '../ledger/verify-balances.js';
@@ -12,7 +12,6 @@ import { verifyBalances } from '../ledger/verify-balances.js';
 /** The operations. Arguments and results are plain data: they may cross a thread. */
 export const OPERATIONS = {
   addKey,
-  claimIdempotencyKey,
   compileFeed,
   createControl,
   createTeam,
@@ -21,7 +20,6 @@ export const OPERATIONS = {
   findKey,
   getControl,
   getTeam,
-  keepAnswer,
   listConflicts,
   listControls,
   listEnforcementEvents,
@@ -29,7 +27,7 @@ export const OPERATIONS = {
   listPrices: selectPrices,
   listTeams,
   recordEvents,
-  releaseIdempotencyKey,
+  recordOnce,
   revokeKey,
   setPrice,
   turnWindows,

@@ -6,7 +6,6 @@
 /** Every statement. A database must have a file `<name>.sql` for each, with the same parameters and result columns. */
 export const STATEMENT_NAMES = [
   'announce-balance',
-  'claim-idempotency-key',
   'count-conflicts',
   'count-enforcement-events',
   'count-events',
@@ -33,7 +32,6 @@ export const STATEMENT_NAMES = [
   'move-prices-version',
   'next-sequence',
   'purge-idempotency-keys',
-  'release-idempotency-key',
   'replace-price-override',
   'revoke-key',
   'select-alias',

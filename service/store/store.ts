@@ -102,17 +102,22 @@ export interface RecordResult {
 
 /** An answer kept for an Idempotency-Key (contract 5.1). */
 export interface KeptAnswer {
-  readonly bodyHash: string;
   readonly status: number;
   readonly body: string;
 }
 
-/** What an idempotency key says about a request that carries it. */
-export type IdempotencyClaim =
-  | { readonly state: 'new' }
-  | { readonly state: 'running' }
-  | { readonly state: 'mismatch' }
-  | { readonly state: 'done'; readonly answer: KeptAnswer };
+/** An event that came under an Idempotency-Key. `bodyHash` names the request: operation and body as they came. */
+export interface KeyedEvent {
+  readonly key: string;
+  readonly bodyHash: string;
+  readonly event: IncomingEvent;
+}
+
+/** What became of it. `mismatch`: the key was used for another request; nothing was recorded. */
+export type OnceResult =
+  | { readonly state: 'recorded'; readonly answer: KeptAnswer; readonly result: RecordResult }
+  | { readonly state: 'replayed'; readonly answer: KeptAnswer; readonly revision: number }
+  | { readonly state: 'mismatch' };
 
 /** The compiled feed of a team: reading it costs nothing but the bytes. */
 export interface FeedSnapshot {
@@ -213,14 +218,15 @@ export interface Store {
    * Events of many callers share one commit (group commit).
    */
   recordEvents(teamId: string, events: readonly IncomingEvent[]): Promise<readonly RecordResult[]>;
+  /**
+   * Records an event once per Idempotency-Key of the team, for 24 hours: event, key and answer in one transaction, so
+   * that no crash leaves a key without its answer. Of requests at the same time the first records, the others replay.
+   */
+  recordOnce(teamId: string, keyed: KeyedEvent): Promise<OnceResult>;
   findEvents(teamId: string, query: { transactionId?: string; page: number; size: number }): Promise<Page<StoredEvent>>;
 
   /** Events that disagree with a stored one of the same transaction id, newest first. */
   listConflicts(teamId: string, query: { page: number; size: number }): Promise<Page<EventConflict>>;
-
-  claimIdempotencyKey(keyOwner: string, key: string, bodyHash: string): Promise<IdempotencyClaim>;
-  keepAnswer(keyOwner: string, key: string, answer: KeptAnswer): Promise<void>;
-  releaseIdempotencyKey(keyOwner: string, key: string): Promise<void>;
 
   createControl(teamId: string, input: CostControlInput): Promise<CostControl>;
   updateControl(teamId: string, id: string, patch: Partial<CostControlInput>): Promise<CostControl | undefined>;

@@ -5,11 +5,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Runtime } from 'fusewire/internal';
 import { controlProblems } from '../../service/ledger/control-problems.js';
+import { receiptAnswer } from '../../service/ledger/receipt.js';
 import type {
   CostControl,
   CostControlInput,
   EventConflict,
-  IdempotencyClaim,
   IncomingEvent,
   KeptAnswer,
   KeyRecord,
@@ -23,10 +23,10 @@ import { StoreError } from '../../service/store/store-error.js';
 
 const IDEMPOTENCY_MS = 24 * 3_600_000;
 
-interface KeptClaim {
+interface Kept {
   readonly bodyHash: string;
   readonly untilMs: number;
-  answer?: KeptAnswer;
+  readonly answer: KeptAnswer;
 }
 
 /** A store with a method more, for tests that look behind the API. */
@@ -43,7 +43,7 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
   const controls: CostControl[] = [];
   const prices: PriceOverride[] = [];
   const conflicts: (EventConflict & { readonly teamId: string })[] = [];
-  const claims = new Map<string, KeptClaim>();
+  const answers = new Map<string, Kept>();
   const revisions = new Map<string, number>();
   let ruleId = 90_000;
 
@@ -121,6 +121,18 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
       return at >= 0;
     },
     recordEvents: async (teamId, incoming) => incoming.map((event) => record(teamId, event)),
+    async recordOnce(teamId, { key, bodyHash, event }) {
+      const name = `${teamId}\n${key}`;
+      const kept = answers.get(name);
+      if (kept !== undefined && kept.untilMs > runtime.now()) {
+        if (kept.bodyHash !== bodyHash) return { state: 'mismatch' };
+        return { state: 'replayed', answer: kept.answer, revision: revisions.get(teamId) ?? 0 };
+      }
+      const result = record(teamId, event);
+      const answer = receiptAnswer(result);
+      answers.set(name, { bodyHash, answer, untilMs: runtime.now() + IDEMPOTENCY_MS });
+      return { state: 'recorded', answer, result };
+    },
     async findEvents(teamId, { transactionId, page, size }) {
       const all = eventsOf(teamId).filter(
         (event) => transactionId === undefined || event.transactionId === transactionId,
@@ -132,21 +144,6 @@ export function createMemoryStore(runtime: Pick<Runtime, 'now'>): MemoryStore {
       const items = all.slice(page * size, (page + 1) * size).map(({ teamId: _team, ...rest }) => rest);
       return { items, totalElements: all.length };
     },
-    async claimIdempotencyKey(owner, key, bodyHash): Promise<IdempotencyClaim> {
-      const name = `${owner}\n${key}`;
-      const kept = claims.get(name);
-      if (kept === undefined || kept.untilMs <= runtime.now()) {
-        claims.set(name, { bodyHash, untilMs: runtime.now() + IDEMPOTENCY_MS });
-        return { state: 'new' };
-      }
-      if (kept.bodyHash !== bodyHash) return { state: 'mismatch' };
-      return kept.answer === undefined ? { state: 'running' } : { state: 'done', answer: kept.answer };
-    },
-    async keepAnswer(owner, key, answer) {
-      const kept = claims.get(`${owner}\n${key}`);
-      if (kept !== undefined) kept.answer = answer;
-    },
-    releaseIdempotencyKey: async (owner, key) => void claims.delete(`${owner}\n${key}`),
     async createControl(teamId, input: CostControlInput) {
       refuseProblems(input);
       const at = runtime.now();

@@ -16,7 +16,9 @@ try {
       const nowMs = runtime.now();
       const body = { transactionId, model: 'm', provider: 'P', totalCost: 0.01, totalTokenCount: 1 };
       const event = { transactionId, receivedAtMs: nowMs, body };
-      await store.recordEvents(teamId, [event]);
+      // Half of them under an Idempotency-Key.
+      if (lane % 2 === 0) await store.recordEvents(teamId, [event]);
+      else await store.recordOnce(teamId, { key: transactionId, bodyHash: 'h', event });
       process.stdout.write(`${transactionId}\n`);
       // Sent again, as a client does that lost the answer: must not count twice.
       if (number % 5 === 0) await store.recordEvents(teamId, [event]);

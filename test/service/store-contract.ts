@@ -316,34 +316,54 @@ function controlContract(bench: Bench): void {
 }
 
 function idempotencyContract(bench: Bench): void {
-  test('an idempotency key gives its answer again, tells another body, and is free after a release or a day', async () => {
-    const { store, clock } = bench;
-    const claim = (hash = 'h1', owner = 'k1') => store.claimIdempotencyKey(owner, 'key', hash);
-    expect(await claim()).toEqual({ state: 'new' });
-    expect(await claim()).toEqual({ state: 'running' });
-    expect(await claim('h2')).toEqual({ state: 'mismatch' });
-    expect(await claim('h1', 'k2')).toEqual({ state: 'new' });
-    await store.releaseIdempotencyKey('k1', 'key');
-    expect(await claim()).toEqual({ state: 'new' });
-    const answer = { bodyHash: 'h1', status: 201, body: '{"id":"x"}' };
-    await store.keepAnswer('k1', 'key', answer);
-    await store.releaseIdempotencyKey('k1', 'key');
-    expect(await claim()).toEqual({ state: 'done', answer });
-    expect(await claim('h2')).toEqual({ state: 'mismatch' });
-    clock.advance(24 * 3_600_000);
-    await store.turnWindows();
-    expect(await claim('h2')).toEqual({ state: 'new' });
-  });
+  const once = (key: string, bodyHash: string, fields: Record<string, unknown> = {}, team = bench.team) =>
+    bench.store.recordOnce(team.id, { key, bodyHash, event: event(bench.clock.nowMs, { totalCost: 1, ...fields }) });
+  const stored = async () => (await bench.store.findEvents(bench.team.id, { page: 0, size: 100 })).totalElements;
 
-  test('of many that claim a key at once, one gets it', async () => {
-    const claims = await Promise.all(Array.from({ length: 20 }, () => bench.store.claimIdempotencyKey('k', 'x', 'h')));
-    expect(claims.filter(({ state }) => state === 'new')).toHaveLength(1);
-    expect(claims.filter(({ state }) => state === 'running')).toHaveLength(19);
-  });
-
-  test('a key whose request died with its process is free again after a restart', async () => {
-    await bench.store.claimIdempotencyKey('k', 'x', 'h');
+  test('I4: a key records once, gives its answer again, tells another body, and is free after a day', async () => {
+    const { store, team, clock } = bench;
+    await store.createControl(team.id, control({ hardLimit: '1' }));
+    const first = await once('k', 'h1', { transactionId: 'one' });
+    if (first.state !== 'recorded') throw new Error(first.state);
+    expect(first.result).toMatchObject({ transactionId: 'one', outcome: 'stored' });
+    expect(first.answer.status).toBe(201);
+    expect(JSON.parse(first.answer.body)).toMatchObject({ id: first.result.id, label: 'one' });
+    const { revision } = await store.feed(team.id);
+    expect(first.result.revision).toBe(revision);
+    expect(await once('k', 'h1')).toEqual({ state: 'replayed', answer: first.answer, revision });
+    expect(await once('k', 'h2')).toEqual({ state: 'mismatch' });
+    expect(await stored()).toBe(1);
+    const second = await store.createTeam('second');
+    expect((await once('k', 'h2', {}, second)).state).toBe('recorded');
     await bench.reopen();
-    expect(await bench.store.claimIdempotencyKey('k', 'x', 'h')).toEqual({ state: 'new' });
+    expect(await once('k', 'h1')).toMatchObject({ state: 'replayed', answer: first.answer });
+    clock.advance(24 * 3_600_000);
+    expect((await once('k', 'h2')).state).toBe('recorded');
+    clock.advance(24 * 3_600_000);
+    await bench.store.turnWindows();
+    expect((await once('k', 'h3')).state).toBe('recorded');
+  });
+
+  test('I4: of many that use a key at once, one records and the others get its answer', async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, () => once('k', 'h')));
+    expect(all.filter(({ state }) => state === 'recorded')).toHaveLength(1);
+    expect(new Set(all.map((one) => (one.state === 'mismatch' ? '' : one.answer.body))).size).toBe(1);
+    expect(await stored()).toBe(1);
+  });
+
+  test('an event that is there already, or disagrees with the one that is there, is answered and kept for its key', async () => {
+    await once('k1', 'h1', { transactionId: 'one' });
+    const two = await once('k2', 'h2', { transactionId: 'one', totalCost: 9 });
+    expect(two).toMatchObject({ state: 'recorded', result: { outcome: 'conflict' } });
+    expect(await once('k2', 'h2')).toMatchObject({ state: 'replayed' });
+  });
+
+  test('a key whose event could not be recorded is free', async () => {
+    const { store } = bench;
+    const keyed = { key: 'k', bodyHash: 'h', event: event(bench.clock.nowMs) };
+    await expect(store.recordOnce('nobody', keyed)).rejects.toMatchObject({ code: 'UNKNOWN_TEAM' });
+    const poisoned = { ...keyed.event, receivedAtMs: 'now' as unknown as number };
+    await expect(store.recordOnce(bench.team.id, { ...keyed, event: poisoned })).rejects.toThrow();
+    expect((await once('k', 'another')).state).toBe('recorded');
   });
 }

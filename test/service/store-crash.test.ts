@@ -71,11 +71,28 @@ test(`I4, I6: after kill -9, ${ROUNDS} times over, what was acknowledged is ther
     expect(stored).toHaveLength(kept.size);
     expect(acknowledged.filter((transactionId) => !kept.has(transactionId))).toEqual([]);
     expect((await after.verifyBalances()).wrong).toEqual([]);
+    await keysAnswer(after, id, acknowledged, kept);
     expect((await rulesOf(after, id))[0]?.currentValue).toBeCloseTo(kept.size / 100, 6);
   } finally {
     await after.close();
   }
 });
+
+/** A key has its answer exactly where its event is kept, and none is taken for ever by a request that died. */
+async function keysAnswer(store: Store, teamId: string, acknowledged: readonly string[], kept: ReadonlySet<string>) {
+  const keyed = [...kept].filter((transactionId) => /-[13]-/.test(transactionId));
+  expect(keyed.length).toBeGreaterThan(ROUNDS);
+  const lost = acknowledged.map((transactionId) => `${transactionId}-never-sent`);
+  for (const key of [...keyed, ...lost]) {
+    const event = {
+      transactionId: key,
+      receivedAtMs: Date.now(),
+      body: { transactionId: key, model: 'm', provider: 'P' },
+    };
+    const { state } = await store.recordOnce(teamId, { key, bodyHash: 'h', event });
+    expect([key, state]).toEqual([key, kept.has(key) ? 'replayed' : 'recorded']);
+  }
+}
 
 test('a second process on the same file is refused and told what to do, and gets it when the first was killed', {
   timeout: 60_000,

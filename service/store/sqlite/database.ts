@@ -43,9 +43,7 @@ export class SqliteDatabase implements Sql {
       // Takes the lock now, not with the first event.
       driver.exec('BEGIN EXCLUSIVE; COMMIT');
       migrate(driver, readMigrations());
-      const database = new SqliteDatabase(driver);
-      driver.exec('DELETE FROM idempotency_key WHERE status IS NULL');
-      return database;
+      return new SqliteDatabase(driver);
     } catch (error) {
       driver?.close();
       throw openingError(file, error);

@@ -48,8 +48,8 @@ export class WorkerExecutor implements Executor {
       this.#next += 1;
       this.#pending.set(number, { resolve: (value) => resolve(value as OperationOutput<N>), reject });
       this.#outgoing.push({ number, operation, input, nowMs: this.#runtime.now() });
-      // What is asked for in the same turn travels, and is committed, together.
-      if (this.#outgoing.length === 1) queueMicrotask(() => void this.#send());
+      // What all sockets brought in one turn of the event loop travels, and is committed, together.
+      if (this.#outgoing.length === 1) setImmediate(() => void this.#send());
     });
   }
 
