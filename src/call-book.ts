@@ -23,6 +23,10 @@ export interface CallBook {
   lastRefusal(): RefuseDecision | undefined;
   /** Settles what is under way as abandoned: the instance closes, or the process ends. */
   settleOpen(): void;
+  /** Settles what is under way, and from now on warns once of a call that is made all the same. */
+  close(): void;
+  /** Something is metered. */
+  noteUse(): void;
 }
 
 /** Opens the book of an instance. */
@@ -31,7 +35,19 @@ export function createCallBook(runtime: Runtime, outbox: Outbox): CallBook {
   let attempts = 0;
   let unknownEndpoints = 0;
   let lastRefusal: RefuseDecision | undefined;
+  let isClosed = false;
+  let saidClosed = false;
   const open = new Set<Attempt>();
+  const noteUse = () => {
+    if (!isClosed || saidClosed) return;
+    saidClosed = true;
+    runtime.log.warn(
+      'a call was made after close(): no rules are known any more, and its usage event is not delivered',
+    );
+  };
+  const settleOpen = () => {
+    for (const attempt of [...open]) attempt.settle('abandoned');
+  };
   const sink: AttemptSink = {
     runtime,
     outbox,
@@ -43,6 +59,7 @@ export function createCallBook(runtime: Runtime, outbox: Outbox): CallBook {
       lastRefusal = decision;
     },
     started(request) {
+      noteUse();
       attempts += 1;
       if (!request.known) unknownEndpoints += 1;
     },
@@ -51,8 +68,11 @@ export function createCallBook(runtime: Runtime, outbox: Outbox): CallBook {
     sink,
     counters: () => ({ refused, attempts, unknownEndpoints }),
     lastRefusal: () => lastRefusal,
-    settleOpen() {
-      for (const attempt of [...open]) attempt.settle('abandoned');
+    settleOpen,
+    noteUse,
+    close() {
+      isClosed = true;
+      settleOpen();
     },
   };
 }

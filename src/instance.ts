@@ -9,6 +9,7 @@ import type { Guarded, WithUsageMetadata } from './guarded.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
 import type { Runtime } from './runtime.js';
 import { readStatus, type Status } from './status.js';
+import type { UsageEvent } from './wire/usage-event.js';
 
 /** What a call that no client makes is about, for {@link Fusewire.checkEnforcement}. */
 export interface CallDescription {
@@ -50,12 +51,24 @@ export interface Fusewire {
   flush(options?: { timeoutMs?: number }): Promise<boolean>;
   /** Switches the bypass on or off in this process. While it is on every call passes, is metered and marked. */
   setBypass(on: boolean): void;
-  /** Settles what is open, delivers, and stops every timer. What is durable stays for the next process. */
+  /**
+   * Settles what is open, delivers, and stops every timer. What is durable stays for the next process. Never rejects;
+   * twice is harmless. Guarded clients go on working, without rules and without delivery, and the log says so once.
+   */
   close(): Promise<void>;
 }
 
 const READY_TIMEOUT_MS = 10_000;
 const FLUSH_TIMEOUT_MS = 5_000;
+/** A timer takes no longer delay than this, and fires at once instead. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** The time limit that was given; what is none, such as `NaN`, counts as not given, and `Infinity` as very long. */
+function limitOf(options: { readonly timeoutMs?: number } | null | undefined, fallback: number): number {
+  const given: unknown = options?.timeoutMs;
+  if (typeof given !== 'number' || Number.isNaN(given)) return fallback;
+  return Math.min(Math.max(0, given), TIMER_MAX_MS);
+}
 
 /**
  * Makes an instance. Options beat environment variables, which beat defaults.
@@ -78,34 +91,42 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       announce();
       return guardClient(parts, client, guardOptions ?? {});
     },
-    checkEnforcement(usageMetadata, call = {}) {
+    checkEnforcement(usageMetadata, call) {
       announce();
       const { dimensions } = parts.metadata.resolve(usageMetadata);
-      const asked: CallDimensions = { ...dimensions, model: call.model, provider: call.provider };
+      const asked: CallDimensions = { ...dimensions, model: call?.model, provider: call?.provider };
       const decision = parts.decide(asked);
+      const { log } = parts.runtime;
+      if (log.isDebug()) log.debug('decided', { endpoint: 'checkEnforcement', model: asked.model, decision });
       if (decision.outcome === 'allow') return;
       parts.book.sink.refused(decision, asked);
       throw new BudgetExceededError(decision, asked);
     },
     meter(event) {
       announce();
-      const { usageMetadata, ...own } = event;
-      const around = parts.metadata.resolve(usageMetadata).fields;
-      const checked = checkEvent({ ...around, ...own }, parts.runtime, parts.book.sink.middlewareSource);
+      const { usageMetadata, ...own } = Object(event) as MeterEvent & WithUsageMetadata;
+      const { fields } = parts.metadata.resolve(usageMetadata, own);
+      const checked = checkEvent({ ...fields, ...own }, parts.runtime, parts.book.sink.middlewareSource);
+      parts.book.noteUse();
       // An id of its own, for the Idempotency-Key: the caller's transaction id may come a second time with another body,
       // and it is the service that must see and flag that (I4).
-      parts.outbox.append(parts.runtime.newId(), checked);
+      parts.outbox.append(parts.runtime.newId(), parts.bypass.isOn() ? withBypass(checked) : checked);
       return checked.transactionId;
     },
     status: () => readStatus(parts),
-    async ready({ timeoutMs = READY_TIMEOUT_MS } = {}) {
+    async ready(options) {
       announce();
-      return parts.cache === undefined ? true : parts.cache.ready(timeoutMs);
+      return parts.cache === undefined ? true : parts.cache.ready(limitOf(options, READY_TIMEOUT_MS));
     },
-    flush: ({ timeoutMs = FLUSH_TIMEOUT_MS } = {}) => parts.delivery.flush(timeoutMs),
+    flush: (options) => parts.delivery.flush(limitOf(options, FLUSH_TIMEOUT_MS)),
     setBypass: (on) => parts.bypass.set(on),
     close: () => closeParts(parts),
   };
+}
+
+/** What is metered under a bypass says so, whoever made the call. */
+function withBypass(event: UsageEvent): UsageEvent {
+  return { ...event, attributes: { ...event.attributes, bypass: true } };
 }
 
 /** Says once where this instance meters to and which team it polls. */
@@ -125,7 +146,7 @@ function announceOnce(parts: Parts): () => void {
 }
 
 async function closeParts(parts: Parts): Promise<void> {
-  parts.book.settleOpen();
+  parts.book.close();
   parts.uninstallExit();
   parts.bypass.stop();
   await parts.cache?.stop();

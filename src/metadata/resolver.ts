@@ -16,7 +16,8 @@ export interface ResolvedMetadata {
 
 /** Merges and normalises. Never throws; what is not understood is dropped with one warning. */
 export interface MetadataResolver {
-  resolve(callMetadata: unknown): ResolvedMetadata;
+  /** `nearest` beats `callMetadata`: the fields of an event itself. */
+  resolve(callMetadata: unknown, nearest?: unknown): ResolvedMetadata;
 }
 
 /** Distinct warnings that are remembered; more are not printed (I10). */
@@ -59,14 +60,15 @@ export function createMetadataResolver(
     return known;
   };
 
+  const inside = (around: ResolvedMetadata, level: unknown): ResolvedMetadata => {
+    if (level === undefined || level === null) return around;
+    const call = normaliseMetadata(level);
+    if (call.deprecations.length > 0 || call.dropped.length > 0) report(call);
+    return resolved(mergeWithDefaults(around.fields, call.fields));
+  };
+
   return {
-    resolve(callMetadata) {
-      const around = ofScope();
-      if (callMetadata === undefined || callMetadata === null) return around;
-      const call = normaliseMetadata(callMetadata);
-      if (call.deprecations.length > 0 || call.dropped.length > 0) report(call);
-      return resolved(mergeWithDefaults(around.fields, call.fields));
-    },
+    resolve: (callMetadata, nearest) => inside(inside(ofScope(), callMetadata), nearest),
   };
 }
 
