@@ -37,6 +37,10 @@ export function readAnswer(answer: DeliveryAnswer, nowMs: number): DeliveryVerdi
   if (answer.kind === 'none') return { outcome: 'retryable', reason: answer.reason, atOnce: true, keep: true };
   const { status, headers, body } = answer;
   if (status >= 200 && status < 300) {
+    // A wrong address or somebody's login page, not an answer of the service: taken for one, every event would be lost.
+    if (/^\s*text\/html/i.test(text(headers['content-type']) ?? '')) {
+      return { outcome: 'retryable', reason: `HTTP ${status} with a web page`, atOnce: false, keep: true };
+    }
     const revision = readRevision(headers['fusewire-revision']);
     return { outcome: 'accepted', ...(revision === undefined ? {} : { revision }) };
   }

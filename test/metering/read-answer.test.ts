@@ -40,6 +40,15 @@ describe('an answer of the service', () => {
     expect(words(read(status))).toBe(expected);
   });
 
+  it('that is a web page was given by somebody else: the event is kept, whatever the status says', () => {
+    for (const type of ['text/html', 'Text/HTML; charset=utf-8']) {
+      const verdict = read(200, { 'content-type': type });
+      expect(words(verdict)).toBe('retry keep');
+      expect(verdict).toMatchObject({ reason: 'HTTP 200 with a web page' });
+    }
+    expect(words(read(200, { 'content-type': 'text/plain' }))).toBe('accepted');
+  });
+
   it.each([
     [400, 'true', 'retry now keep'],
     [404, 'TRUE', 'retry now keep'],
