@@ -23,8 +23,11 @@ export interface CallBook {
   lastRefusal(): RefuseDecision | undefined;
   /** Settles what is under way as abandoned: the instance closes, or the process ends. */
   settleOpen(): void;
-  /** Settles what is under way, and from now on warns once of a call that is made all the same. */
-  close(): void;
+  /**
+   * Settles what is under way, and from now on warns once of a call that is made all the same. Returns whether it was
+   * closed before.
+   */
+  close(): boolean;
   /** Something is metered. */
   noteUse(): void;
 }
@@ -71,8 +74,10 @@ export function createCallBook(runtime: Runtime, outbox: Outbox): CallBook {
     settleOpen,
     noteUse,
     close() {
+      const wasClosed = isClosed;
       isClosed = true;
       settleOpen();
+      return wasClosed;
     },
   };
 }

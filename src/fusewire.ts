@@ -9,7 +9,7 @@ import { type CallBook, createCallBook } from './call-book.js';
 import { type Config, type FusewireOptions, resolveConfig } from './config.js';
 import { type Credentials, createCredentials } from './credentials.js';
 import { createGuardState } from './guard-state.js';
-import { createLog, harmlessLog, maskingLog } from './log.js';
+import { createLog, harmlessLog, type Log, maskingLog } from './log.js';
 import { createMetadataResolver, type MetadataResolver } from './metadata/resolver.js';
 import { createDelivery, type Delivery } from './metering/delivery.js';
 import { openOutbox } from './metering/open-outbox.js';
@@ -66,6 +66,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     runtime,
     flush: (timeoutMs) => delivery.flush(timeoutMs),
     settleOpenAttempts: book.settleOpen,
+    reportLeft: () => reportLeft(config, outbox, log),
     timeoutMs: config.shutdownTimeoutMs,
     installSignalHandlers: config.installSignalHandlers,
   });
@@ -83,6 +84,15 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     decide: (call) => decider.decide(call),
     uninstallExit,
   };
+}
+
+/** Says that usage events are not delivered at the end, and what becomes of them. */
+export function reportLeft(config: Config, outbox: Outbox, log: Log): void {
+  const left = outbox.depth();
+  if (left === 0) return;
+  const what = left === 1 ? 'one usage event is' : `${left} usage events are`;
+  if (config.cacheDir !== undefined) log.info(`${what} not delivered yet and left to the next process`);
+  else log.warn(`${what} not delivered and lost with this process; REVENIUM_CACHE_DIR would keep such events`);
 }
 
 function openCache(config: Config, runtime: Runtime, credentials: () => Credentials | undefined): EnforcementCache {

@@ -3,7 +3,7 @@
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
 import type { CallDimensions } from '../enforcement/decision.js';
 import type { FusewireOptions } from './config.js';
-import { assemble, type Parts } from './fusewire.js';
+import { assemble, type Parts, reportLeft } from './fusewire.js';
 import { type GuardOptions, guardClient } from './guard-client.js';
 import type { Guarded, WithUsageMetadata } from './guarded.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
@@ -146,11 +146,12 @@ function announceOnce(parts: Parts): () => void {
 }
 
 async function closeParts(parts: Parts): Promise<void> {
-  parts.book.close();
+  const wasClosed = parts.book.close();
   parts.uninstallExit();
   parts.bypass.stop();
   await parts.cache?.stop();
-  await parts.delivery.flush(parts.config.shutdownTimeoutMs);
+  const isDelivered = await parts.delivery.flush(parts.config.shutdownTimeoutMs);
+  if (!isDelivered && !wasClosed) reportLeft(parts.config, parts.outbox, parts.runtime.log);
   await parts.delivery.stop();
   await parts.outbox.close();
 }

@@ -8,6 +8,8 @@ export interface FlushAtExitOptions {
   readonly flush: (timeoutMs: number) => Promise<boolean>;
   /** Ends attempts that nobody will end any more, so that they are metered. Synchronous. */
   readonly settleOpenAttempts: () => void;
+  /** Called last, when nothing can be delivered any more: says what is left. Synchronous. */
+  readonly reportLeft?: () => void;
   /** Altogether (`REVENIUM_SHUTDOWN_TIMEOUT_SECONDS`). */
   readonly timeoutMs: number;
   /** SIGTERM too (`REVENIUM_INSTALL_SIGNAL_HANDLERS`). */
@@ -30,6 +32,14 @@ export function flushAtExit(options: FlushAtExitOptions): () => void {
       options.settleOpenAttempts();
     } catch (error) {
       runtime.log.error('open attempts could not be metered at the end', { error: String(error) });
+    }
+  };
+  const leave = () => {
+    settle();
+    try {
+      options.reportLeft?.();
+    } catch {
+      // The process ends; there is nobody to tell.
     }
   };
   const flushOnce = async (): Promise<void> => {
@@ -56,13 +66,14 @@ export function flushAtExit(options: FlushAtExitOptions): () => void {
     isSignalled = true;
     void flushed.then(() => {
       uninstall();
+      leave();
       // Where the program has handlers of its own, the end is theirs.
       if (process.listenerCount('SIGTERM') === 0) process.kill(process.pid, 'SIGTERM');
     });
   };
   const hooks: [string, () => void][] = [
     ['beforeExit', onBeforeExit],
-    ['exit', settle],
+    ['exit', leave],
   ];
   if (options.installSignalHandlers) hooks.push(['SIGTERM', onSignal]);
 

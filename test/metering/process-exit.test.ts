@@ -142,6 +142,7 @@ describe('the hooks', () => {
       runtime,
       flush: () => Promise.reject(new Error('no')),
       settleOpenAttempts: fail,
+      reportLeft: fail,
       timeoutMs: 1000,
       installSignalHandlers: false,
     });
