@@ -105,7 +105,12 @@ const DELIVERY: readonly Variable[] = [
   ),
   number('REVENIUM_BUFFER_FLUSH_INTERVAL', 'count', '30', 'Seconds between two tries to deliver what is kept.'),
   number('REVENIUM_METERING_WORKERS', 'count', '8', 'Usage events on their way at the same time.'),
-  number('REVENIUM_METERING_QUEUE_SIZE', 'count', '1000', 'Usage events waiting for their first delivery.'),
+  {
+    name: 'REVENIUM_METERING_QUEUE_SIZE',
+    kind: 'count',
+    // One outbox holds what waits for its first delivery and what waits for another: it has one bound.
+    meaning: 'Usage events that may wait for their first delivery, where that is more than REVENIUM_BUFFER_MAX_SIZE.',
+  },
   number('REVENIUM_METERING_TIMEOUT_SECONDS', 'seconds', '10', 'Time limit of one delivery.'),
   number('REVENIUM_METERING_CONNECT_TIMEOUT_SECONDS', 'seconds', '5', 'Time limit of connecting.'),
   number(

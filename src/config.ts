@@ -72,10 +72,10 @@ export interface Config {
   readonly failMode: FailMode;
   readonly cacheDir: string | undefined;
   readonly logLevel: LogLevel;
+  /** Of the outbox: the larger of the buffer's and the queue's size. */
   readonly bufferMaxSize: number;
   readonly flushIntervalMs: number;
   readonly workers: number;
-  readonly queueSize: number;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly maxRetries: number;
@@ -94,6 +94,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** A reader returns the value, or `undefined` where the text means nothing. */
 type Reader<T> = (text: string) => T | undefined;
 
+/** A timer takes no longer delay than this, and fires at once instead. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 const ON = new Set(['true', '1', 'yes', 'on']);
 const OFF = new Set(['false', '0', 'no', 'off']);
 
@@ -173,7 +175,7 @@ export function resolveConfig(
   checkOptions(options);
   const from = new EnvironmentReader(env);
   const seconds = (option: number | undefined, name: string, fallback: number) =>
-    1000 * (option ?? from.value(name, readSeconds, fallback));
+    Math.min(1000 * (option ?? from.value(name, readSeconds, fallback)), TIMER_MAX_MS);
   const count = (option: number | undefined, name: string, fallback: number) =>
     option ?? from.value(name, readCount, fallback);
   const flag = (option: boolean | undefined, name: string) => option ?? from.value(name, readFlag, false);
@@ -183,6 +185,7 @@ export function resolveConfig(
   const meteringBaseUrl = url(options.meteringBaseUrl, 'REVENIUM_METERING_BASE_URL', 'https://api.revenium.ai');
   const debug = from.value('REVENIUM_DEBUG', readFlag, false);
   const envLevel = from.value('REVENIUM_LOG_LEVEL', readLogLevel, 'INFO');
+  const bufferSize = count(options.bufferMaxSize, 'REVENIUM_BUFFER_MAX_SIZE', 1000);
   const config: Config = {
     apiKey: options.apiKey === undefined ? undefined : new Secret(options.apiKey.trim()),
     teamId: options.teamId?.trim(),
@@ -199,10 +202,12 @@ export function resolveConfig(
     failMode: options.failMode ?? from.value('REVENIUM_CB_FAIL_MODE', readFailMode, 'open', 'error'),
     cacheDir: options.cacheDir ?? from.text('REVENIUM_CACHE_DIR'),
     logLevel: options.logLevel ?? (debug ? 'DEBUG' : envLevel),
-    bufferMaxSize: count(options.bufferMaxSize, 'REVENIUM_BUFFER_MAX_SIZE', 1000),
-    flushIntervalMs: 1000 * count(options.bufferFlushIntervalSeconds, 'REVENIUM_BUFFER_FLUSH_INTERVAL', 30),
+    bufferMaxSize: Math.max(bufferSize, count(options.meteringQueueSize, 'REVENIUM_METERING_QUEUE_SIZE', bufferSize)),
+    flushIntervalMs: Math.min(
+      1000 * count(options.bufferFlushIntervalSeconds, 'REVENIUM_BUFFER_FLUSH_INTERVAL', 30),
+      TIMER_MAX_MS,
+    ),
     workers: count(options.meteringWorkers, 'REVENIUM_METERING_WORKERS', 8),
-    queueSize: count(options.meteringQueueSize, 'REVENIUM_METERING_QUEUE_SIZE', 1000),
     timeoutMs: seconds(options.meteringTimeoutSeconds, 'REVENIUM_METERING_TIMEOUT_SECONDS', 10),
     connectTimeoutMs: seconds(options.meteringConnectTimeoutSeconds, 'REVENIUM_METERING_CONNECT_TIMEOUT_SECONDS', 5),
     maxRetries: options.meteringMaxRetries ?? from.value('REVENIUM_METERING_MAX_RETRIES', readZeroCount, 2),

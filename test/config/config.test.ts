@@ -85,6 +85,23 @@ describe('configuration', () => {
     expect(resolveConfig({ log: console }, {}).problems).toEqual([]);
   });
 
+  it('bounds the outbox by the larger of buffer and queue', () => {
+    const sizes = (env: Record<string, string>, options = {}) => resolveConfig(options, env).config.bufferMaxSize;
+    expect(sizes({ REVENIUM_METERING_QUEUE_SIZE: '5000' })).toBe(5000);
+    expect(sizes({ REVENIUM_METERING_QUEUE_SIZE: '20', REVENIUM_BUFFER_MAX_SIZE: '50' })).toBe(50);
+    expect(sizes({ REVENIUM_METERING_QUEUE_SIZE: 'junk', REVENIUM_BUFFER_MAX_SIZE: '50' })).toBe(50);
+    expect(sizes({ REVENIUM_METERING_QUEUE_SIZE: '5000' }, { meteringQueueSize: 60, bufferMaxSize: 50 })).toBe(60);
+  });
+
+  it('I2: a time that no timer can wait for is the longest that one can', () => {
+    const { config } = resolveConfig(
+      { pollIntervalSeconds: 1e9, bufferFlushIntervalSeconds: 1e9 },
+      { REVENIUM_SHUTDOWN_TIMEOUT_SECONDS: '99999999', REVENIUM_METERING_TIMEOUT_SECONDS: '1e300' },
+    );
+    const { pollIntervalMs, flushIntervalMs, shutdownTimeoutMs, timeoutMs } = config;
+    for (const ms of [pollIntervalMs, flushIntervalMs, shutdownTimeoutMs, timeoutMs]) expect(ms).toBe(2 ** 31 - 1);
+  });
+
   it('I12: keeps no name and password of a URL', () => {
     const { config } = resolveConfig(
       { meteringBaseUrl: 'https://me:p%40ss@h.example:8443/meter/' },
