@@ -24,22 +24,41 @@ interface StreamLike {
 /** Finds the attempt of a response. */
 export type AttemptOf = (response: Response) => Attempt | undefined;
 
+/** On a promise: its own methods. */
+const ORIGINALS = Symbol('fusewire.originals');
+
+interface Originals extends Pick<APIPromiseLike, 'parseResponse' | '_thenUnwrap'> {
+  readonly attemptOf: AttemptOf;
+}
+type NamedPromise = APIPromiseLike & { readonly [ORIGINALS]: Originals };
+
 /** Lays the naming over an APIPromise. `false` where the value is of another make. */
 export function nameAnswers(promise: unknown, attemptOf: AttemptOf): boolean {
   if (!isAPIPromise(promise)) return false;
   const { parseResponse, _thenUnwrap } = promise;
-  const named = (value: unknown, props: ResponseProps | undefined) => {
-    const attempt = props?.response === undefined ? undefined : attemptOf(props.response);
-    return attempt === undefined ? value : nameAnswer(value, attempt);
-  };
-  promise.parseResponse = async (client, props) => named(await parseResponse.call(promise, client, props), props);
-  // What `parse()` makes of an answer is another object, and a promise of its own.
-  override(promise, '_thenUnwrap', (transform: (value: unknown, props: ResponseProps) => unknown) => {
-    const derived = _thenUnwrap.call(promise, (value, props) => named(transform(value, props), props));
-    nameAnswers(derived, attemptOf);
-    return derived;
-  });
+  // The same two functions on every promise: closures would be kept by V8 until the next full collection.
+  override(promise, ORIGINALS, { parseResponse, _thenUnwrap, attemptOf });
+  promise.parseResponse = parseAndName as APIPromiseLike['parseResponse'];
+  override(promise, '_thenUnwrap', unwrapAndName);
   return true;
+}
+
+async function parseAndName(this: NamedPromise, client: unknown, props: ResponseProps): Promise<unknown> {
+  const { parseResponse, attemptOf } = this[ORIGINALS];
+  return named(await parseResponse.call(this, client, props), props, attemptOf);
+}
+
+/** What `parse()` makes of an answer is another object, and a promise of its own. */
+function unwrapAndName(this: NamedPromise, transform: (value: unknown, props: ResponseProps) => unknown): unknown {
+  const { _thenUnwrap, attemptOf } = this[ORIGINALS];
+  const derived = _thenUnwrap.call(this, (value, props) => named(transform(value, props), props, attemptOf));
+  nameAnswers(derived, attemptOf);
+  return derived;
+}
+
+function named(value: unknown, props: ResponseProps | undefined, attemptOf: AttemptOf): unknown {
+  const attempt = props?.response === undefined ? undefined : attemptOf(props.response);
+  return attempt === undefined ? value : nameAnswer(value, attempt);
 }
 
 function isAPIPromise(value: unknown): value is APIPromiseLike {
