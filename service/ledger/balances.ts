@@ -12,7 +12,7 @@ import type { LedgerContext } from './context.js';
 import { moveRevision } from './context.js';
 import { type CountedEvent, contributionOf } from './counted-event.js';
 import { noteEnforcement } from './enforcement-log.js';
-import { type Window, windowOf } from './windows.js';
+import type { Window } from './windows.js';
 
 /** The group of the row that holds the total of a control. */
 export const TOTAL = '';
@@ -47,7 +47,7 @@ export async function countEvent(
   transactionId: string,
 ): Promise<boolean> {
   const { control } = compiled;
-  const window = windowOf(control.windowType, event.windowTimeMs);
+  const window = context.cache.windows.of(control.windowType, event.windowTimeMs);
   if (window.startMs < countedFrom(compiled)) return false;
   const delta = deltaOf(compiled, event);
   // An event that adds nothing moves nothing; only a limit of 0 is tripped by it.
@@ -83,16 +83,7 @@ export async function moveBalance(
   groupKey: string,
   delta: BalanceValues,
 ): Promise<Balance> {
-  const [row] = await context.sql.query('move-balance', {
-    controlId: compiled.control.id,
-    windowStartMs: window.startMs,
-    windowEndMs: window.endMs,
-    groupKey,
-    value: delta.value,
-    unknownCount: delta.unknownCount,
-  });
-  if (row === undefined) throw new Error('move-balance returned nothing');
-  return balanceOf(row);
+  return context.balances.move(compiled.control.id, window, groupKey, delta);
 }
 
 /**
@@ -111,12 +102,7 @@ export async function announce(
   if (verdict === balance.announced) return false;
   if (context.nowMs < window.startMs || context.nowMs >= window.endMs) return false;
   const { control } = compiled;
-  await context.sql.query('announce-balance', {
-    controlId: control.id,
-    windowStartMs: window.startMs,
-    groupKey,
-    announced: verdict,
-  });
+  await context.balances.announce(control.id, window, groupKey, verdict);
   const kind = kindOf(verdict, balance.announced, control.shadowMode);
   if (kind !== undefined) {
     const groupValue = groupKey === TOTAL ? null : groupKey;

@@ -5,6 +5,8 @@ import type { Catalogue } from '../pricing/catalogue.js';
 import type { PriceBook } from '../pricing/price-book.js';
 import { numberOf, type Sql } from '../store/sql.js';
 import { StoreError } from '../store/store-error.js';
+import type { BalanceBook } from './balance-book.js';
+import { WindowMemo } from './windows.js';
 
 /**
  * Read copies of what is in the store, each with the version that it was read at. Filled inside transactions, so all
@@ -17,6 +19,8 @@ export interface LedgerCache {
   readonly aliases: Map<string, string>;
   /** `team\ngroup\nspelling` that are kept already. */
   readonly spellings: Set<string>;
+  /** Most events fall into the window of the one before. */
+  readonly windows: WindowMemo;
 }
 
 /** What an operation changed, for those who keep compiled feeds. */
@@ -30,6 +34,8 @@ export interface Effects {
 /** The surroundings of one operation. `nowMs` is one instant for all of it. */
 export interface LedgerContext {
   readonly sql: Sql;
+  /** Balances are moved through it, and `sql` is aware of it. */
+  readonly balances: BalanceBook;
   readonly nowMs: number;
   newId(): string;
   readonly log: Log;
@@ -50,7 +56,7 @@ const REMEMBERED_MAX = 50_000;
 
 /** An empty cache. */
 export function createLedgerCache(): LedgerCache {
-  return { scopes: new Map(), prices: new Map(), aliases: new Map(), spellings: new Set() };
+  return { scopes: new Map(), prices: new Map(), aliases: new Map(), spellings: new Set(), windows: new WindowMemo() };
 }
 
 /** No change yet. */

@@ -46,6 +46,20 @@ export function windowOf(type: WindowType, atMs: number): Window {
   }
 }
 
+/** Remembers the last window of each type: the key of a window is text, and dear to make for every event and control. */
+export class WindowMemo {
+  readonly #last = new Map<WindowType, Window>();
+
+  /** As {@link windowOf}. */
+  of(type: WindowType, atMs: number): Window {
+    const last = this.#last.get(type);
+    if (last !== undefined && atMs >= last.startMs && atMs < last.endMs) return last;
+    const window = windowOf(type, atMs);
+    this.#last.set(type, window);
+    return window;
+  }
+}
+
 /** When the next window of any type begins: every window ends at a UTC midnight. */
 export function nextWindowTurnMs(nowMs: number): number {
   return startOfDay(nowMs) + DAY_MS;

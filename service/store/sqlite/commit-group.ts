@@ -1,5 +1,6 @@
 /** Group commit: whatever waits is executed in one transaction and answered after its one flush. */
 import { type Log, uuidv7 } from 'fusewire/internal';
+import { BalanceBook } from '../../ledger/balance-book.js';
 import {
   clearLedgerCache,
   createEffects,
@@ -28,12 +29,19 @@ export interface GroupResult {
   readonly effects: Effects;
 }
 
+interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** Executes groups of operations on one database, one group at a time. */
 export class CommitGroup {
   readonly #database: SqliteDatabase;
   readonly #log: Log;
   readonly #cache: LedgerCache = createLedgerCache();
   readonly #catalogue = createCatalogue();
+  #said: LogLine[] = [];
 
   constructor(database: SqliteDatabase, log: Log) {
     this.#database = database;
@@ -41,54 +49,101 @@ export class CommitGroup {
   }
 
   /**
-   * Executes the commands in order, each behind a savepoint of one transaction. Resolves after the commit; if that
-   * fails, every command failed.
+   * Executes the commands in order in one transaction. Resolves after the commit; if that fails, every command failed.
+   * Operations seldom fail, so the group is run without a way to undo one of them; where one does, all is rolled back
+   * and run again, each behind a savepoint.
    */
   async run(commands: readonly Command[]): Promise<GroupResult> {
+    const result = (await this.#attempt(commands, false)) ?? (await this.#attempt(commands, true));
+    if (result === undefined) throw new Error('a group with savepoints has a result');
+    for (const { level, message, fields } of this.#said) this.#log[level](message, fields);
+    return result;
+  }
+
+  /** `undefined`: an operation failed and cannot be undone alone; nothing happened. */
+  async #attempt(commands: readonly Command[], savepoints: boolean): Promise<GroupResult | undefined> {
     const database = this.#database;
     const effects = createEffects();
     const outcomes: Outcome[] = [];
+    this.#said = [];
     try {
       database.exec('BEGIN IMMEDIATE');
-      for (const command of commands) outcomes.push(await this.#runOne(command, effects));
+      const shared = new BalanceBook(database);
+      for (const command of commands) {
+        const outcome = savepoints
+          ? await this.#runAlone(command, effects)
+          : await this.#runOne(command, effects, shared);
+        if (!outcome.ok && !savepoints) {
+          this.#rollBack();
+          return undefined;
+        }
+        outcomes.push(outcome);
+      }
+      await shared.flush();
       database.exec('COMMIT');
       return { outcomes, effects };
     } catch (error) {
-      clearLedgerCache(this.#cache);
-      try {
-        database.exec('ROLLBACK');
-      } catch {
-        // SQLite has rolled back by itself (disk full, I/O error): there is no transaction to end.
-      }
+      this.#rollBack();
       return { outcomes: commands.map(() => ({ ok: false, error })), effects: createEffects() };
     }
   }
 
-  async #runOne(command: Command, groupEffects: Effects): Promise<Outcome> {
+  #rollBack(): void {
+    clearLedgerCache(this.#cache);
+    try {
+      this.#database.exec('ROLLBACK');
+    } catch {
+      // SQLite has rolled back by itself (disk full, I/O error): there is no transaction to end.
+    }
+  }
+
+  async #runAlone(command: Command, effects: Effects): Promise<Outcome> {
     const database = this.#database;
+    database.exec('SAVEPOINT operation');
+    const book = new BalanceBook(database);
+    const said = this.#said.length;
+    const outcome = await this.#runOne(command, effects, book);
+    if (outcome.ok) {
+      await book.flush();
+      database.exec('RELEASE operation');
+    } else {
+      // What it remembered of its own writes is not there any more.
+      clearLedgerCache(this.#cache);
+      this.#said.length = said;
+      database.exec('ROLLBACK TO operation; RELEASE operation');
+    }
+    return outcome;
+  }
+
+  async #runOne(command: Command, groupEffects: Effects, book: BalanceBook): Promise<Outcome> {
     const effects = createEffects();
     const context: LedgerContext = {
-      sql: database,
+      sql: book,
+      balances: book,
       nowMs: command.nowMs,
       newId: () => uuidv7(command.nowMs),
-      log: this.#log,
+      log: this.#buffer,
       catalogue: this.#catalogue,
       cache: this.#cache,
       effects,
     };
     const run = OPERATIONS[command.operation] as (context: LedgerContext, ...input: unknown[]) => Promise<unknown>;
-    database.exec('SAVEPOINT operation');
     try {
       const value = await run(context, ...command.input);
-      database.exec('RELEASE operation');
       for (const [teamId, revision] of effects.moved) groupEffects.moved.set(teamId, revision);
       for (const teamId of effects.touched) groupEffects.touched.add(teamId);
       return { ok: true, value };
     } catch (error) {
-      // What it remembered of its own writes is not there any more.
-      clearLedgerCache(this.#cache);
-      database.exec('ROLLBACK TO operation; RELEASE operation');
       return { ok: false, error };
     }
   }
+
+  /** What an operation says is said when it is kept: a group may be run twice. */
+  readonly #buffer: Log = {
+    debug: (message, fields) => void this.#said.push({ level: 'debug', message, fields }),
+    info: (message, fields) => void this.#said.push({ level: 'info', message, fields }),
+    warn: (message, fields) => void this.#said.push({ level: 'warn', message, fields }),
+    error: (message, fields) => void this.#said.push({ level: 'error', message, fields }),
+    isDebug: () => this.#log.isDebug(),
+  };
 }
