@@ -22,41 +22,43 @@ export function buildUsageEvent(
   failure: AttemptFailure,
   estimator: { estimateTokens(text: string): number; readonly middlewareSource: string },
 ): UsageEvent {
-  const { request, metadata } = facts;
+  const { request } = facts;
   const counts = countsOf(facts, end, reading, failure, estimator);
   const transactionId = transactionIdOf(facts.attemptId, request, reading);
   const firstTokenMs = facts.firstTokenMs ?? facts.answeredMs ?? facts.durationMs;
-  const errorReason = reading.errorReason ?? failure.reason;
-  return dropUndefined({
-    ...metadata.fields,
+  // What every event has comes first, and what may be absent is put in where it is there: an object that is made with
+  // absent fields and cleaned by `delete` becomes a hash table, which took 7 µs to build and longer to serialise.
+  const event: UsageEvent = {
     transactionId,
     model: reading.model ?? request.model ?? 'unknown',
     provider: reading.provider ?? request.provider,
     modelSource: reading.modelSource ?? request.modelSource,
     costType: 'AI',
     operationType: request.operationType,
-    operationSubtype: request.operationSubtype,
     stopReason: stopReasonOf(end, reading.stopReason),
     isStreamed: request.streaming,
     inputTokenCount: counts.input,
     outputTokenCount: counts.output,
     totalTokenCount: counts.total,
-    reasoningTokenCount: reading.reasoningTokens,
-    cacheCreationTokenCount: reading.cacheWriteTokens,
-    cacheReadTokenCount: reading.cacheReadTokens,
     requestTime: new Date(facts.requestedAtMs).toISOString(),
     completionStartTime: new Date(facts.requestedAtMs + firstTokenMs).toISOString(),
     responseTime: new Date(facts.requestedAtMs + facts.durationMs).toISOString(),
     requestDuration: Math.round(facts.durationMs),
-    timeToFirstToken: facts.firstTokenMs === undefined ? undefined : Math.round(facts.firstTokenMs),
     middlewareSource: estimator.middlewareSource,
-    systemFingerprint: reading.systemFingerprint,
-    temperature: request.temperature,
-    actualServiceTier: reading.serviceTier,
-    errorReason: errorReason?.slice(0, ERROR_REASON_MAX),
-    errorCode: failure.status,
     attributes: attributesOf(facts, end, reading, counts.state, transactionId),
-  });
+  };
+  put(event, 'operationSubtype', request.operationSubtype);
+  put(event, 'reasoningTokenCount', reading.reasoningTokens);
+  put(event, 'cacheCreationTokenCount', reading.cacheWriteTokens);
+  put(event, 'cacheReadTokenCount', reading.cacheReadTokens);
+  put(event, 'timeToFirstToken', facts.firstTokenMs === undefined ? undefined : Math.round(facts.firstTokenMs));
+  put(event, 'systemFingerprint', reading.systemFingerprint);
+  put(event, 'temperature', request.temperature);
+  put(event, 'actualServiceTier', reading.serviceTier);
+  put(event, 'errorReason', (reading.errorReason ?? failure.reason)?.slice(0, ERROR_REASON_MAX));
+  put(event, 'errorCode', failure.status);
+  putMissing(event, facts.metadata.fields);
+  return event;
 }
 
 /**
@@ -95,29 +97,42 @@ function attributesOf(
   reading: UsageReading,
   usageState: UsageState,
   transactionId: string,
-): Record<string, unknown> {
+): Fields {
   const { request } = facts;
-  const requestedModel = request.model !== undefined && request.model !== (reading.model ?? request.model);
-  return dropUndefined({
-    ...facts.metadata.fields.attributes,
-    usageState,
-    endpoint: request.endpoint,
-    end,
-    attemptId: facts.attemptId === transactionId ? undefined : facts.attemptId,
-    requestedModel: requestedModel ? request.model : undefined,
-    providerResponseId: reading.responseId === transactionId ? undefined : reading.responseId,
-    unknownEndpoint: request.known ? undefined : true,
-    host: request.assumedHost,
-    bypass: facts.bypassed ? true : undefined,
-    recovered: end === 'recovered' ? true : undefined,
-    cacheInside: request.tokenConvention && request.tokenConvention.cacheRead === 'inside',
-    reasoningInside: request.tokenConvention && request.tokenConvention.reasoning === 'inside',
-  });
+  const attributes: Fields = { usageState, endpoint: request.endpoint, end };
+  const isOtherModel = request.model !== undefined && request.model !== (reading.model ?? request.model);
+  if (facts.attemptId !== transactionId) attributes['attemptId'] = facts.attemptId;
+  if (isOtherModel) attributes['requestedModel'] = request.model;
+  if (reading.responseId !== transactionId) put(attributes, 'providerResponseId', reading.responseId);
+  if (!request.known) attributes['unknownEndpoint'] = true;
+  put(attributes, 'host', request.assumedHost);
+  if (facts.bypassed) attributes['bypass'] = true;
+  if (end === 'recovered') attributes['recovered'] = true;
+  const convention = request.tokenConvention;
+  if (convention !== undefined) {
+    attributes['cacheInside'] = convention.cacheRead === 'inside';
+    attributes['reasoningInside'] = convention.reasoning === 'inside';
+  }
+  putMissing(attributes, facts.metadata.fields.attributes, OWN_ATTRIBUTES);
+  return attributes;
 }
 
-function dropUndefined<T extends object>(value: T): T {
-  for (const name of Object.keys(value) as (keyof T)[]) {
-    if (value[name] === undefined) delete value[name];
+/** Attributes that only we set: a caller's of the same name would be read as ours. */
+const OWN_ATTRIBUTES: ReadonlySet<string> = new Set([
+  ...['usageState', 'endpoint', 'end', 'attemptId', 'requestedModel', 'providerResponseId', 'unknownEndpoint'],
+  ...['host', 'bypass', 'recovered', 'cacheInside', 'reasoningInside'],
+]);
+
+type Fields = Record<string, unknown>;
+
+/** A field that is not known is not on the wire. */
+function put(fields: object, name: string, value: unknown): void {
+  if (value !== undefined) (fields as Fields)[name] = value;
+}
+
+/** Adds what `given` has and `fields` has not: what was measured beats what was given. */
+function putMissing(fields: object, given: object | undefined, except?: ReadonlySet<string>): void {
+  for (const name in given) {
+    if (!Object.hasOwn(fields, name) && !except?.has(name)) put(fields, name, (given as Fields)[name]);
   }
-  return value;
 }
