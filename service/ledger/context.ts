@@ -3,7 +3,7 @@ import type { Log } from 'fusewire/internal';
 import type { TeamScope } from '../compile/team-scope.js';
 import type { Catalogue } from '../pricing/catalogue.js';
 import type { PriceBook } from '../pricing/price-book.js';
-import { numberOf, type Sql } from '../store/sql.js';
+import { flagOf, numberOf, type Sql } from '../store/sql.js';
 import { StoreError } from '../store/store-error.js';
 import type { BalanceBook } from './balance-book.js';
 import { WindowMemo } from './windows.js';
@@ -42,6 +42,8 @@ export interface LedgerContext {
   readonly catalogue: Catalogue;
   readonly cache: LedgerCache;
   readonly effects: Effects;
+  /** Events that a control meets in one transaction when it is filled. */
+  readonly fillSlice: number;
 }
 
 /** The versions of a team. */
@@ -49,6 +51,8 @@ export interface TeamState {
   readonly revision: number;
   readonly controlsVersion: number;
   readonly pricesVersion: number;
+  /** Some control of the team is still meeting its events. */
+  readonly filling: boolean;
 }
 
 /** Aliases and spellings beyond this are looked up again (I10). */
@@ -85,6 +89,7 @@ export async function readTeamState(context: LedgerContext, teamId: string): Pro
     revision: numberOf(row, 'revision'),
     controlsVersion: numberOf(row, 'controls_version'),
     pricesVersion: numberOf(row, 'prices_version'),
+    filling: flagOf(row, 'filling'),
   };
 }
 

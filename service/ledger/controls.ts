@@ -70,6 +70,7 @@ export async function deleteControl(context: LedgerContext, teamId: string, id: 
   if (control === undefined) return false;
   await withdrawVerdicts(context, control);
   await context.sql.query('delete-balances', { controlId: id });
+  await context.sql.query('delete-fill', { controlId: id });
   await context.sql.query('delete-control', { id, atMs: context.nowMs });
   await controlsMoved(context, teamId);
   return true;

@@ -7,6 +7,7 @@ import type { EventFacts } from './event-facts.js';
 
 /** The same whether it comes from an event that was just recorded or from the store, so that both count alike. */
 export interface CountedEvent {
+  readonly id: string;
   readonly windowTimeMs: number;
   /** What a guard knew of the call: it decides by the model that was asked for. */
   readonly asked: CallDimensions;
@@ -43,12 +44,14 @@ export function aliasKeyOf(named: {
 
 /** From an event that is being recorded. */
 export function countedFromFacts(
+  id: string,
   facts: EventFacts,
   windowTimeMs: number,
   price: EventPrice,
   subscriberGroup: string | undefined,
 ): CountedEvent {
   return {
+    id,
     windowTimeMs,
     asked: {
       model: facts.requestedModel ?? facts.model,
@@ -80,6 +83,7 @@ export function countedFromRow(row: SqlRow): CountedEvent {
   const subscriberId = textOrNull(row, 'subscriber_id') ?? undefined;
   const alias = textOrNull(row, 'alias') ?? undefined;
   return {
+    id: textOf(row, 'id'),
     windowTimeMs: numberOf(row, 'window_time_ms'),
     asked: {
       model: requestedModel ?? textOf(row, 'model'),

@@ -9,6 +9,7 @@ import { countEvent } from './balances.js';
 import { type LedgerContext, moveRevision, readTeamState } from './context.js';
 import { aliasKeyOf, countedFromFacts } from './counted-event.js';
 import type { EventFacts } from './event-facts.js';
+import { type FillCursors, isAhead, NO_FILLS, readFills } from './fill-cursors.js';
 import { subscriberGroupOf } from './subscribers.js';
 import { readPriceBook, readTeamScope } from './team-copies.js';
 import { windowTimeOf } from './windows.js';
@@ -18,6 +19,7 @@ interface Recording {
   readonly teamId: string;
   readonly scope: TeamScope;
   readonly book: PriceBook;
+  readonly fills: FillCursors;
 }
 
 /**
@@ -33,7 +35,8 @@ export async function recordEvents(
   const state = await readTeamState(context, teamId);
   const scope = await readTeamScope(context, teamId, state.controlsVersion);
   const book = await readPriceBook(context, teamId, state.pricesVersion);
-  const recording: Recording = { context, teamId, scope, book };
+  const fills = state.filling ? await readFills(context, teamId) : NO_FILLS;
+  const recording: Recording = { context, teamId, scope, book, fills };
   const outcomes: Omit<RecordResult, 'revision'>[] = [];
   let flipped = false;
   for (const facts of events) {
@@ -59,9 +62,11 @@ async function recordEvent(
   const price = priceEvent(facts, (model) => book.find(facts.provider, facts.modelSource, model, windowTimeMs));
   await insertPrice(context, id, price);
   const group = await subscriberGroupOf(context, teamId, scope, facts);
-  const counted = countedFromFacts(facts, windowTimeMs, price, group);
+  const counted = countedFromFacts(id, facts, windowTimeMs, price, group);
   let changed = false;
   for (const compiled of scope.touchedBy(counted)) {
+    // The fill of this control will meet the event.
+    if (isAhead(counted, recording.fills.get(compiled.control.id))) continue;
     if (await countEvent(context, compiled, counted, facts.transactionId)) changed = true;
   }
   const { transactionId, receivedAtMs } = facts;

@@ -5,6 +5,7 @@ import { balanceOf, TOTAL } from './balances.js';
 import type { LedgerContext } from './context.js';
 import { selectControls } from './control-rows.js';
 import { countedEvents } from './counted-events.js';
+import { isAhead, readFills } from './fill-cursors.js';
 import { addToSums, type SummedBalances } from './summed-balances.js';
 
 /** How many balances were compared, and which are wrong, in words. */
@@ -20,10 +21,13 @@ export async function verifyBalances(context: LedgerContext): Promise<Verificati
   for (const team of await context.sql.query('select-teams')) {
     const teamId = textOf(team, 'id');
     const controls = (await selectControls(context, teamId)).filter((control) => control.enabled).map(compileControl);
+    const fills = await readFills(context, teamId);
     const sums = new Map(controls.map((compiled) => [compiled, new Map() as SummedBalances]));
     if (controls.length > 0) {
       for await (const event of countedEvents(context, teamId, 0)) {
-        for (const [compiled, summed] of sums) addToSums(summed, compiled, event);
+        for (const [compiled, summed] of sums) {
+          if (!isAhead(event, fills.get(compiled.control.id))) addToSums(summed, compiled, event);
+        }
       }
     }
     for (const [compiled, summed] of sums) checked += await compare(context, compiled, summed, wrong);

@@ -3,6 +3,7 @@ import type { Runtime } from 'fusewire/internal';
 import { feedSnapshotOf } from '../compile/feed-body.js';
 import { FeedCache } from '../compile/feed-cache.js';
 import { eventFactsOf } from '../ledger/event-facts.js';
+import { Filler } from './filler.js';
 import { KnownKeys } from './known-keys.js';
 import type { EffectsListener, Executor } from './operations.js';
 import type { FeedSnapshot, Store } from './store.js';
@@ -17,6 +18,9 @@ export async function createLedgerStore(
     moved: (teamId, revision) => feeds.moved(teamId, revision),
     touched: (teamId) => feeds.touched(teamId),
   });
+  const filler = new Filler(runtime, () => executor.execute('fillNext'));
+  // What was under way when the process before this one ended.
+  filler.start();
   const known = new KnownKeys({
     findKey: (hash) => executor.execute('findKey', hash),
     getTeam: (teamId) => executor.execute('getTeam', teamId),
@@ -35,8 +39,16 @@ export async function createLedgerStore(
       executor.execute('recordOnce', teamId, { ...keyed, facts: eventFactsOf(event) }),
     findEvents: (teamId, query) => executor.execute('findEvents', teamId, query),
     listConflicts: (teamId, query) => executor.execute('listConflicts', teamId, query),
-    createControl: (teamId, input) => executor.execute('createControl', teamId, input),
-    updateControl: (teamId, id, patch) => executor.execute('updateControl', teamId, id, patch),
+    async createControl(teamId, input) {
+      const control = await executor.execute('createControl', teamId, input);
+      await filler.filled(control.id);
+      return control;
+    },
+    async updateControl(teamId, id, patch) {
+      const control = await executor.execute('updateControl', teamId, id, patch);
+      if (control !== undefined) await filler.filled(id);
+      return control;
+    },
     deleteControl: (teamId, id) => executor.execute('deleteControl', teamId, id),
     getControl: (teamId, id) => executor.execute('getControl', teamId, id),
     listControls: (teamId, query) => executor.execute('listControls', teamId, query),
@@ -44,9 +56,16 @@ export async function createLedgerStore(
     listEnforcementEvents: (teamId, query) => executor.execute('listEnforcementEvents', teamId, query),
     setPrice: (teamId, price) => executor.execute('setPrice', teamId, price),
     listPrices: (teamId) => executor.execute('listPrices', teamId),
-    turnWindows: () => executor.execute('turnWindows'),
+    async turnWindows() {
+      const nextMs = await executor.execute('turnWindows');
+      filler.start();
+      return nextMs;
+    },
     verifyBalances: () => executor.execute('verifyBalances'),
-    close: () => executor.close(),
+    close() {
+      filler.stop();
+      return executor.close();
+    },
   };
 }
 

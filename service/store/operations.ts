@@ -1,6 +1,7 @@
 /** What a store can be asked, by name: the ledger's operations, each run in one transaction by any database. */
 import { compileFeed } from '../compile/compile-feed.js';
 import { createControl, deleteControl, getControl, listControls, updateControl } from '../ledger/controls.js';
+import { fillNext } from '../ledger/fill-control.js';
 import { selectPrices, setPrice } from '../ledger/prices.js';
 import { findEvents, listConflicts, listEnforcementEvents } from '../ledger/reading.js';
 import { recordEvents } from '../ledger/record-events.js';
@@ -16,6 +17,7 @@ export const OPERATIONS = {
   createControl,
   createTeam,
   deleteControl,
+  fillNext,
   findEvents,
   findKey,
   getControl,

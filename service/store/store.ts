@@ -228,6 +228,10 @@ export interface Store {
   /** Events that disagree with a stored one of the same transaction id, newest first. */
   listConflicts(teamId: string, query: { page: number; size: number }): Promise<Page<EventConflict>>;
 
+  /**
+   * A new or rescoped control counts the events of its current window, in slices between other work. Resolves when it
+   * has met them all, at the latest after 5 s; until then its values are lower bounds, and verdicts follow from them.
+   */
   createControl(teamId: string, input: CostControlInput): Promise<CostControl>;
   updateControl(teamId: string, id: string, patch: Partial<CostControlInput>): Promise<CostControl | undefined>;
   deleteControl(teamId: string, id: string): Promise<boolean>;

@@ -257,7 +257,12 @@ test('I6: after any history the feed is what a naive sum says, and balances veri
   const folder = tempFolder();
   const clock = handClock();
   // One database for all histories, each with a team of its own: making one costs more than a history.
-  const store = await openSqliteStore({ file: join(folder.path, 'x.db'), runtime: clock.runtime, inProcess: true });
+  const store = await openSqliteStore({
+    file: join(folder.path, 'x.db'),
+    runtime: clock.runtime,
+    inProcess: true,
+    fillSlice: 3,
+  });
   try {
     await fc.assert(
       fc.asyncProperty(steps, (history) => live(history, store, clock)),

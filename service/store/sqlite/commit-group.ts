@@ -29,6 +29,9 @@ export interface GroupResult {
   readonly effects: Effects;
 }
 
+/** Events that a control meets in one transaction: some 20 ms, during which nobody else is served. */
+const FILL_SLICE = 2_000;
+
 interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly message: string;
@@ -41,10 +44,12 @@ export class CommitGroup {
   readonly #log: Log;
   readonly #cache: LedgerCache = createLedgerCache();
   readonly #catalogue = createCatalogue();
+  readonly #fillSlice: number;
   #said: LogLine[] = [];
 
-  constructor(database: SqliteDatabase, log: Log) {
+  constructor(database: SqliteDatabase, log: Log, fillSlice: number = FILL_SLICE) {
     this.#database = database;
+    this.#fillSlice = fillSlice;
     this.#log = log;
   }
 
@@ -126,6 +131,7 @@ export class CommitGroup {
       catalogue: this.#catalogue,
       cache: this.#cache,
       effects,
+      fillSlice: this.#fillSlice,
     };
     const run = OPERATIONS[command.operation] as (context: LedgerContext, ...input: unknown[]) => Promise<unknown>;
     try {

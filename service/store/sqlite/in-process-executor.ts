@@ -4,15 +4,20 @@ import type { EffectsListener, Executor } from '../operations.js';
 import { StoreError } from '../store-error.js';
 import { type Command, CommitGroup, type Outcome } from './commit-group.js';
 import { SqliteDatabase } from './database.js';
+import type { WriterSettings } from './worker-protocol.js';
 
 interface Waiting extends Command {
   settle(outcome: Outcome): void;
 }
 
 /** Opens the file and runs operations on it. */
-export async function openInProcess(file: string, runtime: Runtime, listener: EffectsListener): Promise<Executor> {
-  const database = await SqliteDatabase.open(file);
-  const group = new CommitGroup(database, runtime.log);
+export async function openInProcess(
+  settings: WriterSettings,
+  runtime: Runtime,
+  listener: EffectsListener,
+): Promise<Executor> {
+  const database = await SqliteDatabase.open(settings.file);
+  const group = new CommitGroup(database, runtime.log, settings.fillSlice);
   let waiting: Waiting[] = [];
   let draining: Promise<void> | undefined;
   let closed = false;

@@ -18,6 +18,8 @@ export interface SqliteStoreOptions {
   readonly spawnWorker?: SpawnWriter;
   /** Without a thread: for tools that do nothing else meanwhile. @defaultValue false */
   readonly inProcess?: boolean;
+  /** Events that a new control meets in one transaction. @defaultValue 2,000 */
+  readonly fillSlice?: number;
 }
 
 /**
@@ -26,11 +28,11 @@ export interface SqliteStoreOptions {
  * @throws StoreError `NO_DRIVER`, `LOCKED`, `TOO_NEW` or `UNREADABLE`, each with what to do about it
  */
 export function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { file, inProcess = false, spawnWorker = spawnWriter } = options;
+  const { file, fillSlice, inProcess = false, spawnWorker = spawnWriter } = options;
   const runtime = options.log === undefined ? options.runtime : { ...options.runtime, log: options.log };
   return createLedgerStore(runtime, async (listener) => {
-    if (inProcess) return openInProcess(file, runtime, listener);
-    const executor = new WorkerExecutor({ file }, runtime, listener, spawnWorker);
+    if (inProcess) return openInProcess({ file, fillSlice }, runtime, listener);
+    const executor = new WorkerExecutor({ file, fillSlice }, runtime, listener, spawnWorker);
     await executor.open();
     return executor;
   });

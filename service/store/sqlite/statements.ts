@@ -21,9 +21,10 @@ export function readStatements(): ReadonlyMap<StatementName, string> {
 /** The migrations in order, numbered from 1 without a gap. */
 export function readMigrations(): readonly Migration[] {
   const folder = new URL('migrations/', FOLDER);
-  const names = readdirSync(folder).filter((name) => MIGRATION_FILE.test(name));
+  const names = readdirSync(folder).filter((name) => name.endsWith('.sql'));
   return names.sort().map((name, position) => {
     const version = Number(name.slice(0, 4));
+    if (!MIGRATION_FILE.test(name)) throw new Error(`${name} is not named like 0001_what-it-does.sql`);
     if (version !== position + 1) throw new Error(`migration ${name} should have the number ${position + 1}`);
     return { version, name, sql: readFileSync(new URL(name, folder), 'utf8') };
   });

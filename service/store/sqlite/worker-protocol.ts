@@ -5,6 +5,7 @@ import type { Command } from './commit-group.js';
 /** What the thread starts with. */
 export interface WriterSettings {
   readonly file: string;
+  readonly fillSlice?: number | undefined;
 }
 
 /** To the thread: operations that were asked for together, or the end. */

@@ -18,7 +18,7 @@ async function serve(port: MessagePort, settings: WriterSettings): Promise<void>
     port.close();
     return;
   }
-  const group = new CommitGroup(database, logTo(say));
+  const group = new CommitGroup(database, logTo(say), settings.fillSlice);
   let waiting: Numbered[] = [];
   let closing = false;
   let draining = false;

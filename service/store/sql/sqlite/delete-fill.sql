@@ -1,0 +1,1 @@
+DELETE FROM control_fill WHERE control_id = :controlId;

@@ -1,0 +1,1 @@
+SELECT control_id, after_ms, after_id FROM control_fill WHERE team_id = :teamId;
