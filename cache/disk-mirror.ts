@@ -1,12 +1,13 @@
 /** The last accepted rules of a team on disk (contract 2.9): a process that starts while the service is away has them. */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Runtime } from '../src/runtime.js';
 import type { DepartmentMaps } from '../src/wire/feed.js';
 import { canonicalJsonInParts } from './canonical-json.js';
 import { flushFolder, writeNewFile } from './durable-file.js';
+import { makeFolder } from './make-folder.js';
 import { type HeldLock, takeLock } from './mirror-lock.js';
 import { mapsTextInParts } from './mirror-maps.js';
 import {
@@ -138,7 +139,7 @@ export class DiskMirror {
    */
   async #ownFolder(owner: string): Promise<string> {
     const [root, own] = this.#folders(owner);
-    await mkdir(root, { recursive: true, mode: 0o700 });
+    await makeFolder(root);
     for (const folder of [root, own]) {
       if (parseOwner(await text(join(folder, OWNER_FILE)))?.owner === owner) return folder;
     }
@@ -147,7 +148,7 @@ export class DiskMirror {
       if (await claimFolder(root, owner, this.#temporary(OWNER_FILE))) return root;
       if (parseOwner(await text(join(root, OWNER_FILE)))?.owner === owner) return root;
     }
-    await mkdir(own, { recursive: true, mode: 0o700 });
+    await makeFolder(own);
     await claimFolder(own, owner, this.#temporary(OWNER_FILE));
     if (parseOwner(await text(join(own, OWNER_FILE)))?.owner === owner) return own;
     // Only a sidecar that was spoiled by hand comes here: nothing in this folder is anybody else's.

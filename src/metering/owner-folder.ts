@@ -1,7 +1,8 @@
 /** The folder of one owner's outbox: nobody delivers another team's events (I11), and only this user can read it (I12). */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolderNow } from '../../cache/make-folder.js';
 
 /** Whose events these are. */
 export interface OutboxOwner {
@@ -28,6 +29,6 @@ export function ownerHash(owner: OutboxOwner): string {
  * @throws what the file system throws.
  */
 export function ensurePrivateFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolderNow(folder);
   chmodSync(folder, 0o700);
 }
