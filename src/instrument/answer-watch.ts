@@ -74,8 +74,12 @@ export class AnswerWatch {
 
   /** Takes bytes that came; returns those that the caller gets. */
   bytes(chunk: Uint8Array): Uint8Array {
-    if (this.#ended) return this.#sse === undefined ? chunk : this.#guarded(() => this.#sse!.push(chunk), chunk);
-    return this.#guarded(() => this.#take(chunk), chunk);
+    try {
+      if (!this.#ended) return this.#take(chunk);
+      return this.#sse === undefined ? chunk : this.#sse.push(chunk);
+    } catch {
+      return chunk;
+    }
   }
 
   /** The body ended. Returns bytes that were held back for the caller, mostly none. */
@@ -151,6 +155,10 @@ export class AnswerWatch {
 
   #event(name: string, data: string): void {
     if (data === '' || data === '[DONE]') return;
+    if (name === '' && this.#reader.skim?.(data) === true) {
+      this.#attempt.firstToken();
+      return;
+    }
     const value = parsed(data);
     if (value === undefined) return;
     this.#attempt.firstToken();

@@ -97,14 +97,18 @@ function nameChunks(stream: StreamLike, attempt: Attempt): void {
 }
 
 function nameIteration(iterator: AsyncIterator<unknown>, idOf: () => string): AsyncIterator<unknown> {
-  const next = iterator.next;
-  override(iterator, 'next', (...given: [] | [undefined]) =>
-    next.apply(iterator, given).then((result) => {
-      const { value } = result;
-      if (!result.done && typeof value === 'object' && value !== null) nameObject(value, idOf());
-      return result;
-    }),
-  );
+  const { next } = iterator;
+  // One descriptor for all chunks of a stream.
+  const name = { value: '', writable: true, configurable: true, enumerable: false };
+  const came = (result: IteratorResult<unknown>) => {
+    const { value } = result;
+    if (!result.done && typeof value === 'object' && value !== null) {
+      name.value = idOf();
+      Reflect.defineProperty(value, TRANSACTION_ID, name);
+    }
+    return result;
+  };
+  override(iterator, 'next', (...given: [] | [undefined]) => next.apply(iterator, given).then(came));
   return iterator;
 }
 

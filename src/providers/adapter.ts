@@ -117,6 +117,11 @@ export interface UsageReader {
   whole(body: unknown): void;
   /** One parsed chunk of a streamed answer, in order. */
   chunk(data: unknown): void;
+  /**
+   * Takes a chunk as its JSON text, where that can be read without parsing it; most chunks of a stream only add a few
+   * characters of text. `false`: nothing was taken, and the chunk is to be parsed and given to `chunk`.
+   */
+  skim?(data: string): boolean;
   /** What is known by now. */
   reading(): UsageReading;
 }

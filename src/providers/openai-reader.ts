@@ -83,6 +83,9 @@ export abstract class OpenAIReader implements UsageReader {
 
 /** Chat and completions, streamed and whole; any other endpoint as far as it uses the same names. */
 export class ChatReader extends OpenAIReader {
+  /** The text before `"choices":` of the chunk that was parsed last, and of the one that may be parsed next. */
+  #head: string | undefined;
+  #nextHead: string | undefined;
   readonly #choicesAsked: number;
   readonly #ended = new Set<unknown>();
   readonly #embeds: boolean;
@@ -98,7 +101,28 @@ export class ChatReader extends OpenAIReader {
     if (recordOf(body) !== undefined && this.errorReason === undefined) this.finished = true;
   }
 
+  /**
+   * A chunk that begins as the parsed one before it, and has nothing behind that but a piece of text, says nothing new
+   * but that text. Whatever differs in a single character is parsed.
+   */
+  skim(data: string): boolean {
+    const head = this.#head;
+    if (head !== undefined && data.startsWith(head)) {
+      const text = TEXT_ONLY.exec(data.slice(head.length))?.[1];
+      const decoded = text === undefined ? undefined : decodedString(text);
+      if (decoded !== undefined) {
+        this.addText(decoded);
+        return true;
+      }
+    }
+    const choices = data.indexOf(CHOICES);
+    this.#nextHead = choices === -1 ? undefined : data.slice(0, choices + CHOICES.length);
+    return false;
+  }
+
   chunk(data: unknown): void {
+    this.#head = this.#nextHead;
+    this.#nextHead = undefined;
     const chunk = recordOf(data);
     if (chunk === undefined) return;
     this.head(chunk);
@@ -133,6 +157,21 @@ export class ChatReader extends OpenAIReader {
   #call(call: Record<string, unknown> | undefined): void {
     this.addText(call?.['name']);
     this.addText(call?.['arguments']);
+  }
+}
+
+const CHOICES = '"choices":';
+/** Behind {@link CHOICES}: one choice that goes on, with text and nothing else. OpenAI pads with `obfuscation`. */
+const TEXT_ONLY =
+  /^\[\{"index":\d{1,3},"delta":\{(?:"role":"assistant",)?"content":"((?:[^"\\\p{Cc}]|\\.)*)"\}(?:,"logprobs":null)?(?:,"finish_reason":null)?\}\](?:,"usage":null)?(?:,"obfuscation":"\w*")?\}$/u;
+
+/** The string whose JSON is `"text"`, or `undefined` where that is none. */
+function decodedString(text: string): string | undefined {
+  if (!text.includes('\\')) return text;
+  try {
+    return JSON.parse(`"${text}"`) as string;
+  } catch {
+    return undefined;
   }
 }
 

@@ -33,6 +33,11 @@ export class LineSplitter {
     return this.#overflowed;
   }
 
+  /** Whether the next byte begins a line. */
+  get isBetweenLines(): boolean {
+    return this.#partialBytes === 0 && !this.#skipLf && !this.#overflowed;
+  }
+
   /** Takes out the bytes of the line that is under way. */
   takeRest(): Buffer {
     const rest = this.#partial.length === 0 ? EMPTY : Buffer.concat(this.#partial);

@@ -15,6 +15,8 @@ const CLOSE_BRACKET = 93;
 
 const NOTHING = new Uint8Array(0);
 const USAGE_KEY = Buffer.from('"usage"');
+const LAST_NULL = Buffer.from(',"usage":null');
+const PLAIN_END = /^(?:,"\w+":"[^"\\]*")*\}\n*$/;
 
 /** One member of a JSON object, as offsets: from the key's quote to the end of the value, white space excluded. */
 interface Member {
@@ -28,6 +30,8 @@ interface Member {
 export function stripInjectedUsage(raw: Buffer, event: SseEvent): Uint8Array {
   // An object that the server spread over several `data:` lines is left alone: its members have no one place.
   if (!raw.includes(USAGE_KEY) || event.data.includes('\n')) return raw;
+  const last = nullAmongLast(raw);
+  if (last !== -1) return without(raw, last, last + LAST_NULL.length);
   const start = raw.indexOf(OPEN_BRACE);
   if (start === -1) return raw;
   const members = topLevelMembers(raw, start);
@@ -38,7 +42,26 @@ export function stripInjectedUsage(raw: Buffer, event: SseEvent): Uint8Array {
   if (raw.toString('latin1', usage.valueStart, usage.valueEnd) !== 'null') return raw;
   const from = index > 0 ? members[index - 1]!.valueEnd : usage.keyStart;
   const to = index > 0 ? usage.valueEnd : (members[1]?.keyStart ?? usage.valueEnd);
-  return Buffer.concat([raw.subarray(0, from), raw.subarray(to)]);
+  return without(raw, from, to);
+}
+
+/**
+ * Where `,"usage":null` stands among the last members of the object, behind it nothing but members whose values are
+ * plain texts, or -1. An unescaped quote behind a comma opens a key, and a brace that ends the text closes the outermost
+ * object: what is found here is what {@link topLevelMembers} would find, without reading all that stands before.
+ */
+function nullAmongLast(raw: Buffer): number {
+  const at = raw.indexOf(LAST_NULL);
+  // Of several members of that name the first counts; behind white space the member does not end at the comma.
+  if (at < 1 || raw[at - 1]! <= 32 || raw.indexOf(USAGE_KEY) !== at + 1) return -1;
+  return PLAIN_END.test(raw.toString('latin1', at + LAST_NULL.length)) ? at : -1;
+}
+
+function without(raw: Buffer, from: number, to: number): Uint8Array {
+  const rest = new Uint8Array(raw.length - (to - from));
+  rest.set(raw.subarray(0, from));
+  rest.set(raw.subarray(to), from);
+  return rest;
 }
 
 /** The closing chunk has `choices: []`. So has Azure's first one, which carries content filter results. */

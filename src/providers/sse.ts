@@ -15,6 +15,8 @@ export interface SseEvent {
 /** Changes one event: gets its bytes, terminator included, and gives the bytes to pass on; empty drops it. */
 export type SseRewrite = (raw: Buffer, event: SseEvent) => Uint8Array;
 
+const LF = 10;
+const CR = 13;
 const COLON = 58;
 const SPACE = 32;
 const EMPTY = new Uint8Array(0);
@@ -46,10 +48,37 @@ export class SseDecoder {
   /** Takes the next bytes; returns those to pass on. Bytes that are passed on are never held or changed afterwards. */
   push(chunk: Uint8Array): Uint8Array {
     if (this.#lines.overflowed) return chunk;
-    this.#lines.push(chunk);
+    const taken = this.#pushWhole(chunk);
+    if (taken < chunk.length) this.#lines.push(taken === 0 ? chunk : chunk.subarray(taken));
     if (this.#rewrite === undefined) return chunk;
     // Too long a line: from here on everything passes as it comes, first of all what was held.
     return this.#lines.overflowed ? this.abandon() : this.#takeReady(chunk);
+  }
+
+  /**
+   * Takes the events at the start of a chunk that are whole and one `data` line each, as nearly all are; returns how many
+   * bytes that were. Everything else goes line by line.
+   */
+  #pushWhole(bytes: Uint8Array): number {
+    const isBetweenEvents = this.#data === undefined && this.#name === '' && this.#raw.length === 0;
+    if (!isBetweenEvents || !this.#lines.isBetweenLines) return 0;
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (chunk.indexOf(CR) !== -1) return 0;
+    let start = 0;
+    while (beginsWithData(chunk, start)) {
+      const end = chunk.indexOf(LF, start);
+      if (end === -1 || chunk[end + 1] !== LF) break;
+      const event = { name: '', data: chunk.toString('utf8', start + DATA_FIELD.length, end) };
+      this.#onEvent(event);
+      if (this.#rewrite !== undefined) this.#pass(this.#rewrite(chunk.subarray(start, end + 2), event));
+      start = end + 2;
+    }
+    return start;
+  }
+
+  #pass(out: Uint8Array): void {
+    this.#dropped = out.length === 0;
+    if (out.length > 0) this.#ready.push(out);
   }
 
   /** The stream ended. Returns the bytes that were held back; an event without its blank line counts as one. */
@@ -96,9 +125,7 @@ export class SseDecoder {
     if (this.#rewrite === undefined) return;
     const raw = this.#raw.length === 1 ? this.#raw[0]! : Buffer.concat(this.#raw);
     this.#raw = [];
-    const out = isEvent ? this.#rewrite(raw, event) : raw;
-    this.#dropped = out.length === 0;
-    if (out.length > 0) this.#ready.push(out);
+    this.#pass(isEvent ? this.#rewrite(raw, event) : raw);
   }
 
   /** The second half of a CRLF whose first half ended the chunk before. It goes with the bytes it belongs to. */
@@ -112,6 +139,7 @@ export class SseDecoder {
     const ready = this.#ready;
     if (ready.length === 0) return EMPTY;
     this.#ready = [];
+    if (ready.length === 1 && isAlone(ready[0]!)) return ready[0]!;
     let length = 0;
     for (const part of ready) length += part.length;
     // Nothing was held and nothing removed: the very chunk that came goes on.
@@ -123,6 +151,18 @@ export class SseDecoder {
 }
 
 const LF_BYTES = Buffer.from('\n');
+
+const DATA_FIELD = Buffer.from('data: ');
+
+function beginsWithData(chunk: Buffer, from: number): boolean {
+  for (let at = 0; at < DATA_FIELD.length; at += 1) if (chunk[from + at] !== DATA_FIELD[at]) return false;
+  return true;
+}
+
+/** Whether a part is what {@link copyOf} would make of it; the memory of a chunk that came is the caller's. */
+function isAlone(part: Uint8Array): boolean {
+  return part.constructor === Uint8Array && part.byteLength === part.buffer.byteLength;
+}
 
 /** A fresh array of its own memory: small buffers of Node share a pool that a caller cannot transfer. */
 function copyOf(parts: readonly Uint8Array[]): Uint8Array {
