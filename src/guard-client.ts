@@ -27,6 +27,7 @@ export interface GuardOptions {
 
 /** Puts the fitting instrument around `client`, in place. */
 export function guardClient<T extends object>(parts: Parts, client: T, options: GuardOptions): Guarded<T> {
+  checkGuardOptions(options);
   const { path, runtime } = parts;
   const detected = (provider: string) => {
     const { baseURL } = client as { baseURL?: unknown };
@@ -46,6 +47,27 @@ export function guardClient<T extends object>(parts: Parts, client: T, options: 
     throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
   }
   return client as Guarded<T>;
+}
+
+const isFlag = (value: unknown) => typeof value === 'boolean';
+const OPTION_CHECKS: Readonly<Record<keyof GuardOptions, readonly [(value: unknown) => boolean, string]>> = {
+  injectUsage: [(value) => isFlag(value) || value === 'known-hosts', "must be true, false or 'known-hosts'"],
+  uniqueIds: [isFlag, 'must be true or false'],
+  providers: [
+    (value) => Array.isArray(value) && value.every((one) => typeof one?.matches === 'function'),
+    'must be a list of what defineProvider() made',
+  ],
+};
+
+function checkGuardOptions(options: unknown): void {
+  const problems: string[] = [];
+  if (typeof options !== 'object' || options === null) problems.push('the options of guard() must be an object');
+  for (const [name, value] of Object.entries(Object(options) as GuardOptions)) {
+    const check = Object.hasOwn(OPTION_CHECKS, name) ? OPTION_CHECKS[name as keyof GuardOptions] : undefined;
+    if (check === undefined) problems.push(`${name} is not an option of guard()`);
+    else if (value !== undefined && !check[0](value)) problems.push(`${name} ${check[1]}`);
+  }
+  if (problems.length > 0) throw new FusewireError('INVALID_OPTIONS', problems);
 }
 
 function unknownClient(client: unknown): string {

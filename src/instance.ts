@@ -23,7 +23,8 @@ export interface Fusewire {
   /**
    * Guards and meters a provider client and returns the same object. Doing it twice is harmless.
    *
-   * @throws FusewireError with code `UNKNOWN_CLIENT` for an object that no adapter recognises.
+   * @throws FusewireError with code `UNKNOWN_CLIENT` for an object that no adapter recognises, and with
+   * `INVALID_OPTIONS` for wrong options.
    */
   guard<T extends object>(client: T, options?: GuardOptions): Guarded<T>;
   /**

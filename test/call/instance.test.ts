@@ -42,6 +42,28 @@ const eventOf = async () => {
   return service.events.at(-1);
 };
 
+describe('guard', () => {
+  it('I2: names every wrong option, and what is no client, where it is called', () => {
+    instance();
+    const client = new Ollama({ host: ollamaServer.url });
+    const problemsOf = (...given: unknown[]) => {
+      try {
+        fusewire.guard(...(given as Parameters<typeof fusewire.guard>));
+      } catch (error) {
+        return FusewireError.is(error) ? [error.code, error.problems.length] : error;
+      }
+      return undefined;
+    };
+    const wrong = { injectUsage: 'sometimes', uniqueIds: 1, providers: [{}], injectusage: true };
+    expect(problemsOf(client, wrong)).toEqual(['INVALID_OPTIONS', 4]);
+    expect(problemsOf(client, 'x')).toEqual(['INVALID_OPTIONS', 2]);
+    for (const none of [null, undefined, 5, 'x', {}, [], () => 1, Promise.resolve(client)]) {
+      expect(problemsOf(none)).toEqual(['UNKNOWN_CLIENT', 1]);
+    }
+    expect(problemsOf(client, { injectUsage: undefined, uniqueIds: false, providers: [] })).toBeUndefined();
+  });
+});
+
 describe('checkEnforcement', () => {
   it('I2: takes any junk, throws nothing but the refusal, and the debug log tells the decision', async () => {
     service.setRules([{ name: 'Cap', breached: true, filters: [{ dimension: 'MODEL', operator: 'IS', value: 'm' }] }]);
