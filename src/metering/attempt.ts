@@ -43,6 +43,13 @@ export interface AttemptSink {
 
 /** An answer that nobody reads is metered after this time (I4). */
 export const UNREAD_LIMIT_MS = 60_000;
+/**
+ * An answer that was read in part, and of which nothing came or was read for this time, is abandoned too: whoever drops
+ * a stream without closing it tells nobody. Longer than any pause of a provider within an answer.
+ */
+export const IDLE_LIMIT_MS = 15 * 60_000;
+
+const ERROR_STATUS = 400;
 
 const EMPTY_READING: UsageReading = { finished: false, outputText: '' };
 
@@ -75,9 +82,11 @@ export class Attempt {
   readonly #startedAt: number;
   #answeredMs: number | undefined;
   #firstTokenMs: number | undefined;
-  #unread: Timer | undefined;
+  #watch: Timer | undefined;
+  #lastReadAt: number | undefined;
   #settled = false;
   #reading: () => UsageReading = () => EMPTY_READING;
+  #status: number | undefined;
 
   constructor(
     request: RequestReading,
@@ -114,19 +123,21 @@ export class Attempt {
     return transactionIdOf(this.id, this.#request, this.#readSafely());
   }
 
-  /** The head of the answer is there. `reading` tells what the answer says, at any time from now on. */
-  answered(reading: () => UsageReading): void {
+  /**
+   * The head of the answer is there. `reading` tells what the answer says, at any time from now on. With an error's
+   * `status` the attempt is `failed`, also where nobody ever reads why.
+   */
+  answered(reading: () => UsageReading, status?: number): void {
     this.#reading = reading;
+    this.#status = status;
     this.#answeredMs ??= this.#elapsed();
     if (this.#settled) return;
-    this.#unread ??= this.#sink.runtime.setTimer(() => this.settle('abandoned'), UNREAD_LIMIT_MS);
+    this.#watch ??= this.#sink.runtime.setTimer(() => this.#look(), UNREAD_LIMIT_MS);
   }
 
   /** The caller reads: the answer is not abandoned. Called for each chunk; cheap. */
   progressed(): void {
-    if (this.#unread === undefined) return;
-    this.#unread.cancel();
-    this.#unread = undefined;
+    this.#lastReadAt = this.#sink.runtime.monotonicNow();
   }
 
   /** The first token of a streamed answer was seen. */
@@ -134,11 +145,20 @@ export class Attempt {
     this.#firstTokenMs ??= this.#elapsed();
   }
 
+  /** The answer outgrew what is kept of one (I10): its usage is estimated from what was read until then. */
+  outgrew(bytesMax: number): void {
+    this.#sink.runtime.log.warn('an answer is too long to be read for its usage', { attempt: this.id, bytesMax });
+  }
+
   /** Ends the attempt. The first end counts; a cancel after the provider's own last event counts as its end. */
   settle(end: AttemptEnd, failure: AttemptFailure = {}): void {
     if (this.#settled) return;
+    if (end === 'abandoned' && this.#status !== undefined && this.#status >= ERROR_STATUS) {
+      this.settle('failed', { status: this.#status, reason: `HTTP ${this.#status}` });
+      return;
+    }
     this.#settled = true;
-    this.#unread?.cancel();
+    this.#watch?.cancel();
     this.#sink.open.delete(this);
     try {
       const reading = this.#readSafely();
@@ -151,6 +171,15 @@ export class Attempt {
     } catch (error) {
       this.#sink.runtime.log.error('an attempt could not be metered; please report this', { error: String(error) });
     }
+  }
+
+  /** Abandoned, or looked at again when it could be. */
+  #look(): void {
+    const { runtime } = this.#sink;
+    const idleMs =
+      this.#lastReadAt === undefined ? Number.POSITIVE_INFINITY : runtime.monotonicNow() - this.#lastReadAt;
+    if (idleMs >= IDLE_LIMIT_MS) this.settle('abandoned');
+    else this.#watch = runtime.setTimer(() => this.#look(), IDLE_LIMIT_MS - idleMs);
   }
 
   /** A reader that fails costs the counts, not the event: it is metered as an estimate. */

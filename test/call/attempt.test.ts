@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ResolvedMetadata } from '../../src/metadata/resolver.js';
-import { Attempt, type AttemptSink, UNREAD_LIMIT_MS } from '../../src/metering/attempt.js';
+import { Attempt, type AttemptSink, IDLE_LIMIT_MS, UNREAD_LIMIT_MS } from '../../src/metering/attempt.js';
 import type { Outbox } from '../../src/metering/outbox.js';
 import type { RequestReading, UsageReading } from '../../src/providers/adapter.js';
 import { createRuntime } from '../../src/runtime.js';
@@ -97,6 +97,25 @@ describe('an attempt', () => {
       attributes: { usageState: 'estimated', end: 'abandoned' },
     });
     read.settle('completed');
+  });
+
+  it('I4: an answer that is dropped half-read is metered in the end, one that is read slowly is not cut off', async () => {
+    const slow = begin({ streaming: true });
+    const dropped = begin({ streaming: true });
+    for (const attempt of [slow, dropped])
+      attempt.answered(reading({ responseId: attempt.id, outputText: 'two words' }));
+    dropped.progressed();
+    for (let minutes = 0; minutes < 28; minutes += 14) {
+      slow.progressed();
+      await clock.advance(14 * 60_000);
+    }
+    expect(events.map((event) => event.transactionId)).toEqual([dropped.id]);
+    expect(events[0]).toMatchObject({ stopReason: 'CANCELLED', outputTokenCount: 2, attributes: { end: 'abandoned' } });
+    slow.progressed();
+    await clock.advance(IDLE_LIMIT_MS - 1);
+    expect(events).toHaveLength(1);
+    slow.settle('completed');
+    expect(events).toHaveLength(2);
   });
 
   it('I5: a cancelled answer without usage is an estimate of what was sent and received, and says so', () => {

@@ -158,10 +158,9 @@ describe.each(MAJORS)('openai $major', ({ major, OpenAI, Azure, CommonJs }) => {
       expect(only()).toMatchObject({ stopReason: 'END' });
     });
 
-    // openai 7 keeps a stream that waits reachable by itself; there such an attempt ends when the instance closes.
-    it.skipIf(major === 7)(
-      'a stream that is read in part and forgotten is metered when nobody can read it any more',
-      async () => {
+    // openai 7 keeps a stream that waits reachable by itself; there the idle limit ends it (test/call/attempt.test.ts).
+    if (major !== 7) {
+      it('a stream that is read in part and forgotten is metered when nobody can read it any more', async () => {
         setFlagsFromString('--expose-gc');
         const collect = runInNewContext('gc') as () => void;
         const client = guard();
@@ -175,8 +174,8 @@ describe.each(MAJORS)('openai $major', ({ major, OpenAI, Azure, CommonJs }) => {
           await new Promise((go) => setTimeout(go, 5));
         }
         expect(only()).toMatchObject({ attributes: { end: expect.stringMatching(/abandoned|completed/) } });
-      },
-    );
+      });
+    }
 
     it('the abort of a helper is a cancelled attempt', async () => {
       stub.faults.push('hold');
