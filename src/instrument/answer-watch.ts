@@ -2,7 +2,7 @@
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
 import type { UsageReader } from '../providers/adapter.js';
 import { SseDecoder, type SseRewrite } from '../providers/sse.js';
-import { LineSplitter } from '../providers/sse-lines.js';
+import { LINE_BYTES_MAX, LineSplitter } from '../providers/sse-lines.js';
 
 /** How an answer is watched. */
 export interface WatchOptions {
@@ -134,11 +134,14 @@ export class AnswerWatch {
     this.#format ??= formatOfBytes(chunk, this.#options.streaming);
     if (this.#format === 'sse') {
       this.#sse ??= new SseDecoder(({ name, data }) => this.#event(name, data), this.#options.rewrite);
-      return this.#sse.push(chunk);
+      const passed = this.#sse.push(chunk);
+      this.#noteOverflow(this.#sse.overflowed);
+      return passed;
     }
     if (this.#format === 'ndjson') {
       this.#lines ??= new LineSplitter((line) => this.#event('', line.toString('utf8')));
       this.#lines.push(chunk);
+      this.#noteOverflow(this.#lines.overflowed);
     } else if (this.#format !== 'binary') {
       this.#keep(chunk, WHOLE_BYTES_MAX);
     }
@@ -148,9 +151,16 @@ export class AnswerWatch {
   #keep(chunk: Uint8Array, max: number): void {
     this.#wholeBytes += chunk.length;
     if (this.#wholeBytes > max) {
+      if (!this.#tooLong && max === WHOLE_BYTES_MAX) this.#attempt.outgrew(max);
       this.#tooLong = true;
       this.#whole = [];
     } else if (!this.#tooLong) this.#whole.push(Buffer.from(chunk));
+  }
+
+  #noteOverflow(overflowed: boolean): void {
+    if (!overflowed || this.#tooLong) return;
+    this.#tooLong = true;
+    this.#attempt.outgrew(LINE_BYTES_MAX);
   }
 
   #event(name: string, data: string): void {

@@ -30,7 +30,7 @@ export function tapResponse(
   reader: UsageReader,
   options: WatchOptions,
 ): Response {
-  attempt.answered(() => reader.reading());
+  attempt.answered(() => reader.reading(), response.status);
   const head = { status: response.status, contentType: response.headers?.get('content-type') ?? '' };
   const watch = new AnswerWatch(head, attempt, reader, options);
   try {

@@ -45,6 +45,11 @@ export class SseDecoder {
     );
   }
 
+  /** A line was too long; nothing is told any more, and everything passes as it comes. */
+  get overflowed(): boolean {
+    return this.#lines.overflowed;
+  }
+
   /** Takes the next bytes; returns those to pass on. Bytes that are passed on are never held or changed afterwards. */
   push(chunk: Uint8Array): Uint8Array {
     if (this.#lines.overflowed) return chunk;
