@@ -90,7 +90,7 @@ export class WorkerExecutor implements Executor {
       worker.on('message', (message: FromWriter) => {
         if (message.kind === 'opened') {
           // Only work that somebody awaits keeps the process alive.
-          if (this.#pending.size === 0) worker.unref();
+          if (this.#pending.size === 0 && !this.#closed) worker.unref();
           resolve(worker);
         } else if (message.kind === 'failed') fail(fromPlainError(message.error));
         else this.#receive(message, worker);
@@ -111,7 +111,8 @@ export class WorkerExecutor implements Executor {
     for (const [teamId, revision] of message.moved) this.#listener.moved(teamId, revision);
     for (const teamId of message.touched) this.#listener.touched(teamId);
     for (const answer of message.answers) this.#settle(answer);
-    if (this.#pending.size === 0) worker.unref();
+    // Who closes the store waits for the thread to end, also where nothing else keeps the process alive.
+    if (this.#pending.size === 0 && !this.#closed) worker.unref();
   }
 
   #settle(answer: Answer): void {
