@@ -27,10 +27,7 @@ const listQuery = z.object({
   ...teamQuery,
   ...pageQuery,
   query: z.string().max(256).optional().describe('text that the name or description holds'),
-  type: z
-    .enum(METRIC_TYPES, { error: ({ input }) => notAllowed(input, METRIC_TYPES) })
-    .or(z.literal(''))
-    .optional(),
+  type: z.enum([...METRIC_TYPES, ''], { error: ({ input }) => notAllowed(input, METRIC_TYPES) }).optional(),
   sort: z.string().max(64).optional().describe('field,dir: name, created or updated; asc or desc'),
 });
 

@@ -93,6 +93,15 @@ function explain(error: unknown, config: ServiceConfig): Error {
     case 'EACCES':
     case 'EPERM':
       return new CliFailure(`not allowed: ${message}`);
+    case 'EEXIST':
+    case 'ENOTDIR':
+    // On a read-only file system Node reports a folder that cannot be made as one that is not there.
+    case 'ENOENT':
+    case 'EROFS':
+    case 'ENOSPC':
+      return new CliFailure(
+        `the data folder ${config.dataDir} cannot be used (${message}); choose another with --data-dir or FUSEWIRE_DATA_DIR`,
+      );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return new CliFailure(`${config.host} is not an address of this machine; choose another with --host or HOST`);

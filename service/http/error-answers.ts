@@ -12,7 +12,9 @@ const RETRY_AFTER_SECONDS = '5';
 export function installErrorAnswers(api: Api, context: ServiceContext, bodyLimitBytes: number): void {
   api.setErrorHandler((error: FastifyError, request, reply) => {
     const answer = toApiError(error, bodyLimitBytes);
-    if (answer.statusCode >= 500) {
+    // A full disk fails every request; the store says it once.
+    const said = error instanceof StoreError && (error as StoreError).code === 'UNAVAILABLE';
+    if (answer.statusCode >= 500 && !said) {
       context.log.error('a request failed', {
         method: request.method,
         route: request.routeOptions.url,

@@ -14,7 +14,9 @@ export type StoreErrorCode =
   | 'TOO_NEW'
   | 'UNREADABLE'
   | 'CLOSED'
-  | 'BROKEN';
+  | 'BROKEN'
+  /** The file under the database takes nothing right now: a full disk, an I/O error. */
+  | 'UNAVAILABLE';
 
 /** A failure of the store. Decide by `code`, never by the text. */
 export class StoreError extends Error {

@@ -1,7 +1,12 @@
+import { execFile } from 'node:child_process';
 import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventFactsOf } from '../../service/ledger/event-facts.js';
+import { CommitGroup } from '../../service/store/sqlite/commit-group.js';
 import { SqliteDatabase } from '../../service/store/sqlite/database.js';
 import { hasOwnSqlite, openDriver } from '../../service/store/sqlite/driver.js';
 import { openSqliteStore } from '../../service/store/sqlite/open-sqlite-store.js';
@@ -107,4 +112,38 @@ test('I9: a writer thread that dies fails what was under way, and the next opera
   expect((await store.listTeams()).map((team) => team.id)).toEqual([id]);
   expect(workers).toHaveLength(2);
   await store.close();
+});
+
+test('closing waits for what is under way, also where nothing else keeps the process alive', {
+  timeout: 60_000,
+}, async () => {
+  const child = fileURLToPath(new URL('./close-child.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', child, file]);
+  expect(stdout).toBe('closed after 0 teams\n');
+});
+
+test('I9, I10: a full disk fails events as unavailable, is said once, and is over by itself', async () => {
+  const clock = handClock();
+  const database = await SqliteDatabase.open(file);
+  const group = new CommitGroup(database, clock.runtime.log);
+  const run = async (operation: 'createTeam' | 'recordEvents' | 'listTeams', ...input: unknown[]) => {
+    const { outcomes } = await group.run([{ operation, input, nowMs: NOON }]);
+    return outcomes[0]!;
+  };
+  const team = await run('createTeam', 't');
+  const { id } = (team.ok ? team.value : {}) as { id: string };
+  const big = () => eventFactsOf(event(NOON, { systemPrompt: 'x'.repeat(200_000) }));
+  // As if the disk ended here.
+  database.exec('PRAGMA max_page_count = 70');
+  for (let i = 0; i < 3; i += 1) {
+    const outcome = await run('recordEvents', id, [big()]);
+    expect(outcome).toMatchObject({ ok: false, error: { name: 'StoreError', code: 'UNAVAILABLE' } });
+    expect((await run('listTeams')).ok).toBe(true);
+  }
+  const said = () => clock.logged.filter((line) => line.includes('the database takes'));
+  expect(said()).toEqual(['the database takes no writes; events are told to come back']);
+  database.exec('PRAGMA max_page_count = 100000');
+  expect((await run('recordEvents', id, [big()])).ok).toBe(true);
+  expect(said()).toHaveLength(2);
+  database.close();
 });

@@ -11,7 +11,9 @@ import {
 } from '../../ledger/context.js';
 import { createCatalogue } from '../../pricing/catalogue.js';
 import { OPERATIONS, type OperationName } from '../operations.js';
+import { StoreError } from '../store-error.js';
 import type { SqliteDatabase } from './database.js';
+import { asDiskTrouble } from './disk-trouble.js';
 
 /** One operation that waits. `nowMs` is the clock of who asked. */
 export interface Command {
@@ -32,6 +34,10 @@ export interface GroupResult {
 /** Events that a control meets in one transaction: some 20 ms, during which nobody else is served. */
 const FILL_SLICE = 2_000;
 
+function isTrouble(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'UNAVAILABLE';
+}
+
 interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly message: string;
@@ -46,6 +52,7 @@ export class CommitGroup {
   readonly #catalogue = createCatalogue();
   readonly #fillSlice: number;
   #said: LogLine[] = [];
+  #troubled = false;
 
   constructor(database: SqliteDatabase, log: Log, fillSlice: number = FILL_SLICE) {
     this.#database = database;
@@ -62,7 +69,20 @@ export class CommitGroup {
     const result = (await this.#attempt(commands, false)) ?? (await this.#attempt(commands, true));
     if (result === undefined) throw new Error('a group with savepoints has a result');
     for (const { level, message, fields } of this.#said) this.#log[level](message, fields);
+    this.#sayTrouble(result.outcomes, commands);
     return result;
+  }
+
+  /** Once when it begins and once when it is over (I10): a full disk fails every event, and its log may be on it. */
+  #sayTrouble(outcomes: readonly Outcome[], commands: readonly Command[]): void {
+    const failed = outcomes.find((outcome) => !outcome.ok && isTrouble(outcome.error));
+    if ((failed !== undefined) === this.#troubled) return;
+    // Reading works on a full disk: only events that were kept show that it is over.
+    if (failed === undefined && !commands.some(({ operation }) => operation.startsWith('record'))) return;
+    this.#troubled = failed !== undefined;
+    if (failed !== undefined && !failed.ok) {
+      this.#log.error('the database takes no writes; events are told to come back', { error: String(failed.error) });
+    } else this.#log.info('the database takes writes again');
   }
 
   /** `undefined`: an operation failed and cannot be undone alone; nothing happened. */
@@ -87,7 +107,8 @@ export class CommitGroup {
       await shared.flush();
       database.exec('COMMIT');
       return { outcomes, effects };
-    } catch (error) {
+    } catch (cause) {
+      const error = asDiskTrouble(cause);
       this.#rollBack();
       return { outcomes: commands.map(() => ({ ok: false, error })), effects: createEffects() };
     }
@@ -140,7 +161,7 @@ export class CommitGroup {
       for (const teamId of effects.touched) groupEffects.touched.add(teamId);
       return { ok: true, value };
     } catch (error) {
-      return { ok: false, error };
+      return { ok: false, error: asDiskTrouble(error) };
     }
   }
 

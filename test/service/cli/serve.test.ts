@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -101,6 +101,16 @@ describe('fusewire serve', { timeout: TIME_LIMIT_MS }, () => {
       1,
       1,
       expect.stringContaining('is in use by the service at http'),
+    ]);
+  });
+
+  it('names the data folder where it cannot be one', async () => {
+    writeFileSync(join(folder, 'a-file'), '');
+    const run = await runCli(folder, ['serve', '--port', '0'], { FUSEWIRE_DATA_DIR: 'a-file', LOG_LEVEL: 'silent' });
+    expect([run.code, run.out, run.err.trim().split('\n')]).toEqual([
+      1,
+      '',
+      [expect.stringMatching(/^fusewire: the data folder \S*a-file cannot be used \(.*\); choose another with /)],
     ]);
   });
 
