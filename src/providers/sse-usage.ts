@@ -14,9 +14,10 @@ const OPEN_BRACKET = 91;
 const CLOSE_BRACKET = 93;
 
 const NOTHING = new Uint8Array(0);
-const USAGE_KEY = Buffer.from('"usage"');
-const LAST_NULL = Buffer.from(',"usage":null');
-const PLAIN_END = /^(?:,"\w+":"[^"\\]*")*\}\n*$/;
+const USAGE_KEY = '"usage"';
+const LAST_NULL = ',"usage":null';
+const PLAIN_END = /^,"usage":null(?:,"\w+":"\w*")*\}$/;
+const LF = 10;
 
 /** One member of a JSON object, as offsets: from the key's quote to the end of the value, white space excluded. */
 interface Member {
@@ -29,8 +30,8 @@ interface Member {
 /** The rewrite for {@link SseDecoder}: the event's bytes without the traces of injected usage. */
 export function stripInjectedUsage(raw: Buffer, event: SseEvent): Uint8Array {
   // An object that the server spread over several `data:` lines is left alone: its members have no one place.
-  if (!raw.includes(USAGE_KEY) || event.data.includes('\n')) return raw;
-  const last = nullAmongLast(raw);
+  if (!event.data.includes(USAGE_KEY) || event.data.includes('\n')) return raw;
+  const last = nullAmongLast(raw, event.data);
   if (last !== -1) return without(raw, last, last + LAST_NULL.length);
   const start = raw.indexOf(OPEN_BRACE);
   if (start === -1) return raw;
@@ -50,11 +51,14 @@ export function stripInjectedUsage(raw: Buffer, event: SseEvent): Uint8Array {
  * plain texts, or -1. An unescaped quote behind a comma opens a key, and a brace that ends the text closes the outermost
  * object: what is found here is what {@link topLevelMembers} would find, without reading all that stands before.
  */
-function nullAmongLast(raw: Buffer): number {
-  const at = raw.indexOf(LAST_NULL);
-  // Of several members of that name the first counts; behind white space the member does not end at the comma.
-  if (at < 1 || raw[at - 1]! <= 32 || raw.indexOf(USAGE_KEY) !== at + 1) return -1;
-  return PLAIN_END.test(raw.toString('latin1', at + LAST_NULL.length)) ? at : -1;
+function nullAmongLast(raw: Buffer, data: string): number {
+  const index = data.indexOf(LAST_NULL);
+  // Of several members of that name the first counts.
+  if (index === -1 || data.indexOf(USAGE_KEY) !== index + 1 || !PLAIN_END.test(data.slice(index))) return -1;
+  // What is behind it is ASCII, so it is counted from the end, where the blank line stands.
+  const at = raw.length - 2 - (data.length - index);
+  const endsPlainly = raw[raw.length - 1] === LF && raw[raw.length - 2] === LF && raw[raw.length - 3] === CLOSE_BRACE;
+  return endsPlainly && raw[at] === COMMA && raw[at - 1]! > 32 ? at : -1;
 }
 
 function without(raw: Buffer, from: number, to: number): Uint8Array {
