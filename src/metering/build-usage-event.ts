@@ -73,11 +73,12 @@ function countsOf(
   estimator: { estimateTokens(text: string): number },
 ): Counts {
   const { inputTokens, outputTokens, totalTokens } = reading;
-  if (inputTokens !== undefined || outputTokens !== undefined || totalTokens !== undefined) {
+  if (totalTokens !== undefined || (inputTokens !== undefined && outputTokens !== undefined)) {
     const input = inputTokens ?? Math.max(0, (totalTokens ?? 0) - (outputTokens ?? 0));
     const output = outputTokens ?? Math.max(0, (totalTokens ?? 0) - input);
     return { state: 'reported', input, output, total: totalTokens ?? input + output };
   }
+  if (inputTokens !== undefined || outputTokens !== undefined) return oneSided(facts, reading, estimator);
   if (end === 'recovered') {
     const input = Math.ceil(facts.request.promptText().length / CHARACTERS_PER_TOKEN);
     return { state: 'estimated', input, output: 0, total: input };
@@ -89,6 +90,18 @@ function countsOf(
   const input = estimator.estimateTokens(facts.request.promptText());
   const output = reading.outputText === '' ? 0 : estimator.estimateTokens(reading.outputText);
   return { state: 'estimated', input, output, total: input + output };
+}
+
+/** One count came, the other did not: it is estimated, unless there is nothing that it could count (an embedding's output). */
+function oneSided(
+  facts: AttemptFacts,
+  reading: UsageReading,
+  estimator: { estimateTokens(text: string): number },
+): Counts {
+  const isWithoutOutput = reading.outputTokens === undefined && reading.outputText === '';
+  const input = reading.inputTokens ?? estimator.estimateTokens(facts.request.promptText());
+  const output = reading.outputTokens ?? (isWithoutOutput ? 0 : estimator.estimateTokens(reading.outputText));
+  return { state: isWithoutOutput ? 'reported' : 'estimated', input, output, total: input + output };
 }
 
 function attributesOf(

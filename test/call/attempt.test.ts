@@ -131,6 +131,28 @@ describe('an attempt', () => {
     });
   });
 
+  it('I5: a count that is missing beside one that came is estimated, not zero; an embedding has no output to count', () => {
+    const cached = begin();
+    cached.answered(reading({ outputTokens: 7, outputText: 'two words', finished: true }));
+    cached.settle('completed');
+    const early = begin();
+    early.answered(reading({ inputTokens: 9, outputText: 'two words' }));
+    early.settle('cancelled');
+    const embedding = begin({ operationType: 'EMBED' });
+    embedding.answered(reading({ inputTokens: 9, finished: true }));
+    embedding.settle('completed');
+    const counts = events.map((event) => [
+      event.inputTokenCount,
+      event.outputTokenCount,
+      event.attributes?.['usageState'],
+    ]);
+    expect(counts).toEqual([
+      [4, 7, 'estimated'],
+      [9, 2, 'estimated'],
+      [9, 0, 'reported'],
+    ]);
+  });
+
   it('a cancel after the last event of the provider is its end, with its own stop reason', () => {
     const attempt = begin({ streaming: true });
     attempt.answered(reading({ inputTokens: 1, outputTokens: 2, stopReason: 'TOKEN_LIMIT', finished: true }));
