@@ -43,6 +43,8 @@ function idBytes(): Uint8Array {
   return pool.subarray(poolAt - ID_BYTES, poolAt);
 }
 
+/** 2^31 - 1, some 24 days: Node's limit. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /**
@@ -79,7 +81,8 @@ export function createRuntime(overrides: Partial<Runtime> = {}, logLevel: LogLev
     random: Math.random,
     newId: () => uuidv7(now()),
     setTimer(task, delayMs, options) {
-      const handle = setTimeout(task, Math.max(0, delayMs));
+      // A longer delay than a timer takes would fire at once.
+      const handle = setTimeout(task, Math.min(Math.max(0, delayMs), TIMER_MAX_MS));
       if (!options?.keepAlive) handle.unref();
       return { cancel: () => clearTimeout(handle) };
     },
