@@ -52,7 +52,9 @@ function findings(snippets: readonly Snippet[]): readonly string[] {
 }
 
 describe('code in words', () => {
-  it('compiles: every example in a TSDoc comment and every TypeScript block in a document', { timeout: 180_000 }, () => {
+  it('compiles: every example in a TSDoc comment and every TypeScript block in a document', {
+    timeout: 180_000,
+  }, () => {
     const documents = projectFiles().filter((path) => path.endsWith('.md'));
     const sources = projectSources().filter((source) => isProduct(source.path) && isIn(source.path, SDK_FOLDERS));
     const snippets = [
