@@ -1,6 +1,7 @@
 /** The fields of a usage event (contract 5.3) and what may be in them. */
 
 import { METADATA_FIELDS, snakeCase } from '../metadata/fields.js';
+import { OPERATION_TYPES, STOP_REASONS } from '../wire/operation-types.js';
 
 /** What a field takes. */
 export type FieldKind =
@@ -15,37 +16,6 @@ export type FieldKind =
   | { readonly kind: 'integer' }
   | { readonly kind: 'flag' }
   | { readonly kind: 'time' };
-
-/** Members of contract 5.8. */
-const OPERATION_TYPES = [
-  'CHAT',
-  'GENERATE',
-  'EMBED',
-  'CLASSIFY',
-  'SUMMARIZE',
-  'TRANSLATE',
-  'OTHER',
-  'TOOL_CALL',
-  'RERANK',
-  'SEARCH',
-  'MODERATION',
-  'VISION',
-  'TRANSFORM',
-  'GUARDRAIL',
-  'AUDIO',
-  'VIDEO',
-  'IMAGE',
-];
-const STOP_REASONS = [
-  'END',
-  'END_SEQUENCE',
-  'TIMEOUT',
-  'TOKEN_LIMIT',
-  'COST_LIMIT',
-  'COMPLETION_LIMIT',
-  'ERROR',
-  'CANCELLED',
-];
 
 const TEXT_MAX = 1000;
 const text = (maxLength = TEXT_MAX): FieldKind => ({ kind: 'text', maxLength });

@@ -4,41 +4,10 @@
  * send it. Limits that cut a text, and defaults, are in {@link TEXT_LIMITS} and applied by the service's ingest.
  */
 import { z } from 'zod';
-import type { OperationType, StopReason } from '../providers/adapter.js';
 import { notAllowed } from './enumeration.js';
+import { OPERATION_TYPES, STOP_REASONS } from './operation-types.js';
 
-/** Contract 5.8. */
-export const OPERATION_TYPES = [
-  'CHAT',
-  'GENERATE',
-  'EMBED',
-  'CLASSIFY',
-  'SUMMARIZE',
-  'TRANSLATE',
-  'OTHER',
-  'TOOL_CALL',
-  'RERANK',
-  'SEARCH',
-  'MODERATION',
-  'VISION',
-  'TRANSFORM',
-  'GUARDRAIL',
-  'AUDIO',
-  'VIDEO',
-  'IMAGE',
-] as const satisfies readonly OperationType[];
-
-/** Contract 5.8. */
-export const STOP_REASONS = [
-  'END',
-  'END_SEQUENCE',
-  'TIMEOUT',
-  'TOKEN_LIMIT',
-  'COST_LIMIT',
-  'COMPLETION_LIMIT',
-  'ERROR',
-  'CANCELLED',
-] as const satisfies readonly StopReason[];
+export { OPERATION_TYPES, STOP_REASONS };
 
 /** Why nothing was billed (contract 5.3). */
 export const SKIP_REASONS = [
