@@ -8,6 +8,7 @@ import { type CallPath, createCallPath } from './call.js';
 import { type CallBook, createCallBook } from './call-book.js';
 import { type Config, type FusewireOptions, resolveConfig } from './config.js';
 import { type Credentials, createCredentials } from './credentials.js';
+import { createFeedCredentials } from './feed-credentials.js';
 import { createGuardState } from './guard-state.js';
 import { createLog, harmlessLog, type Log, maskingLog } from './log.js';
 import { createMetadataResolver, type MetadataResolver } from './metadata/resolver.js';
@@ -98,10 +99,7 @@ export function reportLeft(config: Config, outbox: Outbox, log: Log): void {
 function openCache(config: Config, runtime: Runtime, credentials: () => Credentials | undefined): EnforcementCache {
   return createEnforcementCache({
     runtime,
-    credentials: () => {
-      const known = credentials();
-      return known?.teamId === undefined ? undefined : { apiKey: known.apiKey.reveal(), teamId: known.teamId };
-    },
+    credentials: createFeedCredentials(config, runtime, credentials),
     baseUrl: config.enforcementBaseUrl,
     pollIntervalMs: config.pollIntervalMs,
     userAgent: `fusewire/${VERSION}`,
