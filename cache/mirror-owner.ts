@@ -1,6 +1,8 @@
 /** Whose mirror lies in a folder: the sidecar file (DESIGN section 6). */
+
 import { link, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isRecord } from '../src/wire/is-record.js';
 import { writeNewFile } from './durable-file.js';
 
 /** The rules as received: a bare list (contract 2.9). */
@@ -46,9 +48,7 @@ export function parseOwner(text: string | undefined): MirrorOwner | undefined {
 export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }

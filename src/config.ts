@@ -4,6 +4,7 @@ import { readVariable, VARIABLES, variableNamed } from './config-variables.js';
 import { FusewireError } from './errors.js';
 import { type GivenLog, LOG_LEVELS, type LogLevel } from './log.js';
 import { Secret } from './secret.js';
+import { isRecord } from './wire/is-record.js';
 
 export { VARIABLES };
 
@@ -227,7 +228,7 @@ const aText = must((value) => typeof value === 'string' && value.trim() !== '', 
 const aUrl = must((value) => typeof value === 'string' && readHttpUrl(value) !== undefined, 'an http or https URL');
 const aCount = must((value) => Number.isInteger(value) && Number(value) >= 1, 'a whole number of 1 or more');
 const someSeconds = must((value) => Number.isFinite(value) && Number(value) > 0, 'a number of seconds above 0');
-const anObject = must((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object');
+const anObject = must(isRecord, 'an object');
 
 const isLog = (value: unknown) =>
   typeof value === 'object' &&

@@ -18,13 +18,19 @@ export {
   costControlCreateSchema,
   costControlPatchSchema,
   costControlResourceSchema,
-  DIMENSIONS,
-  FILTER_OPERATORS,
   METRIC_TYPES,
   WINDOW_TYPES,
 } from './wire/cost-control-schema.js';
 export { notAllowed } from './wire/enumeration.js';
-export type { Dimension, FilterOperator, Rule, RuleFilter, WindowType } from './wire/feed.js';
+export {
+  DIMENSIONS,
+  type Dimension,
+  FILTER_OPERATORS,
+  type FilterOperator,
+  type Rule,
+  type RuleFilter,
+  type WindowType,
+} from './wire/feed.js';
 export type { UsageEvent } from './wire/usage-event.js';
 export {
   COST_MAX_USD,

@@ -1,4 +1,5 @@
 /** The fields of usage metadata: names, aliases, limits (contract 1.2 and 5.3). */
+import { isRecord } from '../wire/is-record.js';
 
 /** How the value of a field is read. A reader returns `undefined` for a value that is dropped. */
 export type FieldReader = (value: unknown) => unknown;
@@ -63,7 +64,7 @@ export function plainCopy(value: unknown, depth = 0): unknown {
 }
 
 const attributes: FieldReader = (value) => {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? plainCopy(value) : undefined;
+  return isRecord(value) ? plainCopy(value) : undefined;
 };
 
 const field = (name: string, read: FieldReader = text(), deprecated: readonly string[] = []): MetadataField => ({

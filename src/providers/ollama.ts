@@ -2,6 +2,7 @@
  * Ollama's own API (contract 6.1, 6.2): newline-delimited JSON, counts on the object that says `done: true`. Ids are
  * never unique there, so the attempt's own id is the transaction id (I4).
  */
+import { isRecord } from '../wire/is-record.js';
 import type {
   OperationType,
   ProviderAdapter,
@@ -160,10 +161,6 @@ class OllamaUsageReader implements UsageReader {
       this.#rawUsage = { prompt_eval_count: this.#input, eval_count: this.#output };
     }
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,4 +1,5 @@
 /** The usage objects of OpenAI's APIs: chat, completions, embeddings, responses, transcriptions. */
+import { isRecord } from '../wire/is-record.js';
 
 /** Counts as the provider gave them; what it did not give is `undefined`, never 0 (I5). */
 export interface OpenAIUsage {
@@ -30,9 +31,7 @@ export function readOpenAIUsage(value: unknown): OpenAIUsage | undefined {
 
 /** The value as an object with fields, or `undefined`. */
 export function recordOf(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
+  return isRecord(value) ? value : undefined;
 }
 
 /** The value as a text that says something, or `undefined`. */

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FusewireOptions } from '../config.js';
+import { isRecord } from '../wire/is-record.js';
 
 /** A rule as a test writes it: only what matters; the rest is filled in as the real service would. */
 export interface FakeRule {
@@ -202,7 +203,7 @@ function ingest(state: State, request: IncomingMessage, body: string): Answer {
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }

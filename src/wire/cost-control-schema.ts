@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { notAllowed } from './enumeration.js';
-import type { Dimension, FilterOperator, WindowType } from './feed.js';
+import { DIMENSIONS, FILTER_OPERATORS, type WindowType } from './feed.js';
 
 /** Contract 4.3. */
 export const METRIC_TYPES = [
@@ -24,27 +24,6 @@ export const METRIC_TYPES = [
 export const WINDOW_TYPES = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY'] as const satisfies readonly WindowType[];
 /** Contract 4.3: the one action that can stop a call. */
 export const CONTROL_ACTIONS = ['BLOCK'] as const;
-/** Contract 4.3, for filters and for grouping. `ORG_UNIT`, the old spelling of DEPARTMENT, is accepted too. */
-export const DIMENSIONS = [
-  'ORGANIZATION',
-  'CREDENTIAL',
-  'PRODUCT',
-  'MODEL',
-  'PROVIDER',
-  'AGENT',
-  'SUBSCRIBER',
-  'TASK_TYPE',
-  'DEPARTMENT',
-] as const satisfies readonly Dimension[];
-/** Contract 4.3. */
-export const FILTER_OPERATORS = [
-  'IS',
-  'IS_NOT',
-  'CONTAINS',
-  'STARTS_WITH',
-  'ENDS_WITH',
-  'IN',
-] as const satisfies readonly FilterOperator[];
 /** What an event with an unknown price does to a control (I5); an extension of Fusewire. */
 export const UNKNOWN_PRICE_REACTIONS = ['flag', 'refuse'] as const;
 

@@ -1,7 +1,8 @@
 /** The department maps of the feed (contract 2.2 and 2.5). */
 import { normaliseEmail } from '../../enforcement/normalise-email.js';
 import type { DepartmentMaps } from './feed.js';
-import { isRecord, readNumber } from './feed-values.js';
+import { readNumber } from './feed-values.js';
+import { isRecord } from './is-record.js';
 
 /** Entries between two steps. */
 const ENTRIES_PER_STEP = 1_000;

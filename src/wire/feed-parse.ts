@@ -4,7 +4,7 @@
  */
 import type { FeedResult } from './feed.js';
 import { isFeedField, RuleReader } from './feed-reader.js';
-import { isRecord } from './feed-values.js';
+import { isRecord } from './is-record.js';
 
 /** The reason of a body that is no JSON. */
 export const NOT_JSON: FeedResult = { kind: 'malformed', reason: 'not JSON' };

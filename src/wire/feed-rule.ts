@@ -10,7 +10,8 @@ import {
   type RuleAction,
   type RuleFilter,
 } from './feed.js';
-import { isRecord, readId, readName, readNumber, readText, readTimeMs } from './feed-values.js';
+import { readId, readName, readNumber, readText, readTimeMs } from './feed-values.js';
+import { isRecord } from './is-record.js';
 
 /** Why a rule was dropped. The first two mean that it was no rule at all. */
 export type DropReason =

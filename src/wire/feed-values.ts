@@ -49,8 +49,3 @@ export function readTimeMs(value: unknown): number | undefined {
 export function readName(value: unknown): string | undefined {
   return typeof value === 'string' ? value.trim().toUpperCase() : undefined;
 }
-
-/** Whether `value` is an object and not a list. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -9,30 +9,21 @@ export type RuleAction = (typeof RULE_ACTIONS)[number];
 /** The calendar windows of the contract. */
 export type WindowType = 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'QUARTERLY';
 
-/** What a filter or a grouping can look at. */
-export type Dimension =
-  | 'MODEL'
-  | 'PROVIDER'
-  | 'SUBSCRIBER'
-  | 'ORGANIZATION'
-  | 'PRODUCT'
-  | 'CREDENTIAL'
-  | 'AGENT'
-  | 'TASK_TYPE'
-  | 'DEPARTMENT';
-
-/** Every dimension of the contract, in no order that matters. */
-export const DIMENSIONS: readonly Dimension[] = [
+/** What a filter or a grouping can look at (contract 4.3), in the order in which errors list them. */
+export const DIMENSIONS = [
+  'ORGANIZATION',
+  'CREDENTIAL',
+  'PRODUCT',
   'MODEL',
   'PROVIDER',
-  'SUBSCRIBER',
-  'ORGANIZATION',
-  'PRODUCT',
-  'CREDENTIAL',
   'AGENT',
+  'SUBSCRIBER',
   'TASK_TYPE',
   'DEPARTMENT',
-];
+] as const;
+
+/** One of {@link DIMENSIONS}. */
+export type Dimension = (typeof DIMENSIONS)[number];
 
 /** Every operator of a filter. A rule with another one is dropped (I8). */
 export const FILTER_OPERATORS = ['IS', 'IS_NOT', 'CONTAINS', 'STARTS_WITH', 'ENDS_WITH', 'IN'] as const;
