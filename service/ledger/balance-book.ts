@@ -58,6 +58,13 @@ export class BalanceBook implements Sql {
     return this.#sql.query(statement, params);
   }
 
+  async many(statement: StatementName, sets: readonly SqlParams[]): Promise<readonly SqlRow[]> {
+    if (BALANCE_WRITERS.has(statement) || BALANCE_READERS.has(statement)) {
+      throw new Error(`${statement} goes through the book one by one`);
+    }
+    return this.#sql.many(statement, sets);
+  }
+
   /** Adds to a balance and returns it as it is now. */
   async move(
     controlId: string,

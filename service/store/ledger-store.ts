@@ -3,9 +3,17 @@ import type { Runtime } from 'fusewire/internal';
 import { feedSnapshotOf } from '../compile/feed-body.js';
 import { FeedCache } from '../compile/feed-cache.js';
 import { eventFactsOf } from '../ledger/event-facts.js';
+import type { AreaStore } from './area-store.js';
+import { alertReads, alertWrites } from './areas/alerts.js';
+import { directoryReads, directoryWrites } from './areas/directory.js';
+import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
+import { feedReads, feedWrites } from './areas/feed.js';
+import { jobReads, jobWrites } from './areas/jobs.js';
+import { priceReads, priceWrites } from './areas/prices.js';
+import { requestReads, requestWrites } from './areas/requests.js';
 import { Filler } from './filler.js';
 import { KnownKeys } from './known-keys.js';
-import type { EffectsListener, Executor } from './operations.js';
+import type { EffectsListener, Executor, OperationName } from './operations.js';
 import type { FeedSnapshot, Store } from './store.js';
 
 /** Builds the store. `connect` opens the executor and tells the listener what commits change. */
@@ -27,6 +35,7 @@ export async function createLedgerStore(
     revokeKey: (id) => executor.execute('revokeKey', id),
   });
   return {
+    ...areaMethods(executor),
     createTeam: (name) => executor.execute('createTeam', name),
     getTeam: (teamId) => known.getTeam(teamId),
     listTeams: () => executor.execute('listTeams'),
@@ -53,9 +62,6 @@ export async function createLedgerStore(
     getControl: (teamId, id) => executor.execute('getControl', teamId, id),
     listControls: (teamId, query) => executor.execute('listControls', teamId, query),
     feed: (teamId, ruleId) => (ruleId === undefined ? feeds.read(teamId) : narrowedFeed(executor, teamId, ruleId)),
-    listEnforcementEvents: (teamId, query) => executor.execute('listEnforcementEvents', teamId, query),
-    setPrice: (teamId, price) => executor.execute('setPrice', teamId, price),
-    listPrices: (teamId) => executor.execute('listPrices', teamId),
     async turnWindows() {
       const nextMs = await executor.execute('turnWindows');
       filler.start();
@@ -67,6 +73,18 @@ export async function createLedgerStore(
       return executor.close();
     },
   };
+}
+
+/** The methods that are nothing but their operations. */
+function areaMethods(executor: Executor): AreaStore {
+  const areas = [
+    ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
+    ...[enforcementReads, enforcementWrites, alertReads, alertWrites, requestReads, requestWrites],
+  ];
+  const execute = executor.execute.bind(executor) as (name: OperationName, ...input: unknown[]) => Promise<unknown>;
+  const names = areas.flatMap((area) => Object.keys(area) as OperationName[]);
+  const methods = names.map((name) => [name, (...input: unknown[]) => execute(name, ...input)] as const);
+  return Object.fromEntries(methods) as unknown as AreaStore;
 }
 
 /** An inspection read of one rule: rare, so it is compiled for each (contract 2.1). */

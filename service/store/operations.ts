@@ -1,41 +1,42 @@
 /** What a store can be asked, by name: the ledger's operations, each run in one transaction by any database. */
-import { compileFeed } from '../compile/compile-feed.js';
-import { createControl, deleteControl, getControl, listControls, updateControl } from '../ledger/controls.js';
-import { fillNext } from '../ledger/fill-control.js';
-import { selectPrices, setPrice } from '../ledger/prices.js';
-import { findEvents, listConflicts, listEnforcementEvents } from '../ledger/reading.js';
-import { recordEvents } from '../ledger/record-events.js';
-import { recordOnce } from '../ledger/record-once.js';
-import { addKey, createTeam, findKey, getTeam, listKeys, listTeams, revokeKey } from '../ledger/teams.js';
-import { turnWindows } from '../ledger/turn-windows.js';
-import { verifyBalances } from '../ledger/verify-balances.js';
+import { alertReads, alertWrites } from './areas/alerts.js';
+import { coreReads, coreWrites } from './areas/core.js';
+import { directoryReads, directoryWrites } from './areas/directory.js';
+import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
+import { feedReads, feedWrites } from './areas/feed.js';
+import { jobReads, jobWrites } from './areas/jobs.js';
+import { priceReads, priceWrites } from './areas/prices.js';
+import { requestReads, requestWrites } from './areas/requests.js';
 
-/** The operations. Arguments and results are plain data: they may cross a thread. */
-export const OPERATIONS = {
-  addKey,
-  compileFeed,
-  createControl,
-  createTeam,
-  deleteControl,
-  fillNext,
-  findEvents,
-  findKey,
-  getControl,
-  getTeam,
-  listConflicts,
-  listControls,
-  listEnforcementEvents,
-  listKeys,
-  listPrices: selectPrices,
-  listTeams,
-  recordEvents,
-  recordOnce,
-  revokeKey,
-  setPrice,
-  turnWindows,
-  updateControl,
-  verifyBalances,
+/** Operations that change nothing: a database with several connections runs them beside the writer, on a snapshot. */
+export const READS = {
+  ...coreReads,
+  ...jobReads,
+  ...priceReads,
+  ...directoryReads,
+  ...feedReads,
+  ...enforcementReads,
+  ...alertReads,
+  ...requestReads,
 } as const;
+
+/**
+ * Operations that change something. Where the first argument is a team's id, the operation holds that team alone while
+ * it runs, over all processes (docs/decisions); the others touch no team's balances, or lock what they touch.
+ */
+export const WRITES = {
+  ...coreWrites,
+  ...jobWrites,
+  ...priceWrites,
+  ...directoryWrites,
+  ...feedWrites,
+  ...enforcementWrites,
+  ...alertWrites,
+  ...requestWrites,
+} as const;
+
+/** All. Arguments and results are plain data: they may cross a thread. */
+export const OPERATIONS = { ...READS, ...WRITES } as const;
 
 /** All operations. */
 export type Operations = typeof OPERATIONS;

@@ -1,75 +1,11 @@
 /**
  * The seam between the ledger's logic and a database: named statements, one file each, run inside a transaction that
- * the caller of the logic opened. A database has its own folder of files under `service/store/sql/`.
+ * the caller of the logic opened. `service/store/sql/` holds them for every database; where one needs other words, its own
+ * folder has a file of the same name.
  */
+import type { StatementName } from './statement-names.js';
 
-/** Every statement. A database must have a file `<name>.sql` for each, with the same parameters and result columns. */
-export const STATEMENT_NAMES = [
-  'announce-balance',
-  'count-conflicts',
-  'count-enforcement-events',
-  'count-events',
-  'count-spellings',
-  'delete-balance',
-  'delete-balances',
-  'delete-control',
-  'delete-fill',
-  'insert-alias',
-  'insert-conflict',
-  'insert-control',
-  'insert-enforcement-event',
-  'insert-event',
-  'insert-key',
-  'insert-price-entry',
-  'insert-price-override',
-  'insert-spelling',
-  'insert-team',
-  'keep-answer',
-  'list-conflicts',
-  'list-enforcement-events',
-  'list-events',
-  'move-controls-version',
-  'move-prices-version',
-  'next-sequence',
-  'purge-idempotency-keys',
-  'put-balance',
-  'put-fill',
-  'replace-price-override',
-  'revoke-key',
-  'select-alias',
-  'select-balance',
-  'select-balances',
-  'select-control-by-id',
-  'select-control',
-  'select-controls',
-  'select-counted-events',
-  'select-ended-verdicts',
-  'select-event-by-transaction',
-  'select-fills',
-  'select-group-balances',
-  'select-groups',
-  'select-idempotency-key',
-  'select-key-by-hash',
-  'select-keys',
-  'select-open-fills',
-  'select-open-verdicts',
-  'select-price-overrides',
-  'select-sharers',
-  'select-spellings',
-  'select-team-state',
-  'select-team',
-  'select-teams',
-  'select-totals',
-  'select-unknown-price-event',
-  'select-window-turn',
-  'set-control-counted-from',
-  'set-team-revision',
-  'set-window-turn',
-  'update-control',
-] as const;
-
-/** The name of a statement. */
-export type StatementName = (typeof STATEMENT_NAMES)[number];
+export type { StatementName } from './statement-names.js';
 
 /** What can be bound. Numbers must be whole: a float never reaches the database (I6). */
 export type SqlValue = string | number | bigint | boolean | null;
@@ -83,6 +19,11 @@ export type SqlRow = Readonly<Record<string, string | bigint | null>>;
 /** Runs statements in the open transaction. */
 export interface Sql {
   query(statement: StatementName, params?: SqlParams): Promise<readonly SqlRow[]>;
+  /**
+   * Runs a statement once for each set of parameters, in order, and gives the rows of all: one round trip, however many
+   * sets. Where the database is not in this process, its own file of the statement takes every parameter as an array.
+   */
+  many(statement: StatementName, sets: readonly SqlParams[]): Promise<readonly SqlRow[]>;
 }
 
 /** A text column that is never null. */

@@ -5,6 +5,7 @@
  * Money is integer nano-dollars as bigint (I6). Times are milliseconds since the epoch.
  */
 import type { Dimension, FilterOperator, WindowType } from 'fusewire/internal';
+import type { AreaStore } from './area-store.js';
 
 /** A group of people with one set of keys, controls and budgets. `id` is the public hashid, `numericId` the feed's. */
 export interface Team {
@@ -201,8 +202,11 @@ export interface EnforcementEvent {
   readonly transactionId: string | null;
 }
 
-/** Everything the service keeps. */
-export interface Store {
+/** Everything the service keeps: the heart, and the areas around it. */
+export type Store = CoreStore & AreaStore;
+
+/** Teams, keys, events, controls and the feed. */
+export interface CoreStore {
   createTeam(name: string): Promise<Team>;
   getTeam(teamId: string): Promise<Team | undefined>;
   listTeams(): Promise<readonly Team[]>;
@@ -240,10 +244,6 @@ export interface Store {
 
   /** The compiled feed. `ruleId` (hashid) narrows it to one rule, without department maps (contract 2.1). */
   feed(teamId: string, ruleId?: string): Promise<FeedSnapshot>;
-  listEnforcementEvents(teamId: string, query: { page: number; size: number }): Promise<Page<EnforcementEvent>>;
-
-  setPrice(teamId: string, price: Omit<PriceOverride, 'id' | 'teamId' | 'createdAtMs'>): Promise<PriceOverride>;
-  listPrices(teamId: string): Promise<readonly PriceOverride[]>;
 
   /** Turns windows that have ended: called by timer, not by traffic (I13). Resolves to the time of the next turn. */
   turnWindows(): Promise<number>;

@@ -11,7 +11,7 @@ import { SqliteDatabase } from '../../service/store/sqlite/database.js';
 import { hasOwnSqlite, openDriver } from '../../service/store/sqlite/driver.js';
 import { openSqliteStore } from '../../service/store/sqlite/open-sqlite-store.js';
 import { spawnWriter } from '../../service/store/sqlite/spawn-writer.js';
-import { readMigrations, readStatements } from '../../service/store/sqlite/statements.js';
+import { readMigrations, readStatements } from '../../service/store/statements.js';
 import { control, event, handClock, NOON, rulesOf, tempFolder } from './store-support.js';
 
 let folder: ReturnType<typeof tempFolder>;
@@ -27,9 +27,9 @@ test('every statement has its file, and every statement is valid SQL for the mig
   const database = await SqliteDatabase.open(file);
   database.close();
   const driver = await openDriver(file);
-  for (const [name, sql] of readStatements()) expect(() => driver.prepare(sql), name).not.toThrow();
+  for (const [name, sql] of readStatements('sqlite')) expect(() => driver.prepare(sql), name).not.toThrow();
   driver.close();
-  expect(readMigrations().map(({ version }) => version)).toEqual(readMigrations().map((_, i) => i + 1));
+  expect(readMigrations('sqlite').map(({ version }) => version)).toEqual(readMigrations('sqlite').map((_, i) => i + 1));
 });
 
 test('a file of a later version is refused and left alone', async () => {

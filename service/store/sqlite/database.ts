@@ -2,10 +2,10 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Sql, SqlParams, SqlRow, SqlValue, StatementName } from '../sql.js';
+import { readMigrations, readStatements } from '../statements.js';
 import { StoreError } from '../store-error.js';
 import { openDriver, type SqliteDriver, type SqliteStatement, type SqliteValue } from './driver.js';
 import { migrate } from './migrate.js';
-import { readMigrations, readStatements } from './statements.js';
 
 /**
  * EXCLUSIVE keeps SQLite's own lock on the file for as long as it is open: a second process is refused, and the lock
@@ -30,7 +30,7 @@ export class SqliteDatabase implements Sql {
   private constructor(driver: SqliteDriver) {
     this.#driver = driver;
     this.driverName = driver.name;
-    this.#sources = readStatements();
+    this.#sources = readStatements('sqlite');
   }
 
   /** Opens or creates a file. @throws StoreError `NO_DRIVER`, `LOCKED`, `TOO_NEW`, `UNREADABLE` */
@@ -42,7 +42,7 @@ export class SqliteDatabase implements Sql {
       driver.exec(OPENING);
       // Takes the lock now, not with the first event.
       driver.exec('BEGIN EXCLUSIVE; COMMIT');
-      migrate(driver, readMigrations());
+      migrate(driver, readMigrations('sqlite'));
       return new SqliteDatabase(driver);
     } catch (error) {
       driver?.close();
@@ -51,14 +51,23 @@ export class SqliteDatabase implements Sql {
   }
 
   async query(statement: StatementName, params: SqlParams = {}): Promise<readonly SqlRow[]> {
+    return this.#prepare(statement).all(bind(params));
+  }
+
+  async many(statement: StatementName, sets: readonly SqlParams[]): Promise<readonly SqlRow[]> {
+    const prepared = this.#prepare(statement);
+    const rows: SqlRow[] = [];
+    for (const params of sets) for (const row of prepared.all(bind(params))) rows.push(row);
+    return rows;
+  }
+
+  #prepare(statement: StatementName): SqliteStatement {
     let prepared = this.#prepared.get(statement);
     if (prepared === undefined) {
       prepared = this.#driver.prepare(this.#sources.get(statement) ?? '');
       this.#prepared.set(statement, prepared);
     }
-    const bound: Record<string, SqliteValue> = {};
-    for (const name in params) bound[name] = toSqlite(params[name]!);
-    return prepared.all(bound);
+    return prepared;
   }
 
   /** Transaction control: `BEGIN IMMEDIATE`, `COMMIT`, `SAVEPOINT …`. */
@@ -76,6 +85,12 @@ function makePrivate(file: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
+}
+
+function bind(params: SqlParams): Record<string, SqliteValue> {
+  const bound: Record<string, SqliteValue> = {};
+  for (const name in params) bound[name] = toSqlite(params[name]!);
+  return bound;
 }
 
 /** Throws for a fraction: no float gets into the database, whatever a caller computes (I6). */

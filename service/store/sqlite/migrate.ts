@@ -1,7 +1,8 @@
 /** Brings a database file to the schema of this version. */
+
+import type { Migration } from '../statements.js';
 import { StoreError } from '../store-error.js';
 import type { SqliteDriver } from './driver.js';
-import type { Migration } from './statements.js';
 
 /**
  * Applies the migrations that the file does not have yet, each in a transaction of its own. @throws StoreError

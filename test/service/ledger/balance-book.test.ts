@@ -3,13 +3,13 @@ import { BALANCE_READERS, BALANCE_WRITERS, BalanceBook } from '../../../service/
 import { WindowMemo, windowOf } from '../../../service/ledger/windows.js';
 import { SqliteDatabase } from '../../../service/store/sqlite/database.js';
 import { openSqliteStore } from '../../../service/store/sqlite/open-sqlite-store.js';
-import { readStatements } from '../../../service/store/sqlite/statements.js';
+import { readStatements } from '../../../service/store/statements.js';
 import { control, event, handClock, NOON, rulesOf, tempFolder } from '../store-support.js';
 
 test('every statement that touches balances is known to the book, as a reader or as a writer', () => {
   const readers: string[] = [];
   const writers: string[] = [];
-  for (const [name, sql] of readStatements()) {
+  for (const [name, sql] of readStatements('sqlite')) {
     if (name === 'put-balance' || !/\bbalance\b/.test(sql)) continue;
     if (/^(UPDATE|DELETE|INSERT)/.test(sql)) writers.push(name);
     else readers.push(name);
@@ -25,6 +25,7 @@ test('a balance is read once and written once, however often it moves; a reader 
       asked.push(statement);
       return [];
     },
+    many: async () => [],
   });
   const window = windowOf('DAILY', NOON);
   for (let i = 1; i <= 500; i += 1) {

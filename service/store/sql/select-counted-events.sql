@@ -6,6 +6,6 @@ JOIN price_entry p ON p.event_id = e.id
   AND p.version = (SELECT MAX(version) FROM price_entry WHERE event_id = e.id)
 LEFT JOIN subscriber_alias a ON a.team_id = e.team_id
   AND a.email_key = e.alias_key
-WHERE e.team_id = :teamId AND (e.window_time_ms, e.id) > (:afterMs, :afterId)
+WHERE e.team_id = :teamId AND (e.window_time_ms, e.id) > (CAST(:afterMs AS BIGINT), :afterId)
 ORDER BY e.window_time_ms, e.id
 LIMIT :size;

@@ -1,0 +1,24 @@
+/** Every statement of the store, by area. There is a file `<name>.sql` for each; a test holds both against each other. */
+import { ALERT_STATEMENTS } from './areas/alerts.js';
+import { CORE_STATEMENTS } from './areas/core.js';
+import { DIRECTORY_STATEMENTS } from './areas/directory.js';
+import { ENFORCEMENT_STATEMENTS } from './areas/enforcement.js';
+import { FEED_STATEMENTS } from './areas/feed.js';
+import { JOB_STATEMENTS } from './areas/jobs.js';
+import { PRICE_STATEMENTS } from './areas/prices.js';
+import { REQUEST_STATEMENTS } from './areas/requests.js';
+
+/** All names. */
+export const STATEMENT_NAMES = [
+  ...CORE_STATEMENTS,
+  ...JOB_STATEMENTS,
+  ...PRICE_STATEMENTS,
+  ...DIRECTORY_STATEMENTS,
+  ...FEED_STATEMENTS,
+  ...ENFORCEMENT_STATEMENTS,
+  ...ALERT_STATEMENTS,
+  ...REQUEST_STATEMENTS,
+] as const;
+
+/** The name of a statement. */
+export type StatementName = (typeof STATEMENT_NAMES)[number];
