@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VERSION } from '../../../service/version.js';
-import { createMemoryStore } from '../../helpers/memory-store.js';
+
 import { openServiceFixture, type ServiceFixture, usageEvent } from '../../helpers/service-fixture.js';
+import { openTestStore } from '../../helpers/stores.js';
 
 const COMPLETIONS = '/meter/v2/ai/completions';
 const CONTROLS = '/v2/api/ai/cost-controls';
@@ -11,7 +12,7 @@ const CONTROLS = '/v2/api/ai/cost-controls';
 describe('the HTTP side', () => {
   let service: ServiceFixture;
   beforeEach(async () => {
-    service = await openServiceFixture(async ({ runtime }) => createMemoryStore(runtime), {
+    service = await openServiceFixture(openTestStore, {
       config: { bodyLimitBytes: 10_000, inFlightMax: 4 },
     });
   });
@@ -99,7 +100,7 @@ describe('the HTTP side', () => {
   });
 
   it('I10: a request that takes too long ends with 503 and a time to come back', async () => {
-    const slow = await openServiceFixture(async ({ runtime }) => createMemoryStore(runtime), {
+    const slow = await openServiceFixture(openTestStore, {
       config: { requestLimitMs: 300 },
     });
     slow.store.findEvents = () => new Promise(() => undefined);
