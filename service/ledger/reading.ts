@@ -7,9 +7,8 @@ import {
   type SqlRow,
   type StatementName,
   textOf,
-  textOrNull,
 } from '../store/sql.js';
-import type { EnforcementEvent, EventConflict, Page, StoredEvent } from '../store/store.js';
+import type { EventConflict, Page, StoredEvent } from '../store/store.js';
 import type { LedgerContext } from './context.js';
 
 interface PageQuery {
@@ -24,7 +23,7 @@ export function findEvents(
   query: PageQuery & { readonly transactionId?: string },
 ): Promise<Page<StoredEvent>> {
   const params = { teamId, transactionId: query.transactionId ?? null };
-  return page(context, ['list-events', 'count-events'], params, query, (row) => ({
+  return readPage(context, ['list-events', 'count-events'], params, query, (row) => ({
     id: textOf(row, 'id'),
     transactionId: textOf(row, 'transaction_id'),
     receivedAtMs: numberOf(row, 'received_at_ms'),
@@ -39,7 +38,7 @@ export function findEvents(
 
 /** Events that disagree with a stored one. */
 export function listConflicts(context: LedgerContext, teamId: string, query: PageQuery): Promise<Page<EventConflict>> {
-  return page(context, ['list-conflicts', 'count-conflicts'], { teamId }, query, (row) => ({
+  return readPage(context, ['list-conflicts', 'count-conflicts'], { teamId }, query, (row) => ({
     id: textOf(row, 'id'),
     eventId: textOf(row, 'event_id'),
     transactionId: textOf(row, 'transaction_id'),
@@ -49,30 +48,12 @@ export function listConflicts(context: LedgerContext, teamId: string, query: Pag
   }));
 }
 
-/** Trips, resets, warnings and the like. */
-export function listEnforcementEvents(
-  context: LedgerContext,
-  teamId: string,
-  query: PageQuery,
-): Promise<Page<EnforcementEvent>> {
-  const statements = ['list-enforcement-events', 'count-enforcement-events'] as const;
-  return page(context, statements, { teamId }, query, (row) => ({
-    id: textOf(row, 'id'),
-    controlId: textOf(row, 'control_id'),
-    kind: textOf(row, 'kind') as EnforcementEvent['kind'],
-    groupValue: textOrNull(row, 'group_value'),
-    currentValue: textOf(row, 'current_value'),
-    threshold: textOf(row, 'threshold'),
-    atMs: numberOf(row, 'at_ms'),
-    transactionId: textOrNull(row, 'transaction_id'),
-  }));
-}
-
-async function page<T>(
+/** A page and the count of all, from two statements that take the same parameters. */
+export async function readPage<T>(
   context: LedgerContext,
   [list, count]: readonly [StatementName, StatementName],
   params: SqlParams,
-  query: PageQuery,
+  query: { readonly page: number; readonly size: number },
   read: (row: SqlRow) => T,
 ): Promise<Page<T>> {
   const skip = query.page * query.size;

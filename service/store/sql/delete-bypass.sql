@@ -1,0 +1,1 @@
+DELETE FROM bypass WHERE team_id = :teamId AND until_ms = :untilMs RETURNING team_id;

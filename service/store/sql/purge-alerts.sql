@@ -1,0 +1,1 @@
+DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE ended_at_ms < :beforeMs LIMIT :size);

@@ -1,0 +1,1 @@
+SELECT since_ms, until_ms, reason, by_text FROM bypass WHERE team_id = :teamId;

@@ -1,0 +1,1 @@
+SELECT * FROM cost_control WHERE team_id = :teamId AND rule_id = :ruleId;

@@ -1,0 +1,11 @@
+SELECT kind, level, is_shadow, COUNT(*) AS events, CAST(SUM(times) AS BIGINT) AS times
+FROM enforcement_event
+WHERE team_id = :teamId AND at_ms BETWEEN :sinceMs AND :untilMs
+  AND (CAST(:level AS TEXT) IS NULL OR level = :level)
+  AND (CAST(:isShadow AS BIGINT) IS NULL OR is_shadow = :isShadow)
+  AND (CAST(:controlId AS TEXT) IS NULL OR control_id = :controlId)
+  AND (CAST(:transactionId AS TEXT) IS NULL OR transaction_id = :transactionId)
+  AND (CAST(:groupBy AS TEXT) IS NULL OR (group_by = :groupBy AND group_value = :groupValue))
+  AND (CAST(:pattern AS TEXT) IS NULL OR search_key LIKE :pattern ESCAPE '!')
+GROUP BY kind, level, is_shadow
+ORDER BY kind, level, is_shadow;

@@ -1,0 +1,1 @@
+SELECT subscriber_email FROM usage_event WHERE team_id = :teamId AND transaction_id = :transactionId;
