@@ -1,8 +1,10 @@
 /**
  * The balances that one commit moves, in memory until it ends: however many events move a balance, it is read once and
- * written once. A thousand controls that cover every event cost a thousand writes a commit, not a thousand an event.
+ * written once, and all of them together in one round trip each way. A thousand controls that cover every event cost a
+ * thousand rows a commit, not a thousand an event.
  */
-import { bigintOf, type Sql, type SqlParams, type SqlRow, type StatementName } from '../store/sql.js';
+import { bigintOf, numberOf, type Sql, type SqlParams, type SqlRow, type StatementName, textOf } from '../store/sql.js';
+import { type BucketSum, RollingSums, type SumKey, type SumRange } from './rolling-sums.js';
 import type { Window } from './windows.js';
 
 /** What was last told about a balance: 0 nothing, 1 a warning, 2 that its limit is reached. */
@@ -15,6 +17,15 @@ export interface BookedBalance {
   readonly announced: Announced;
 }
 
+/** Names a balance. */
+export interface BalanceKey {
+  readonly controlId: string;
+  readonly window: Window;
+  readonly groupKey: string;
+  /** Of a ROLLING control: the buckets whose sum will be asked for. */
+  readonly range?: SumRange | undefined;
+}
+
 interface Entry {
   readonly params: { controlId: string; windowStartMs: number; windowEndMs: number; groupKey: string };
   value: bigint;
@@ -25,8 +36,11 @@ interface Entry {
 
 /** Statements that read balances: what is in memory is written before them. A test holds the list against the files. */
 export const BALANCE_READERS: ReadonlySet<StatementName> = new Set<StatementName>([
+  'select-address-groups',
   'select-balance',
   'select-balances',
+  'select-buckets',
+  'select-due-teams',
   'select-ended-verdicts',
   'select-group-balances',
   'select-groups',
@@ -38,31 +52,78 @@ export const BALANCE_WRITERS: ReadonlySet<StatementName> = new Set<StatementName
   'announce-balance',
   'delete-balance',
   'delete-balances',
+  'purge-buckets',
+]);
+/** The book's own. */
+export const BALANCE_OWN: ReadonlySet<StatementName> = new Set<StatementName>([
+  'load-balances',
+  'load-rolling-sums',
+  'put-balance',
 ]);
 /** More than this are written early (I10). */
-const ENTRIES_MAX = 20_000;
+export const ENTRIES_MAX = 20_000;
 
 /** One book per transaction, or per part of one that can be rolled back alone. Also the way to every other statement. */
 export class BalanceBook implements Sql {
   readonly #sql: Sql;
   readonly #entries = new Map<string, Entry>();
+  readonly #sums = new RollingSums();
 
   constructor(sql: Sql) {
     this.#sql = sql;
   }
 
   async query(statement: StatementName, params?: SqlParams): Promise<readonly SqlRow[]> {
-    const writes = BALANCE_WRITERS.has(statement);
-    if (writes || BALANCE_READERS.has(statement)) await this.flush();
-    if (writes) this.#entries.clear();
+    await this.#prepareFor(statement);
     return this.#sql.query(statement, params);
   }
 
   async many(statement: StatementName, sets: readonly SqlParams[]): Promise<readonly SqlRow[]> {
-    if (BALANCE_WRITERS.has(statement) || BALANCE_READERS.has(statement)) {
-      throw new Error(`${statement} goes through the book one by one`);
-    }
+    if (sets.length === 0) return [];
+    await this.#prepareFor(statement);
     return this.#sql.many(statement, sets);
+  }
+
+  async #prepareFor(statement: StatementName): Promise<void> {
+    const writes = BALANCE_WRITERS.has(statement);
+    if (writes || BALANCE_READERS.has(statement)) await this.flush();
+    if (!writes) return;
+    this.#entries.clear();
+    this.#sums.clear();
+  }
+
+  /**
+   * Reads balances in one round trip, those that are not here yet. What is loaded is here until the next load, or until
+   * a statement changes balances behind the book. At most {@link ENTRIES_MAX} keys.
+   */
+  async load(keys: readonly BalanceKey[]): Promise<void> {
+    await this.#loadSums(keys);
+    const missing = new Map<string, BalanceKey>();
+    for (const key of keys) {
+      const name = nameOf(key.controlId, key.window, key.groupKey);
+      if (!this.#entries.has(name)) missing.set(name, key);
+    }
+    if (missing.size === 0) return;
+    if (this.#entries.size + missing.size > ENTRIES_MAX) {
+      await this.flush();
+      this.#entries.clear();
+      for (const key of keys) missing.set(nameOf(key.controlId, key.window, key.groupKey), key);
+    }
+    const sets: Entry['params'][] = [];
+    for (const [name, { controlId, window, groupKey }] of missing) {
+      const params = { controlId, windowStartMs: window.startMs, windowEndMs: window.endMs, groupKey };
+      this.#entries.set(name, { params, value: 0n, unknownCount: 0n, announced: 0, written: true });
+      sets.push(params);
+    }
+    const asked = sets.map(({ controlId, windowStartMs, groupKey }) => ({ controlId, windowStartMs, groupKey }));
+    for (const row of await this.#sql.many('load-balances', asked)) {
+      const window = { startMs: numberOf(row, 'window_start_ms') };
+      const entry = this.#entries.get(nameOf(textOf(row, 'control_id'), window, textOf(row, 'group_key')));
+      if (entry === undefined) throw new Error('a balance was read that nobody asked for');
+      entry.value = bigintOf(row, 'value');
+      entry.unknownCount = bigintOf(row, 'unknown_count');
+      entry.announced = Number(bigintOf(row, 'announced')) as Announced;
+    }
   }
 
   /** Adds to a balance and returns it as it is now. */
@@ -72,52 +133,64 @@ export class BalanceBook implements Sql {
     groupKey: string,
     delta: { readonly value: bigint; readonly unknownCount: bigint },
   ): Promise<BookedBalance> {
-    const key = keyOf(controlId, window, groupKey);
-    const entry = this.#entries.get(key) ?? (await this.#load(key, controlId, window, groupKey));
+    const entry =
+      this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
     entry.value += delta.value;
     entry.unknownCount += delta.unknownCount;
     entry.written = false;
+    this.#sums.add(controlId, groupKey, window.startMs, delta);
     return { value: entry.value, unknownCount: entry.unknownCount, announced: entry.announced };
   }
 
-  /** Notes what was told about a balance. */
+  /** The sum of the buckets of a ROLLING balance as it is now. */
+  async sum(key: SumKey): Promise<BucketSum> {
+    const known = this.#sums.get(key);
+    if (known !== undefined) return known;
+    await this.#loadSumsOf([key]);
+    return this.#sums.get(key)!;
+  }
+
+  /** Notes what was told about a balance, and until when it stands. */
   async announce(controlId: string, window: Window, groupKey: string, announced: Announced): Promise<void> {
-    const key = keyOf(controlId, window, groupKey);
-    const entry = this.#entries.get(key) ?? (await this.#load(key, controlId, window, groupKey));
+    const entry =
+      this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
     entry.announced = announced;
+    entry.params.windowEndMs = window.endMs;
     entry.written = false;
   }
 
   /** Writes what is not written yet. To be called before the commit. */
   async flush(): Promise<void> {
+    const sets: SqlParams[] = [];
     for (const entry of this.#entries.values()) {
       if (entry.written) continue;
       const { params, value, unknownCount, announced } = entry;
-      await this.#sql.query('put-balance', { ...params, value, unknownCount, announced });
+      sets.push({ ...params, value, unknownCount, announced });
       entry.written = true;
     }
+    if (sets.length > 0) await this.#sql.many('put-balance', sets);
   }
 
-  async #load(key: string, controlId: string, window: Window, groupKey: string): Promise<Entry> {
-    if (this.#entries.size >= ENTRIES_MAX) {
-      await this.flush();
-      this.#entries.clear();
-    }
-    const { startMs: windowStartMs, endMs: windowEndMs } = window;
-    const [row] = await this.#sql.query('select-balance', { controlId, windowStartMs, groupKey });
-    const entry: Entry = {
-      params: { controlId, windowStartMs, windowEndMs, groupKey },
-      value: row === undefined ? 0n : bigintOf(row, 'value'),
-      unknownCount: row === undefined ? 0n : bigintOf(row, 'unknown_count'),
-      announced: row === undefined ? 0 : (Number(bigintOf(row, 'announced')) as Announced),
-      written: true,
-    };
-    this.#entries.set(key, entry);
-    return entry;
+  async #loadSums(keys: readonly BalanceKey[]): Promise<void> {
+    const asked: SumKey[] = [];
+    for (const { controlId, groupKey, range } of keys) if (range !== undefined) asked.push({ controlId, groupKey, ...range });
+    if (asked.length > 0) await this.#loadSumsOf(asked);
+  }
+
+  async #loadSumsOf(keys: readonly SumKey[]): Promise<void> {
+    const missing = this.#sums.missing(keys);
+    if (missing.length === 0) return;
+    await this.flush();
+    this.#sums.keep(missing, await RollingSums.read(this.#sql, missing));
+  }
+
+  async #one(controlId: string, window: Window, groupKey: string): Promise<Entry> {
+    await this.load([{ controlId, window, groupKey }]);
+    return this.#entries.get(nameOf(controlId, window, groupKey))!;
   }
 }
 
 /** No control id and no number holds a line break. */
-function keyOf(controlId: string, window: Window, groupKey: string): string {
+function nameOf(controlId: string, window: { readonly startMs: number }, groupKey: string): string {
   return `${controlId}\n${window.startMs}\n${groupKey}`;
 }

@@ -8,6 +8,7 @@ import {
 } from '../compile/compiled-control.js';
 import { bigintOf, type SqlRow } from '../store/sql.js';
 import type { EnforcementEvent } from '../store/store.js';
+import type { BalanceKey } from './balance-book.js';
 import type { LedgerContext } from './context.js';
 import { moveRevision } from './context.js';
 import { type CountedEvent, contributionOf } from './counted-event.js';
@@ -37,6 +38,16 @@ export function deltaOf(compiled: CompiledControl, event: CountedEvent): Balance
   const { metricType } = compiled.control;
   const unknown = metricType === 'TOTAL_COST' && event.priceUnknown;
   return { value: contributionOf(metricType, event), unknownCount: unknown ? 1n : 0n };
+}
+
+/** The balances that {@link countEvent} will move, so that those of many events are read together. */
+export function balanceKeysOf(context: LedgerContext, compiled: CompiledControl, event: CountedEvent): BalanceKey[] {
+  const { control } = compiled;
+  const window = context.cache.windows.of(control.windowType, event.windowTimeMs);
+  const keys = [{ controlId: control.id, window, groupKey: TOTAL }];
+  const group = groupOf(control, event);
+  if (group !== undefined && group !== TOTAL) keys.push({ controlId: control.id, window, groupKey: group });
+  return keys;
 }
 
 /** Counts an event under one control: its total and its group. Returns whether a verdict changed. */

@@ -1,88 +1,131 @@
-/** Station 7: an event into the ledger, once, with everything that follows from it. */
-import type { TeamScope } from '../compile/team-scope.js';
-import type { PriceBook } from '../pricing/price-book.js';
-import type { EventPrice } from '../pricing/price-event.js';
-import { priceEvent } from '../pricing/price-event.js';
-import { numberOf, textOf } from '../store/sql.js';
+/** Events into the ledger, each transaction id once (I4): what is there already moves nothing. */
+import { numberOf, type SqlParams, textOf } from '../store/sql.js';
 import type { RecordResult } from '../store/store.js';
-import { countEvent } from './balances.js';
-import { type LedgerContext, moveRevision, readTeamState } from './context.js';
-import { aliasKeyOf, countedFromFacts } from './counted-event.js';
+import type { LedgerContext } from './context.js';
+import { aliasKeyOf } from './counted-event.js';
 import type { EventFacts } from './event-facts.js';
-import { type FillCursors, isAhead, NO_FILLS, readFills } from './fill-cursors.js';
-import { subscriberGroupOf } from './subscribers.js';
-import { readPriceBook, readTeamScope } from './team-copies.js';
 import { windowTimeOf } from './windows.js';
 
-interface Recording {
-  readonly context: LedgerContext;
-  readonly teamId: string;
-  readonly scope: TeamScope;
-  readonly book: PriceBook;
-  readonly fills: FillCursors;
+/** An event that was not there before. */
+export interface StoredFacts {
+  readonly id: string;
+  readonly facts: EventFacts;
+  readonly windowTimeMs: number;
+}
+
+/** What became of an event; the revision is not known yet. */
+export type EventOutcome = Omit<RecordResult, 'revision'>;
+
+/** What the events of one call came to: an outcome for each, in their order, and those that are new, in their order. */
+export interface InsertedEvents {
+  readonly outcomes: readonly EventOutcome[];
+  readonly stored: readonly StoredFacts[];
+}
+
+/** The event that has a transaction id. */
+interface Holder {
+  readonly id: string;
+  readonly bodyHash: string;
+  readonly createdAtMs: number;
 }
 
 /**
- * Records events of one team in the open transaction: event in, price entry in, balances moved, verdicts flipped,
- * revision moved. The same transaction id with the same body is a duplicate and moves nothing; with another body it is
- * kept aside as a conflict (I4). @throws StoreError `UNKNOWN_TEAM`
+ * Inserts events of one team. The same transaction id with the same body is a duplicate; with another body it is kept
+ * aside as a conflict. That holds within the call too: the first one counts.
  */
-export async function recordEvents(
+export async function insertEvents(
   context: LedgerContext,
   teamId: string,
   events: readonly EventFacts[],
-): Promise<readonly RecordResult[]> {
-  const state = await readTeamState(context, teamId);
-  const scope = await readTeamScope(context, teamId, state.controlsVersion);
-  const book = await readPriceBook(context, teamId, state.pricesVersion);
-  const fills = state.filling ? await readFills(context, teamId) : NO_FILLS;
-  const recording: Recording = { context, teamId, scope, book, fills };
-  const outcomes: Omit<RecordResult, 'revision'>[] = [];
-  let flipped = false;
-  for (const facts of events) {
-    const { outcome, changed } = await recordEvent(recording, facts);
-    outcomes.push(outcome);
-    flipped ||= changed;
+): Promise<InsertedEvents> {
+  const first = new Map<string, StoredFacts & { readonly position: number }>();
+  const sets: SqlParams[] = [];
+  for (const [position, facts] of events.entries()) {
+    if (first.has(facts.transactionId)) continue;
+    const { windowTimeMs, flagged } = windowTimeOf(facts.requestTimeMs, facts.receivedAtMs);
+    const id = context.newId();
+    first.set(facts.transactionId, { id, facts, windowTimeMs, position });
+    sets.push(eventParams(teamId, id, facts, windowTimeMs, flagged));
   }
-  if (flipped) await moveRevision(context, teamId);
-  const revision = context.effects.moved.get(teamId) ?? state.revision;
-  return outcomes.map((outcome) => ({ ...outcome, revision }));
+  const inserted = new Set((await context.sql.many('insert-event', sets)).map((row) => textOf(row, 'id')));
+  const stored = [...first.values()].filter(({ id }) => inserted.has(id));
+  const holders = await findHolders(
+    context,
+    teamId,
+    [...first.values()].filter(({ id }) => !inserted.has(id)),
+  );
+  for (const { id, facts } of stored) holders.set(facts.transactionId, holderOf(id, facts));
+  const conflicts: Conflict[] = [];
+  const outcomes = events.map((facts, position): EventOutcome => {
+    const { transactionId } = facts;
+    const holder = holders.get(transactionId);
+    if (holder === undefined) throw new Error('an event is taken and not there');
+    const { id, createdAtMs } = holder;
+    const leads = first.get(transactionId)?.position === position;
+    if (leads && inserted.has(id)) return { id, transactionId, outcome: 'stored', createdAtMs };
+    if (holder.bodyHash === facts.bodyHash) return { id, transactionId, outcome: 'duplicate', createdAtMs };
+    conflicts.push({ eventId: id, facts });
+    return { id, transactionId, outcome: 'conflict', createdAtMs };
+  });
+  await keepConflicts(context, teamId, conflicts);
+  return { outcomes, stored };
 }
 
-async function recordEvent(
-  recording: Recording,
-  facts: EventFacts,
-): Promise<{ outcome: Omit<RecordResult, 'revision'>; changed: boolean }> {
-  const { context, teamId, scope, book } = recording;
-  const { windowTimeMs, flagged } = windowTimeOf(facts.requestTimeMs, facts.receivedAtMs);
-  const id = context.newId();
-  if (!(await insertEvent(context, teamId, id, facts, windowTimeMs, flagged))) {
-    return { outcome: await meetStored(context, teamId, facts), changed: false };
-  }
-  const price = priceEvent(facts, (model) => book.find(facts.provider, facts.modelSource, model, windowTimeMs));
-  await insertPrice(context, id, price);
-  const group = await subscriberGroupOf(context, teamId, scope, facts);
-  const counted = countedFromFacts(id, facts, windowTimeMs, price, group);
-  let changed = false;
-  for (const compiled of scope.touchedBy(counted)) {
-    // The fill of this control will meet the event.
-    if (isAhead(counted, recording.fills.get(compiled.control.id))) continue;
-    if (await countEvent(context, compiled, counted, facts.transactionId)) changed = true;
-  }
-  const { transactionId, receivedAtMs } = facts;
-  return { outcome: { id, transactionId, outcome: 'stored', createdAtMs: receivedAtMs }, changed };
-}
-
-/** `false` where the transaction id is taken. */
-async function insertEvent(
+async function findHolders(
   context: LedgerContext,
+  teamId: string,
+  taken: readonly StoredFacts[],
+): Promise<Map<string, Holder>> {
+  const asked = taken.map(({ facts: { transactionId } }) => ({ teamId, transactionId }));
+  const rows = await context.sql.many('select-event-by-transaction', asked);
+  return new Map(
+    rows.map((row) => [
+      textOf(row, 'transaction_id'),
+      { id: textOf(row, 'id'), bodyHash: textOf(row, 'body_hash'), createdAtMs: numberOf(row, 'received_at_ms') },
+    ]),
+  );
+}
+
+function holderOf(id: string, { bodyHash, receivedAtMs }: EventFacts): Holder {
+  return { id, bodyHash, createdAtMs: receivedAtMs };
+}
+
+interface Conflict {
+  readonly eventId: string;
+  readonly facts: EventFacts;
+}
+
+/** Each body once, with the number of times that it came: a row cannot be met twice by one statement. */
+async function keepConflicts(context: LedgerContext, teamId: string, conflicts: readonly Conflict[]): Promise<void> {
+  const [one] = conflicts;
+  if (one === undefined) return;
+  const kept = new Map<string, { times: number; readonly params: SqlParams }>();
+  for (const { eventId, facts } of conflicts) {
+    const { transactionId, bodyHash, bodyText: body, receivedAtMs } = facts;
+    const name = `${eventId}\n${bodyHash}`;
+    const known = kept.get(name);
+    if (known !== undefined) known.times += 1;
+    else {
+      const params = { id: context.newId(), teamId, eventId, transactionId, bodyHash, body, receivedAtMs };
+      kept.set(name, { times: 1, params });
+    }
+  }
+  const sets = [...kept.values()].map(({ times, params }) => ({ ...params, times }));
+  await context.sql.many('insert-conflict', sets);
+  context.log.warn('two different events came under one transaction id; the first counts, the other is kept aside', {
+    transactionId: one.facts.transactionId,
+    events: conflicts.length,
+  });
+}
+
+function eventParams(
   teamId: string,
   id: string,
   facts: EventFacts,
   windowTimeMs: number,
-  flagged: boolean,
-): Promise<boolean> {
-  const rows = await context.sql.query('insert-event', {
+  windowFlagged: boolean,
+): SqlParams {
+  return {
     id,
     teamId,
     transactionId: facts.transactionId,
@@ -90,7 +133,7 @@ async function insertEvent(
     body: facts.bodyText,
     receivedAtMs: facts.receivedAtMs,
     windowTimeMs,
-    windowFlagged: flagged,
+    windowFlagged,
     usageState: facts.usageState,
     model: facts.model,
     requestedModel: facts.requestedModel ?? null,
@@ -109,45 +152,5 @@ async function insertEvent(
     totalTokens: facts.totalTokens,
     cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
     failed: facts.failed,
-  });
-  return rows.length > 0;
-}
-
-async function insertPrice(context: LedgerContext, eventId: string, price: EventPrice): Promise<void> {
-  await context.sql.query('insert-price-entry', {
-    eventId,
-    version: 1,
-    amountNanoUsd: price.amountNanoUsd,
-    priceState: price.state,
-    reason: 'recorded',
-    rateSource: price.rateSource,
-    createdAtMs: context.nowMs,
-  });
-}
-
-/** The transaction id is taken: a replay, or another event under the same id. Neither moves a balance. */
-async function meetStored(
-  context: LedgerContext,
-  teamId: string,
-  facts: EventFacts,
-): Promise<Omit<RecordResult, 'revision'>> {
-  const { transactionId } = facts;
-  const [stored] = await context.sql.query('select-event-by-transaction', { teamId, transactionId });
-  if (stored === undefined) throw new Error('an event is taken and not there');
-  const id = textOf(stored, 'id');
-  const createdAtMs = numberOf(stored, 'received_at_ms');
-  if (textOf(stored, 'body_hash') === facts.bodyHash) return { id, transactionId, outcome: 'duplicate', createdAtMs };
-  await context.sql.query('insert-conflict', {
-    id: context.newId(),
-    teamId,
-    eventId: id,
-    transactionId,
-    bodyHash: facts.bodyHash,
-    body: facts.bodyText,
-    receivedAtMs: facts.receivedAtMs,
-  });
-  context.log.warn('two different events came under one transaction id; the first counts, the other is kept aside', {
-    transactionId,
-  });
-  return { id, transactionId, outcome: 'conflict', createdAtMs };
+  };
 }

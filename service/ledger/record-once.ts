@@ -1,41 +1,81 @@
 /** Idempotency-Key (contract 5.1): one key, one event, one answer, for 24 hours; all of it in one transaction. */
-import { bigintOrNull, numberOf, textOf, textOrNull } from '../store/sql.js';
-import type { OnceResult } from '../store/store.js';
-import { type LedgerContext, readTeamState } from './context.js';
-import type { EventFacts } from './event-facts.js';
-import { receiptAnswer } from './receipt.js';
-import { recordEvents } from './record-events.js';
+import { bigintOrNull, numberOf, type SqlParams, textOf, textOrNull } from '../store/sql.js';
+import type { KeptAnswer } from '../store/store.js';
+import type { LedgerContext } from './context.js';
 
 /** How long an answer is kept. */
 export const IDEMPOTENCY_LIFE_MS = 24 * 3_600_000;
 
-/** An event under a key, prepared outside the transaction. */
-export interface KeyedFacts {
+/** A key that a request came under. `bodyHash` names the request: operation and body as they came. */
+export interface ItemKey {
   readonly key: string;
   readonly bodyHash: string;
-  readonly facts: EventFacts;
 }
 
 /**
- * Records the event and keeps its answer under the key, or gives the answer that is kept. Keys of two teams never meet.
- * @throws StoreError `UNKNOWN_TEAM`
+ * What a key says about its request. `fresh`: record it (also where there is no key). `kept`: it was answered before.
+ * `mismatch`: the key belongs to another request. `follows`: the item at `leader` of the same call has the same key and
+ * the same request: its answer is the answer.
  */
-export async function recordOnce(context: LedgerContext, teamId: string, keyed: KeyedFacts): Promise<OnceResult> {
-  const { key, bodyHash, facts } = keyed;
-  const [kept] = await context.sql.query('select-idempotency-key', { owner: teamId, key });
-  const status = kept === undefined ? null : bigintOrNull(kept, 'status');
-  if (kept !== undefined && status !== null) {
-    const live = context.nowMs - numberOf(kept, 'claimed_at_ms') < IDEMPOTENCY_LIFE_MS;
-    if (live && textOf(kept, 'body_hash') !== bodyHash) return { state: 'mismatch' };
-    if (live) {
-      const { revision } = await readTeamState(context, teamId);
-      return { state: 'replayed', answer: { status: Number(status), body: textOrNull(kept, 'body') ?? '' }, revision };
+export type Claim =
+  | { readonly state: 'fresh' }
+  | { readonly state: 'kept'; readonly answer: KeptAnswer }
+  | { readonly state: 'mismatch' }
+  | { readonly state: 'follows'; readonly leader: number };
+
+const FRESH: Claim = { state: 'fresh' };
+const MISMATCH: Claim = { state: 'mismatch' };
+
+/** Looks the keys of a call up, in one round trip. Keys of two teams never meet. */
+export async function claimKeys(
+  context: LedgerContext,
+  teamId: string,
+  keys: readonly (ItemKey | undefined)[],
+): Promise<readonly Claim[]> {
+  const names = new Set<string>();
+  for (const asked of keys) if (asked !== undefined) names.add(asked.key);
+  if (names.size === 0) return keys.map(() => FRESH);
+  const kept = await keptUnder(context, teamId, names);
+  const leaders = new Map<string, number>();
+  return keys.map((asked, position): Claim => {
+    if (asked === undefined) return FRESH;
+    const known = kept.get(asked.key);
+    if (known !== undefined) return known.bodyHash === asked.bodyHash ? known.claim : MISMATCH;
+    const leader = leaders.get(asked.key);
+    if (leader === undefined) {
+      leaders.set(asked.key, position);
+      return FRESH;
     }
+    return keys[leader]?.bodyHash === asked.bodyHash ? { state: 'follows', leader } : MISMATCH;
+  });
+}
+
+async function keptUnder(
+  context: LedgerContext,
+  teamId: string,
+  names: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, { bodyHash: string; claim: Claim }>> {
+  const kept = new Map<string, { bodyHash: string; claim: Claim }>();
+  const sets = [...names].map((key) => ({ owner: teamId, key }));
+  for (const row of await context.sql.many('select-idempotency-key', sets)) {
+    const status = bigintOrNull(row, 'status');
+    const live = context.nowMs - numberOf(row, 'claimed_at_ms') < IDEMPOTENCY_LIFE_MS;
+    if (status === null || !live) continue;
+    const answer = { status: Number(status), body: textOrNull(row, 'body') ?? '' };
+    kept.set(textOf(row, 'key'), { bodyHash: textOf(row, 'body_hash'), claim: { state: 'kept', answer } });
   }
-  const [result] = await recordEvents(context, teamId, [facts]);
-  if (result === undefined) throw new Error('an event was recorded without a result');
-  const answer = receiptAnswer(result);
+  return kept;
+}
+
+/** Keeps answers under their keys, in one round trip. Each key at most once. */
+export async function keepAnswers(
+  context: LedgerContext,
+  teamId: string,
+  answers: readonly (ItemKey & { readonly answer: KeptAnswer })[],
+): Promise<void> {
   const { nowMs } = context;
-  await context.sql.query('keep-answer', { owner: teamId, key, bodyHash, nowMs, ...answer });
-  return { state: 'recorded', answer, result };
+  const sets = answers.map(
+    ({ key, bodyHash, answer }): SqlParams => ({ owner: teamId, key, bodyHash, nowMs, ...answer }),
+  );
+  await context.sql.many('keep-answer', sets);
 }

@@ -3,13 +3,11 @@
  * that it came with first. So a caller that leaves one of the two out, or writes the address in another case, opens no second
  * budget. Every spelling that was seen is kept, since public guards compare exactly (contract 2.6).
  */
-import { type CompiledControl, verdictOf } from '../compile/compiled-control.js';
 import type { TeamScope } from '../compile/team-scope.js';
-import { numberOf, textOf } from '../store/sql.js';
-import { announce, balanceOf, moveBalance } from './balances.js';
-import { type LedgerContext, makeRoom, moveRevision } from './context.js';
+import { type SqlParams, textOf } from '../store/sql.js';
+import { type LedgerContext, makeRoom } from './context.js';
 import { aliasKeyOf, emailKeyOf } from './counted-event.js';
-import { windowOf } from './windows.js';
+import { mergeGroup } from './merge-group.js';
 
 /** One id with more addresses than this is a program, not a person: further spellings are not emitted (I10). */
 const SPELLINGS_MAX = 64;
@@ -20,103 +18,135 @@ export interface NamedSubscriber {
   readonly subscriberEmail: string | undefined;
 }
 
+/** A subscriber as it is compared. */
+interface Reading extends NamedSubscriber {
+  /** The address that decides the group; see {@link aliasKeyOf}. */
+  readonly key: string | undefined;
+  /** The address that came with it, as it is compared; empty where there is none. */
+  readonly emailKey: string;
+}
+
 /**
- * The group of a subscriber; remembers what the event tells about id and address. Where an address gains its id, the
- * balances of both become one. `undefined`: the event names nobody.
+ * The subscribers of one call, while it holds the team alone: what the store knows of their addresses is read in one
+ * round trip before, what the call tells about them is written in one after.
  */
-export async function subscriberGroupOf(
-  context: LedgerContext,
-  teamId: string,
-  scope: TeamScope,
-  { subscriberId, subscriberEmail }: NamedSubscriber,
-): Promise<string | undefined> {
-  const key = aliasKeyOf({ subscriberId, subscriberEmail });
-  // An id that is an address is that address: whoever has it already is the same person.
-  if (subscriberId !== undefined && key !== undefined) await learnAlias(context, teamId, scope, key, subscriberId);
-  const alias = key === undefined ? undefined : await aliasOf(context, teamId, key);
-  const group = alias ?? subscriberId ?? key;
-  if (group === undefined) return undefined;
-  if (subscriberId !== undefined && key !== undefined) await learnSpelling(context, teamId, group, subscriberId, key);
-  const emailKey = subscriberEmail === undefined ? '' : emailKeyOf(subscriberEmail);
-  if (subscriberEmail === undefined || emailKey === '') return group;
-  if (subscriberId !== undefined) await learnAlias(context, teamId, scope, emailKey, group);
-  await learnSpelling(context, teamId, group, subscriberEmail, emailKey);
-  return group;
-}
+export class Subscribers {
+  readonly #context: LedgerContext;
+  readonly #teamId: string;
+  readonly #scope: TeamScope;
+  /** Addresses, and for whom each stands; `undefined`: for nobody yet. Here for the whole call, whatever the cache forgets. */
+  readonly #known = new Map<string, string | undefined>();
+  /** Addresses that are themselves groups with balances. */
+  readonly #grouped = new Set<string>();
+  readonly #aliases: SqlParams[] = [];
+  readonly #spellings: SqlParams[] = [];
 
-async function aliasOf(context: LedgerContext, teamId: string, emailKey: string): Promise<string | undefined> {
-  const cacheKey = `${teamId}\n${emailKey}`;
-  const known = context.cache.aliases.get(cacheKey);
-  if (known !== undefined) return known;
-  const [row] = await context.sql.query('select-alias', { teamId, emailKey });
-  if (row === undefined) return undefined;
-  const alias = textOf(row, 'subscriber_id');
-  makeRoom(context.cache.aliases);
-  context.cache.aliases.set(cacheKey, alias);
-  return alias;
-}
-
-/** What has no @ is no address: it may be the id of somebody else, so it stands for nobody but itself. */
-async function learnAlias(
-  context: LedgerContext,
-  teamId: string,
-  scope: TeamScope,
-  emailKey: string,
-  subscriberId: string,
-): Promise<void> {
-  if (!emailKey.includes('@') || (await aliasOf(context, teamId, emailKey)) !== undefined) return;
-  const [inserted] = await context.sql.query('insert-alias', { teamId, emailKey, subscriberId });
-  if (inserted === undefined || subscriberId === emailKey) return;
-  // The plain form was the name of the group until now, so it is not among its spellings yet.
-  await learnSpelling(context, teamId, subscriberId, emailKey, emailKey);
-  for (const compiled of scope.controls) {
-    if (compiled.control.groupBy === 'SUBSCRIBER') await mergeGroup(context, compiled, emailKey, subscriberId);
+  constructor(context: LedgerContext, teamId: string, scope: TeamScope) {
+    this.#context = context;
+    this.#teamId = teamId;
+    this.#scope = scope;
   }
-}
 
-/** Moves the balances of one group, in every window, into another. */
-async function mergeGroup(
-  context: LedgerContext,
-  compiled: CompiledControl,
-  from: string,
-  into: string,
-): Promise<void> {
-  const { control } = compiled;
-  const rows = await context.sql.query('select-group-balances', { controlId: control.id, groupKey: from });
-  for (const row of rows) {
-    const old = balanceOf(row);
-    const window = windowOf(control.windowType, numberOf(row, 'window_start_ms'));
-    const key = { controlId: control.id, windowStartMs: window.startMs };
-    await context.sql.query('delete-balance', { ...key, groupKey: from });
-    const merged = await moveBalance(context, compiled, window, into, old);
-    if (old.announced > merged.announced) {
-      // The verdict moves along: it was told already, under the other name.
-      const announced = Math.min(old.announced, verdictOf(compiled, merged));
-      await context.sql.query('announce-balance', { ...key, groupKey: into, announced });
-      await announce(context, compiled, window, into, { ...merged, announced: announced as 0 | 1 | 2 }, null);
-    } else {
-      await announce(context, compiled, window, into, merged, null);
+  /** Reads what is known of the addresses. To be called once, with everybody whose group will be asked for. */
+  async load(people: readonly NamedSubscriber[]): Promise<void> {
+    const addresses = new Set<string>();
+    const learned = new Set<string>();
+    for (const person of people) {
+      const { key, emailKey, subscriberId } = read(person);
+      for (const address of [key, emailKey]) {
+        if (address === undefined || address === '' || this.#known.get(address) !== undefined) continue;
+        const cached = this.#context.cache.aliases.get(`${this.#teamId}\n${address}`);
+        this.#known.set(address, cached);
+        if (cached !== undefined) continue;
+        addresses.add(address);
+        if (subscriberId !== undefined && address.includes('@')) learned.add(address);
+      }
     }
-    await moveRevision(context, control.teamId);
+    if (addresses.size === 0) return;
+    const teamId = this.#teamId;
+    const { sql } = this.#context;
+    const known = await sql.many(
+      'load-aliases',
+      [...addresses].map((emailKey) => ({ teamId, emailKey })),
+    );
+    for (const row of known) this.#remember(textOf(row, 'email_key'), textOf(row, 'subscriber_id'));
+    const gaining = [...learned].filter((address) => this.#known.get(address) === undefined);
+    const bySubscriber = this.#scope.controls.some(({ control }) => control.groupBy === 'SUBSCRIBER');
+    if (gaining.length === 0 || !bySubscriber) return;
+    const groups = await sql.many(
+      'select-address-groups',
+      gaining.map((groupKey) => ({ teamId, groupKey })),
+    );
+    for (const row of groups) this.#grouped.add(textOf(row, 'group_key'));
+  }
+
+  /** The group as far as it is known now; learns nothing. `undefined`: nobody is named. */
+  expectedGroupOf(person: NamedSubscriber): string | undefined {
+    const { key, subscriberId } = read(person);
+    return (key === undefined ? undefined : this.#known.get(key)) ?? subscriberId ?? key;
+  }
+
+  /**
+   * The group of a subscriber; remembers what the event tells about id and address. Where an address gains its id, the
+   * balances of both become one: events have to be asked for, and counted, in their order.
+   */
+  async groupOf(person: NamedSubscriber): Promise<string | undefined> {
+    const { key, emailKey, subscriberId, subscriberEmail } = read(person);
+    // An id that is an address is that address: whoever has it already is the same person.
+    if (subscriberId !== undefined && key !== undefined) await this.#learnAlias(key, subscriberId);
+    const alias = key === undefined ? undefined : this.#known.get(key);
+    const group = alias ?? subscriberId ?? key;
+    if (group === undefined) return undefined;
+    if (group.includes('@')) this.#grouped.add(group);
+    if (subscriberId !== undefined && key !== undefined) this.#learnSpelling(group, subscriberId, key);
+    if (subscriberEmail === undefined || emailKey === '') return group;
+    if (subscriberId !== undefined) await this.#learnAlias(emailKey, group);
+    this.#learnSpelling(group, subscriberEmail, emailKey);
+    return group;
+  }
+
+  /** Writes what was learned. */
+  async keep(): Promise<void> {
+    const { sql, effects } = this.#context;
+    await sql.many('insert-alias', this.#aliases);
+    const added = await sql.many('insert-spelling', this.#spellings);
+    // A guard that knows only this spelling must see the verdict of the group: the feed has to be compiled again.
+    if (added.length > 0) effects.touched.add(this.#teamId);
+  }
+
+  #remember(emailKey: string, subscriberId: string): void {
+    this.#known.set(emailKey, subscriberId);
+    makeRoom(this.#context.cache.aliases);
+    this.#context.cache.aliases.set(`${this.#teamId}\n${emailKey}`, subscriberId);
+  }
+
+  /** What has no @ is no address: it may be the id of somebody else, so it stands for nobody but itself. */
+  async #learnAlias(emailKey: string, subscriberId: string): Promise<void> {
+    if (!emailKey.includes('@') || this.#known.get(emailKey) !== undefined) return;
+    this.#remember(emailKey, subscriberId);
+    this.#aliases.push({ teamId: this.#teamId, emailKey, subscriberId });
+    if (subscriberId === emailKey) return;
+    // The plain form was the name of the group until now, so it is not among its spellings yet.
+    this.#learnSpelling(subscriberId, emailKey, emailKey);
+    if (!this.#grouped.has(emailKey)) return;
+    for (const compiled of this.#scope.controls) {
+      if (compiled.control.groupBy === 'SUBSCRIBER') await mergeGroup(this.#context, compiled, emailKey, subscriberId);
+    }
+  }
+
+  #learnSpelling(groupKey: string, spelling: string, emailKey: string): void {
+    if (spelling === groupKey) return;
+    const name = `${this.#teamId}\n${groupKey}\n${spelling}`;
+    const { spellings } = this.#context.cache;
+    if (spellings.has(name)) return;
+    makeRoom(spellings);
+    spellings.add(name);
+    this.#spellings.push({ teamId: this.#teamId, groupKey, spelling, emailKey, spellingsMax: SPELLINGS_MAX });
   }
 }
 
-async function learnSpelling(
-  context: LedgerContext,
-  teamId: string,
-  groupKey: string,
-  spelling: string,
-  emailKey: string,
-): Promise<void> {
-  if (spelling === groupKey) return;
-  const cacheKey = `${teamId}\n${groupKey}\n${spelling}`;
-  const { spellings } = context.cache;
-  if (spellings.has(cacheKey)) return;
-  makeRoom(spellings);
-  spellings.add(cacheKey);
-  const [count] = await context.sql.query('count-spellings', { teamId, groupKey });
-  if (count !== undefined && numberOf(count, 'total') >= SPELLINGS_MAX) return;
-  const [added] = await context.sql.query('insert-spelling', { teamId, groupKey, spelling, emailKey });
-  // A guard that knows only this spelling must see the verdict of the group: the feed has to be compiled again.
-  if (added !== undefined) context.effects.touched.add(teamId);
+function read(person: NamedSubscriber): Reading {
+  const { subscriberId, subscriberEmail } = person;
+  const emailKey = subscriberEmail === undefined ? '' : emailKeyOf(subscriberEmail);
+  return { subscriberId, subscriberEmail, key: aliasKeyOf(person), emailKey };
 }

@@ -3,6 +3,7 @@ import type { Runtime } from 'fusewire/internal';
 import { feedSnapshotOf } from '../compile/feed-body.js';
 import { FeedCache } from '../compile/feed-cache.js';
 import { eventFactsOf } from '../ledger/event-facts.js';
+import { receiptAnswer } from '../ledger/receipt.js';
 import type { AreaStore } from './area-store.js';
 import { alertReads, alertWrites } from './areas/alerts.js';
 import { directoryReads, directoryWrites } from './areas/directory.js';
@@ -14,7 +15,8 @@ import { requestReads, requestWrites } from './areas/requests.js';
 import { Filler } from './filler.js';
 import { KnownKeys } from './known-keys.js';
 import type { EffectsListener, Executor, OperationName } from './operations.js';
-import type { FeedSnapshot, Store } from './store.js';
+import { RecordLanes } from './record-lanes.js';
+import type { FeedSnapshot, ItemOutcome, RecordResult, Store } from './store.js';
 
 /** Builds the store. `connect` opens the executor and tells the listener what commits change. */
 export async function createLedgerStore(
@@ -26,6 +28,7 @@ export async function createLedgerStore(
     moved: (teamId, revision) => feeds.moved(teamId, revision),
     touched: (teamId) => feeds.touched(teamId),
   });
+  const lanes = new RecordLanes((teamId, items) => executor.execute('record', teamId, items));
   const filler = new Filler(runtime, () => executor.execute('fillNext'));
   // What was under way when the process before this one ended.
   filler.start();
@@ -43,9 +46,7 @@ export async function createLedgerStore(
     findKey: (hash) => known.findKey(hash),
     listKeys: (teamId) => executor.execute('listKeys', teamId),
     revokeKey: (id) => known.revokeKey(id),
-    recordEvents: (teamId, events) => executor.execute('recordEvents', teamId, events.map(eventFactsOf)),
-    recordOnce: (teamId, { event, ...keyed }) =>
-      executor.execute('recordOnce', teamId, { ...keyed, facts: eventFactsOf(event) }),
+    ...recordMethods(lanes),
     findEvents: (teamId, query) => executor.execute('findEvents', teamId, query),
     listConflicts: (teamId, query) => executor.execute('listConflicts', teamId, query),
     async createControl(teamId, input) {
@@ -68,11 +69,39 @@ export async function createLedgerStore(
       return nextMs;
     },
     verifyBalances: () => executor.execute('verifyBalances'),
-    close() {
+    async close() {
       filler.stop();
-      return executor.close();
+      await lanes.close();
+      await executor.close();
     },
   };
+}
+
+/** One way in for single events, events under a key, and batches. */
+function recordMethods(lanes: RecordLanes): Pick<Store, 'record' | 'recordEvents' | 'recordOnce'> {
+  return {
+    record: (teamId, items) =>
+      lanes.record(
+        teamId,
+        items.map(({ event, key }) => ({ facts: eventFactsOf(event), key })),
+      ),
+    async recordEvents(teamId, events) {
+      const items = events.map((event) => ({ facts: eventFactsOf(event) }));
+      return (await lanes.record(teamId, items)).map(resultOf);
+    },
+    async recordOnce(teamId, { key, bodyHash, event }) {
+      const item = { facts: eventFactsOf(event), key: { key, bodyHash } };
+      const [outcome] = await lanes.record(teamId, [item]);
+      if (outcome === undefined) throw new Error('an event was recorded without an outcome');
+      if (outcome.state !== 'recorded') return outcome;
+      return { ...outcome, answer: receiptAnswer(outcome.result) };
+    },
+  };
+}
+
+function resultOf(outcome: ItemOutcome): RecordResult {
+  if (outcome.state !== 'recorded') throw new Error('an event without a key was not recorded');
+  return outcome.result;
 }
 
 /** The methods that are nothing but their operations. */

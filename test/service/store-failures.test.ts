@@ -126,7 +126,7 @@ test('I9, I10: a full disk fails events as unavailable, is said once, and is ove
   const clock = handClock();
   const database = await SqliteDatabase.open(file);
   const group = new CommitGroup(database, clock.runtime.log);
-  const run = async (operation: 'createTeam' | 'recordEvents' | 'listTeams', ...input: unknown[]) => {
+  const run = async (operation: 'createTeam' | 'record' | 'listTeams', ...input: unknown[]) => {
     const { outcomes } = await group.run([{ operation, input, nowMs: NOON }]);
     return outcomes[0]!;
   };
@@ -136,14 +136,14 @@ test('I9, I10: a full disk fails events as unavailable, is said once, and is ove
   // As if the disk ended here.
   database.exec('PRAGMA max_page_count = 70');
   for (let i = 0; i < 3; i += 1) {
-    const outcome = await run('recordEvents', id, [big()]);
+    const outcome = await run('record', id, [{ facts: big() }]);
     expect(outcome).toMatchObject({ ok: false, error: { name: 'StoreError', code: 'UNAVAILABLE' } });
     expect((await run('listTeams')).ok).toBe(true);
   }
   const said = () => clock.logged.filter((line) => line.includes('the database takes'));
   expect(said()).toEqual(['the database takes no writes; events are told to come back']);
   database.exec('PRAGMA max_page_count = 100000');
-  expect((await run('recordEvents', id, [big()])).ok).toBe(true);
+  expect((await run('record', id, [{ facts: big() }])).ok).toBe(true);
   expect(said()).toHaveLength(2);
   database.close();
 });

@@ -3,8 +3,7 @@ import { compileFeed } from '../../compile/compile-feed.js';
 import { createControl, deleteControl, getControl, listControls, updateControl } from '../../ledger/controls.js';
 import { fillNext } from '../../ledger/fill-control.js';
 import { findEvents, listConflicts } from '../../ledger/reading.js';
-import { recordEvents } from '../../ledger/record-events.js';
-import { recordOnce } from '../../ledger/record-once.js';
+import { record } from '../../ledger/record.js';
 import { addKey, createTeam, findKey, getTeam, listKeys, listTeams, revokeKey } from '../../ledger/teams.js';
 import { turnWindows } from '../../ledger/turn-windows.js';
 import { verifyBalances } from '../../ledger/verify-balances.js';
@@ -14,7 +13,6 @@ export const CORE_STATEMENTS = [
   'announce-balance',
   'count-conflicts',
   'count-events',
-  'count-spellings',
   'delete-balance',
   'delete-balances',
   'delete-control',
@@ -30,13 +28,15 @@ export const CORE_STATEMENTS = [
   'keep-answer',
   'list-conflicts',
   'list-events',
+  'load-aliases',
+  'load-balances',
   'move-controls-version',
   'next-sequence',
   'purge-idempotency-keys',
   'put-balance',
   'put-fill',
   'revoke-key',
-  'select-alias',
+  'select-address-groups',
   'select-balance',
   'select-balances',
   'select-control-by-id',
@@ -87,8 +87,7 @@ export const coreWrites = {
   createTeam,
   deleteControl,
   fillNext,
-  recordEvents,
-  recordOnce,
+  record,
   revokeKey,
   turnWindows,
   updateControl,

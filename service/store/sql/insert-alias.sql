@@ -1,3 +1,1 @@
-INSERT INTO subscriber_alias (team_id, email_key, subscriber_id) VALUES (:teamId, :emailKey, :subscriberId)
-ON CONFLICT (team_id, email_key) DO NOTHING
-RETURNING subscriber_id;
+INSERT INTO subscriber_alias (team_id, email_key, subscriber_id) VALUES (:teamId, :emailKey, :subscriberId);

@@ -1,1 +1,2 @@
-SELECT id, body_hash, received_at_ms FROM usage_event WHERE team_id = :teamId AND transaction_id = :transactionId;
+SELECT transaction_id, id, body_hash, received_at_ms
+FROM usage_event WHERE team_id = :teamId AND transaction_id = :transactionId;

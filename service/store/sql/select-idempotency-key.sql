@@ -1,1 +1,1 @@
-SELECT body_hash, claimed_at_ms, status, body FROM idempotency_key WHERE owner = :owner AND key = :key;
+SELECT key, body_hash, claimed_at_ms, status, body FROM idempotency_key WHERE owner = :owner AND key = :key;

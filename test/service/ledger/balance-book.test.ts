@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { BALANCE_READERS, BALANCE_WRITERS, BalanceBook } from '../../../service/ledger/balance-book.js';
+import { BALANCE_OWN, BALANCE_READERS, BALANCE_WRITERS, BalanceBook } from '../../../service/ledger/balance-book.js';
 import { WindowMemo, windowOf } from '../../../service/ledger/windows.js';
 import { SqliteDatabase } from '../../../service/store/sqlite/database.js';
 import { openSqliteStore } from '../../../service/store/sqlite/open-sqlite-store.js';
@@ -10,7 +10,7 @@ test('every statement that touches balances is known to the book, as a reader or
   const readers: string[] = [];
   const writers: string[] = [];
   for (const [name, sql] of readStatements('sqlite')) {
-    if (name === 'put-balance' || !/\bbalance\b/.test(sql)) continue;
+    if (BALANCE_OWN.has(name) || !/\bbalance\b/.test(sql)) continue;
     if (/^(UPDATE|DELETE|INSERT)/.test(sql)) writers.push(name);
     else readers.push(name);
   }
@@ -20,27 +20,46 @@ test('every statement that touches balances is known to the book, as a reader or
 
 test('a balance is read once and written once, however often it moves; a reader sees what was moved', async () => {
   const asked: string[] = [];
-  const book = new BalanceBook({
-    async query(statement) {
-      asked.push(statement);
-      return [];
-    },
-    many: async () => [],
-  });
+  const ask = async (statement: string) => {
+    asked.push(statement);
+    return [];
+  };
+  const book = new BalanceBook({ query: ask, many: ask });
   const window = windowOf('DAILY', NOON);
   for (let i = 1; i <= 500; i += 1) {
     const balance = await book.move('c', window, '', { value: 2n, unknownCount: 0n });
     expect(balance).toEqual({ value: BigInt(2 * i), unknownCount: 0n, announced: 0 });
   }
   await book.announce('c', window, '', 2);
-  expect(asked).toEqual(['select-balance']);
+  expect(asked).toEqual(['load-balances']);
   await book.query('select-totals', {});
-  expect(asked).toEqual(['select-balance', 'put-balance', 'select-totals']);
+  expect(asked).toEqual(['load-balances', 'put-balance', 'select-totals']);
   await book.flush();
   expect(asked).toHaveLength(3);
   await book.query('delete-balances', {});
   await book.move('c', window, '', { value: 1n, unknownCount: 0n });
-  expect(asked.slice(3)).toEqual(['delete-balances', 'select-balance']);
+  expect(asked.slice(3)).toEqual(['delete-balances', 'load-balances']);
+});
+
+test('balances that are loaded together cost one round trip each way, and those that are here already none', async () => {
+  const asked: string[] = [];
+  const window = windowOf('DAILY', NOON);
+  const row = { control_id: 'c1', window_start_ms: BigInt(window.startMs), group_key: '' };
+  const book = new BalanceBook({
+    query: async () => [],
+    async many(statement, sets) {
+      asked.push(`${statement} ${sets.length}`);
+      return statement === 'load-balances' ? [{ ...row, value: 5n, unknown_count: 1n, announced: 2n }] : [];
+    },
+  });
+  const keys = ['c1', 'c2', 'c3'].map((controlId) => ({ controlId, window, groupKey: '' }));
+  await book.load([...keys, ...keys]);
+  await book.load(keys);
+  const moved = await book.move('c1', window, '', { value: 1n, unknownCount: 0n });
+  expect(moved).toEqual({ value: 6n, unknownCount: 1n, announced: 2 });
+  expect(await book.move('c2', window, '', { value: 1n, unknownCount: 0n })).toMatchObject({ value: 1n, announced: 0 });
+  await book.flush();
+  expect(asked).toEqual(['load-balances 3', 'put-balance 2']);
 });
 
 test('I6: events of one commit that fail, merge groups, trip and are read back leave the balances of the sum', async () => {

@@ -1,0 +1,106 @@
+/** Station 7: events into the ledger, each once, with everything that follows from them. */
+import { type EventPrice, priceEvent } from '../pricing/price-event.js';
+import type { KeptAnswer, RecordResult } from '../store/store.js';
+import { type LedgerContext, moveRevision, readTeamState, type TeamState } from './context.js';
+import { countEvents, type PricedFacts } from './count-events.js';
+import type { EventFacts } from './event-facts.js';
+import { NO_FILLS, readFills } from './fill-cursors.js';
+import { receiptAnswer } from './receipt.js';
+import { type EventOutcome, insertEvents } from './record-events.js';
+import { claimKeys, type ItemKey, keepAnswers } from './record-once.js';
+import { readPriceBook, readTeamScope } from './team-copies.js';
+
+/** An event to record, prepared outside the transaction. */
+export interface RecordItem {
+  readonly facts: EventFacts;
+  readonly key?: ItemKey | undefined;
+}
+
+/** What became of it. `replayed`: its key was answered before. `mismatch`: its key is another request's; not recorded. */
+export type RecordedItem =
+  | { readonly state: 'recorded'; readonly result: RecordResult }
+  | { readonly state: 'replayed'; readonly answer: KeptAnswer; readonly revision: number }
+  | { readonly state: 'mismatch' };
+
+/**
+ * Records events of one team in the open transaction: event in, price entry in, balances moved, verdicts flipped,
+ * revision moved, answers kept under their keys. An outcome for each, in their order; what is wrong with one is its own
+ * outcome. The same transaction id with the same body is a duplicate and moves nothing; with another body it is kept
+ * aside as a conflict (I4). The number of round trips does not depend on the number of events.
+ *
+ * @throws StoreError `UNKNOWN_TEAM`
+ */
+export async function record(
+  context: LedgerContext,
+  teamId: string,
+  items: readonly RecordItem[],
+): Promise<readonly RecordedItem[]> {
+  const state = await readTeamState(context, teamId);
+  const claims = await claimKeys(
+    context,
+    teamId,
+    items.map(({ key }) => key),
+  );
+  const fresh = items.flatMap(({ facts }, i) => (claims[i]?.state === 'fresh' ? [facts] : []));
+  const outcomes = await recordFacts(context, teamId, state, fresh);
+  const revision = context.effects.moved.get(teamId) ?? state.revision;
+  const results: (RecordResult | undefined)[] = [];
+  const answers: (ItemKey & { answer: KeptAnswer })[] = [];
+  let next = 0;
+  for (const [i, { key }] of items.entries()) {
+    if (claims[i]?.state !== 'fresh') {
+      results.push(undefined);
+      continue;
+    }
+    const result = { ...outcomes[next]!, revision };
+    next += 1;
+    results.push(result);
+    if (key !== undefined) answers.push({ ...key, answer: receiptAnswer(result) });
+  }
+  await keepAnswers(context, teamId, answers);
+  return claims.map((claim, i): RecordedItem => {
+    if (claim.state === 'mismatch') return { state: 'mismatch' };
+    if (claim.state === 'kept') return { state: 'replayed', answer: claim.answer, revision };
+    if (claim.state === 'fresh') return { state: 'recorded', result: results[i]! };
+    return { state: 'replayed', answer: receiptAnswer(results[claim.leader]!), revision };
+  });
+}
+
+async function recordFacts(
+  context: LedgerContext,
+  teamId: string,
+  state: TeamState,
+  events: readonly EventFacts[],
+): Promise<readonly EventOutcome[]> {
+  if (events.length === 0) return [];
+  const scope = await readTeamScope(context, teamId, state.controlsVersion);
+  const book = await readPriceBook(context, teamId, state.pricesVersion);
+  const fills = state.filling ? await readFills(context, teamId) : NO_FILLS;
+  const { outcomes, stored } = await insertEvents(context, teamId, events);
+  if (stored.length === 0) return outcomes;
+  const priced = stored.map((event): PricedFacts => {
+    const { facts, windowTimeMs } = event;
+    const { provider, modelSource } = facts;
+    const price = priceEvent(facts, (model) => book.find(provider, modelSource, model, windowTimeMs));
+    return { ...event, price };
+  });
+  await insertPrices(context, priced);
+  if (await countEvents(context, { teamId, scope, fills }, priced)) await moveRevision(context, teamId);
+  return outcomes;
+}
+
+async function insertPrices(
+  context: LedgerContext,
+  events: readonly { readonly id: string; readonly price: EventPrice }[],
+): Promise<void> {
+  const sets = events.map(({ id, price }) => ({
+    eventId: id,
+    version: 1,
+    amountNanoUsd: price.amountNanoUsd,
+    priceState: price.state,
+    reason: 'recorded',
+    rateSource: price.rateSource,
+    createdAtMs: context.nowMs,
+  }));
+  await context.sql.many('insert-price-entry', sets);
+}

@@ -1,0 +1,118 @@
+/**
+ * Recording that is shared: requests that come while the events of their team are being recorded wait, and leave
+ * together. So one transaction, one flush and a handful of round trips serve as many requests as there are.
+ */
+import type { RecordedItem, RecordItem } from '../ledger/record.js';
+import { StoreError, type StoreErrorCode } from './store-error.js';
+
+/** Items of one operation; a request that is larger by itself goes alone. */
+const ITEMS_MAX = 2_000;
+/** Items of a team that wait; what comes then is told to come back (I10). */
+const WAITING_MAX = 20_000;
+
+/** Records events of one team in one transaction. */
+export type RecordOperation = (teamId: string, items: readonly RecordItem[]) => Promise<readonly RecordedItem[]>;
+
+interface Request {
+  readonly items: readonly RecordItem[];
+  resolve(outcomes: readonly RecordedItem[]): void;
+  reject(error: unknown): void;
+}
+
+interface Lane {
+  readonly waiting: Request[];
+  waitingItems: number;
+  running: boolean;
+}
+
+/** After these nothing is known of the single request: nothing of the operation was kept, or the store is not there. */
+const SHARED: ReadonlySet<StoreErrorCode> = new Set(['UNAVAILABLE', 'BROKEN', 'CLOSED', 'UNKNOWN_TEAM']);
+
+/** One lane per team with work; lanes do not wait for each other. */
+export class RecordLanes {
+  readonly #record: RecordOperation;
+  readonly #lanes = new Map<string, Lane>();
+  #closed = false;
+  #idle: (() => void) | undefined;
+
+  constructor(record: RecordOperation) {
+    this.#record = record;
+  }
+
+  /**
+   * Records the items in one transaction, with those of others. Resolves after the commit, with an outcome for each.
+   *
+   * @throws StoreError `UNAVAILABLE` where too many wait; `CLOSED`; else the error of the operation: nothing was kept
+   */
+  record(teamId: string, items: readonly RecordItem[]): Promise<readonly RecordedItem[]> {
+    if (this.#closed) return Promise.reject(new StoreError('CLOSED', 'the store is closed'));
+    let lane = this.#lanes.get(teamId);
+    if (lane === undefined) {
+      lane = { waiting: [], waitingItems: 0, running: false };
+      this.#lanes.set(teamId, lane);
+    }
+    if (lane.waitingItems > 0 && lane.waitingItems + items.length > WAITING_MAX) {
+      return Promise.reject(new StoreError('UNAVAILABLE', 'too many events wait to be recorded; send them again'));
+    }
+    lane.waitingItems += items.length;
+    const { waiting } = lane;
+    const recorded = new Promise<readonly RecordedItem[]>((resolve, reject) => {
+      waiting.push({ items, resolve, reject });
+    });
+    if (!lane.running) {
+      lane.running = true;
+      const started = lane;
+      // What all sockets brought in one turn of the event loop leaves together.
+      setImmediate(() => void this.#run(teamId, started));
+    }
+    return recorded;
+  }
+
+  /** Takes nothing more; resolves when everything that waited has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#lanes.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  async #run(teamId: string, lane: Lane): Promise<void> {
+    while (lane.waiting.length > 0) await this.#recordTogether(teamId, take(lane));
+    this.#lanes.delete(teamId);
+    if (this.#lanes.size === 0) this.#idle?.();
+  }
+
+  async #recordTogether(teamId: string, requests: readonly Request[]): Promise<void> {
+    const [only] = requests;
+    const items = requests.length === 1 && only !== undefined ? only.items : requests.flatMap((one) => one.items);
+    try {
+      const outcomes = await this.#record(teamId, items);
+      let from = 0;
+      for (const { items: own, resolve } of requests) {
+        resolve(outcomes.slice(from, from + own.length));
+        from += own.length;
+      }
+    } catch (error) {
+      const shared = error instanceof StoreError && SHARED.has(error.code);
+      if (shared || requests.length === 1) {
+        for (const { reject } of requests) reject(error);
+        return;
+      }
+      // One of them cannot be recorded: it must not take the others with it.
+      for (const request of requests) await this.#recordTogether(teamId, [request]);
+    }
+  }
+}
+
+function take(lane: Lane): readonly Request[] {
+  let items = 0;
+  let requests = 0;
+  for (const { items: own } of lane.waiting) {
+    if (requests > 0 && items + own.length > ITEMS_MAX) break;
+    items += own.length;
+    requests += 1;
+  }
+  lane.waitingItems -= items;
+  return lane.waiting.splice(0, requests);
+}

@@ -1,1 +1,0 @@
-SELECT subscriber_id FROM subscriber_alias WHERE team_id = :teamId AND email_key = :emailKey;
