@@ -4,7 +4,9 @@
  *
  * Money is integer nano-dollars as bigint (I6). Times are milliseconds since the epoch.
  */
-import type { Dimension, FilterOperator, WindowType } from 'fusewire/internal';
+import type { Dimension, FilterOperator, WeekDay, WindowType } from 'fusewire/internal';
+import type { EventKind } from '../ledger/media-facts.js';
+import type { RateSheet } from '../pricing/rates.js';
 import type { AreaStore } from './area-store.js';
 
 /** A group of people with one set of keys, controls and budgets. `id` is the public hashid, `numericId` the feed's. */
@@ -29,9 +31,11 @@ export interface KeyRecord {
   readonly hint: string;
   readonly createdAtMs: number;
   readonly revokedAtMs?: number;
+  /** Requests a second that it may send. @defaultValue the service's limit */
+  readonly ratePerSecond?: number;
 }
 
-/** What a cost control measures (contract 4.3). This issue's completions carry the first eight and CREDITS stays 0. */
+/** What a cost control measures (contract 4.3). */
 export type MetricType =
   | 'TOTAL_COST'
   | 'TOKEN_COUNT'
@@ -69,7 +73,16 @@ export interface CostControlInput {
   readonly enabled: boolean;
   readonly notificationChannelIds: readonly string[];
   /** What an event with an unknown price does to this control (I5). */
-  readonly onUnknownPrice: 'flag' | 'refuse';
+  readonly onUnknownPrice: 'flag' | 'refuse' | 'assume';
+  /** For ROLLING, and for nothing else: an ISO 8601 duration. */
+  readonly windowDuration?: string | null;
+  /** IANA name. @defaultValue `UTC` */
+  readonly timeZone?: string;
+  /** The day on which WEEKLY windows begin. @defaultValue `MONDAY` */
+  readonly weekStart?: WeekDay;
+  /** With `assume` only: dollars, exact, as decimal text. An unknown price is assumed to be the sum of both. */
+  readonly assumedPricePerMillionTokens?: string | null;
+  readonly assumedPricePerRequest?: string | null;
 }
 
 /** A cost control as it is kept. `id` is the hashid of the API, `ruleId` the integer of the feed (contract 9.3). */
@@ -87,7 +100,9 @@ export interface CostControl extends CostControlInput {
 export interface IncomingEvent {
   readonly transactionId: string;
   readonly receivedAtMs: number;
-  /** The canonical fields of contract 5.3; unknown fields dropped. */
+  /** By the route that it came in by. @defaultValue `completion` */
+  readonly kind?: EventKind;
+  /** The canonical fields of contract 5.3 to 5.7; unknown fields dropped. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -143,19 +158,33 @@ export interface FeedSnapshot {
   readonly body: string | null;
 }
 
-/** A price that a person declared for a team (contract 4 of DESIGN, pricing). Rates in pico-dollars a unit. */
-export interface PriceOverride {
+/** A price as a person declares it for a team. It is never changed: what is declared later wins over it. */
+export interface DeclaredPrice {
+  /** `null`: of any provider. */
+  readonly provider: string | null;
+  /** `*`: any model. */
+  readonly model: string;
+  /** In lower case; `null`: the standard tier, and every tier of a free model; `*`: every tier. */
+  readonly serviceTier: string | null;
+  /** `free` needs nothing else; `rates` needs at least one rate; `withdrawn`: no price is declared from then on. */
+  readonly kind: 'free' | 'rates' | 'withdrawn';
+  readonly rates: RateSheet;
+  /** `null`: from its declaration on, and before that for events that no other price covers. */
+  readonly validFromMs: number | null;
+  /** The first instant at which it does not hold; `null`: it stays. */
+  readonly validUntilMs: number | null;
+}
+
+/** A declared price as it is kept. */
+export interface PriceOverride extends DeclaredPrice {
   readonly id: string;
   readonly teamId: string;
-  readonly provider: string | null;
-  readonly model: string;
-  /** `free` needs nothing else; `rates` needs at least one rate. */
-  readonly kind: 'free' | 'rates';
-  readonly inputPicoUsd: bigint | null;
-  readonly outputPicoUsd: bigint | null;
-  readonly cacheReadPicoUsd: bigint | null;
-  readonly cacheWritePicoUsd: bigint | null;
-  readonly requestPicoUsd: bigint | null;
+  /** Who declared it: the label of a key, or what did it by itself. */
+  readonly declaredBy: string | null;
+  /** The price list that it came with. */
+  readonly importId: string | null;
+  /** Counts the changes of the team's prices: of two prices from the same instant on, the higher one holds. */
+  readonly version: number;
   readonly createdAtMs: number;
 }
 
@@ -203,18 +232,42 @@ export interface ControlQuery {
 }
 
 /**
- * A trip, reset, warning or shadow hit, written in the transaction that caused it. `unknown-price`: an event whose price
- * is unknown was counted as 0; once per control and window (I5).
+ * What an enforcement event tells of. `unknown-price`: an event whose price is unknown was counted as 0; once per control
+ * and window (I5). `refusal`: a client refused calls and said so.
  */
+export type EnforcementKind = 'trip' | 'reset' | 'warn' | 'shadow' | 'unknown-price' | 'refusal';
+/** What became of the calls. */
+export type EnforcementOutcome = 'BLOCKED' | 'RESET' | 'WARNED' | 'OBSERVED' | 'PRICE_UNKNOWN';
+
+/** What a control did, written in the transaction that caused it, with a snapshot of what the control was then. */
 export interface EnforcementEvent {
   readonly id: string;
-  readonly controlId: string;
-  readonly kind: 'trip' | 'reset' | 'warn' | 'shadow' | 'unknown-price';
+  /** `null`: a client named a rule that is not known here. */
+  readonly controlId: string | null;
+  readonly ruleDeleted: boolean;
+  readonly kind: EnforcementKind;
+  readonly level: 'HARD' | 'WARN';
+  readonly outcome: EnforcementOutcome;
+  readonly isShadow: boolean;
+  /** The integer of the feed. */
+  readonly ruleId: number | null;
+  readonly ruleName: string | null;
+  readonly action: string;
+  readonly metricType: string | null;
+  readonly groupBy: string | null;
   readonly groupValue: string | null;
-  readonly currentValue: string;
-  readonly threshold: string;
+  readonly groupLabel: string | null;
+  /** Decimal text in the metric's own unit; `null` where a client did not say. */
+  readonly currentValue: string | null;
+  readonly threshold: string | null;
+  readonly windowStartMs: number | null;
+  readonly windowKey: string | null;
   readonly atMs: number;
   readonly transactionId: string | null;
+  readonly subscriberEmail: string | null;
+  /** How many calls it stands for. */
+  readonly count: number;
+  readonly details: string | null;
 }
 
 /** Everything the service keeps: the heart, and the areas around it. */
