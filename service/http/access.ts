@@ -3,20 +3,41 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { hashKey, isSameHash, looksLikeKey } from '../admin/keys.js';
 import { ApiError, invalidFields } from './api-error.js';
+import { KEY_RATE_PER_SECOND, rateLimited, TokenBuckets, WRONG_KEYS_PER_SECOND } from './rate-limit.js';
 import type { Access, Api, Caller, ServiceContext } from './types.js';
 
 /** Header of local commands; its value is in the data folder, readable by the owner only. */
 export const ADMIN_TOKEN_HEADER = 'fusewire-admin-token';
 
+/** Requests a second: of one key, and wrong keys of one address. 0: no limit. */
+export interface RateLimits {
+  readonly keyPerSecond?: number;
+  readonly wrongKeysPerSecond?: number;
+}
+
 /** Checks the key of every request before its body is read, and notes the caller in `request.caller`. */
-export function installAccess(api: Api, context: ServiceContext): void {
+export function installAccess(api: Api, context: ServiceContext, limits: RateLimits = {}): void {
+  const { runtime } = context;
+  const keys = new TokenBuckets(runtime, limits.keyPerSecond ?? KEY_RATE_PER_SECOND);
+  const wrong = new TokenBuckets(runtime, limits.wrongKeysPerSecond ?? WRONG_KEYS_PER_SECOND);
   api.decorateRequest('caller', null);
+  api.decorateRequest('refusedKey', null);
+  api.decorateRequest('refusalCode', null);
+  api.addHook('onRoute', (route) => {
+    if (route.config?.access === undefined) throw new Error(`${route.method} ${route.url} does not say who may use it`);
+  });
   api.addHook('onRequest', async (request) => {
     const access: Access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'write');
     if (access === 'public') return;
     if (access === 'local') return checkLocal(request, context.adminToken);
-    const caller = await findCaller(request, context);
-    if (access === 'write' && caller.key.scope !== 'write') {
+    if (access === 'loopback' && isLocal(request)) return;
+    const caller = await findCallerOnce(request, context, wrong);
+    const waitMs = keys.take(caller.key.id, caller.key.ratePerSecond);
+    if (waitMs > 0) {
+      request.refusedKey = caller.key;
+      throw rateLimited(waitMs, 'this key sends more requests than it may');
+    }
+    if (access !== 'metering' && caller.key.scope !== 'write') {
       throw new ApiError(
         403,
         'forbidden',
@@ -52,6 +73,19 @@ export function ownTeam(caller: Caller, teamIds: readonly (string | null | undef
   return caller.team.id;
 }
 
+/** Who tries many wrong keys is told to wait before the next one is even looked up. */
+async function findCallerOnce(request: FastifyRequest, context: ServiceContext, wrong: TokenBuckets): Promise<Caller> {
+  const address = request.socket.remoteAddress ?? '';
+  const waitMs = wrong.peek(address);
+  if (waitMs > 0) throw rateLimited(waitMs, 'too many requests with wrong keys came from this address');
+  try {
+    return await findCaller(request, context);
+  } catch (error) {
+    if (error instanceof ApiError && error.statusCode === 401) wrong.take(address);
+    throw error;
+  }
+}
+
 async function findCaller(request: FastifyRequest, context: ServiceContext): Promise<Caller> {
   const key = request.headers['x-api-key'];
   if (typeof key !== 'string' || key.trim() === '') {
@@ -70,6 +104,7 @@ async function findCaller(request: FastifyRequest, context: ServiceContext): Pro
     throw unauthorized('unknown_api_key', 'this key is not known here; `fusewire keys create --local` makes a new one');
   }
   if (record.revokedAtMs !== undefined) {
+    request.refusedKey = record;
     throw unauthorized('revoked_api_key', 'this key was revoked; `fusewire keys create --local` makes a new one');
   }
   const team = await context.store.getTeam(record.teamId);
@@ -83,10 +118,15 @@ function unauthorized(code: string, message: string): ApiError {
 
 function checkLocal(request: FastifyRequest, token: string | undefined): void {
   const given = request.headers[ADMIN_TOKEN_HEADER];
-  const loopback = /^(127\.|::1$|::ffff:127\.)/.test(request.socket.remoteAddress ?? '');
   const same = typeof given === 'string' && token !== undefined && isSameText(given, token);
-  if (loopback && same && request.headers['x-forwarded-for'] === undefined) return;
+  if (same && isLocal(request)) return;
   throw new ApiError(403, 'forbidden', 'only commands on this machine that can read the data folder may ask this');
+}
+
+/** A proxy on this machine speaks for others. */
+function isLocal(request: FastifyRequest): boolean {
+  const loopback = /^(127\.|::1$|::ffff:127\.)/.test(request.socket.remoteAddress ?? '');
+  return loopback && request.headers['x-forwarded-for'] === undefined && request.headers['forwarded'] === undefined;
 }
 
 function isSameText(one: string, other: string): boolean {

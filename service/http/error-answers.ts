@@ -29,6 +29,7 @@ export function installErrorAnswers(api: Api, context: ServiceContext, bodyLimit
 /** Sends an error; used where there is no handler to throw from. */
 export function send(reply: FastifyReply, error: ApiError): FastifyReply {
   for (const [name, value] of Object.entries(error.headers)) reply.header(name, value);
+  reply.request.refusalCode = error.code;
   return reply
     .code(error.statusCode)
     .type('application/json')

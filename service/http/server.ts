@@ -15,18 +15,26 @@ import { installConflicts } from '../ingest/conflicts-route.js';
 import { createCredentialProtector } from '../ingest/protect-credential.js';
 import { installReadBack } from '../ingest/read-back-route.js';
 import type { Store } from '../store/store.js';
-import { installAccess } from './access.js';
+import { installAccess, type RateLimits } from './access.js';
 import { installErrorAnswers } from './error-answers.js';
 import { installHealth } from './health.js';
 import { installJsonBody } from './json-body.js';
 import { createLogger } from './logger.js';
 import { watchMethods } from './methods.js';
+import { createMetrics, type Metrics } from './metrics.js';
+import { installMetrics } from './metrics-route.js';
 import { installOpenApi } from './openapi.js';
 import { IN_FLIGHT_MAX, installOverloadLimit } from './overload.js';
+import { requestIdOf } from './request-id.js';
+import { installRequestRecorder } from './request-recorder.js';
+import { installRequests } from './requests-route.js';
 import type { Api, ServiceContext } from './types.js';
 
 /** What an SDK may count on with this service (DESIGN section 5); announced with every answer. */
 export const CAPABILITIES = ['feed-revision', 'feed-etag'] as const;
+
+/** Connections at once; each that waits for a feed is one. */
+const CONNECTIONS_MAX = 20_000;
 
 /** Limits and secrets of the HTTP side. */
 export interface ServerConfig {
@@ -40,6 +48,12 @@ export interface ServerConfig {
   readonly requestLimitMs?: number;
   /** @defaultValue 1,024 */
   readonly inFlightMax?: number;
+  /** For the head of a request to come in whole. @defaultValue 10,000 ms */
+  readonly headersLimitMs?: number;
+  /** Of all headers of a request. @defaultValue 16 KiB */
+  readonly headerBytesMax?: number;
+  /** @defaultValue 2,000 requests a second of a key, 20 wrong keys a second of an address */
+  readonly rateLimits?: RateLimits;
 }
 
 /** What {@link createServer} stands on. `logger` prints requests; without one only the service's own messages are logged. */
@@ -49,13 +63,16 @@ export interface ServerParts {
   readonly log: Log;
   readonly config: ServerConfig;
   readonly logger?: Logger;
+  /** @defaultValue counters of this server alone */
+  readonly metrics?: Metrics;
 }
 
 /** Builds the server; it listens when the caller says so and never closes the store. */
 export async function createServer(parts: ServerParts): Promise<Api> {
   const { store, runtime, log, config } = parts;
   const protectCredential = createCredentialProtector(config.credentialSecret);
-  const context: ServiceContext = { store, runtime, log, protectCredential, adminToken: config.adminToken };
+  const metrics = parts.metrics ?? createMetrics();
+  const context: ServiceContext = { store, runtime, log, protectCredential, adminToken: config.adminToken, metrics };
   const bodyLimitBytes = config.bodyLimitBytes ?? 1_048_576;
   const requestLimitMs = config.requestLimitMs ?? 30_000;
   const api: Api = fastify({
@@ -65,6 +82,13 @@ export async function createServer(parts: ServerParts): Promise<Api> {
     handlerTimeout: requestLimitMs,
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 512 },
     forceCloseConnections: 'idle',
+    http: {
+      maxHeaderSize: config.headerBytesMax ?? 16_384,
+      headersTimeout: config.headersLimitMs ?? 10_000,
+      // How often slow clients are looked for.
+      connectionsCheckingInterval: Math.min(2_000, config.headersLimitMs ?? 2_000),
+    },
+    genReqId: (message) => requestIdOf(message, runtime.newId),
     // One line a request, from the hook below, instead of two.
     logController: new LogController({ disableRequestLogging: true }),
   }).withTypeProvider<ZodTypeProvider>();
@@ -75,15 +99,17 @@ export async function createServer(parts: ServerParts): Promise<Api> {
   installJsonBody(api);
   installErrorAnswers(api, context, bodyLimitBytes);
   api.addHook('onRequest', async (_request, reply) => {
-    reply.header('fusewire-capabilities', CAPABILITIES.join(', '));
+    reply.header('fusewire-capabilities', CAPABILITIES.join(', ')).header('x-request-id', String(reply.request.id));
   });
+  api.server.maxConnections = CONNECTIONS_MAX;
   api.addHook('onResponse', async (request, reply) => {
     const ms = Math.round(reply.elapsedTime * 10) / 10;
     const path = request.url.split('?')[0];
     request.log.info({ method: request.method, path, status: reply.statusCode, ms }, 'request');
   });
   installOverloadLimit(api, context, config.inFlightMax ?? IN_FLIGHT_MAX);
-  installAccess(api, context);
+  installAccess(api, context, config.rateLimits);
+  installRequestRecorder(api, context);
   await installRoutes(api, context);
   return api;
 }
@@ -93,6 +119,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
   const methods = watchMethods(api);
   await installOpenApi(api);
   installHealth(api, context);
+  installMetrics(api, context);
   installLocalAdmin(api, context);
   for (const prefix of ['/v2/api', '/profitstream/v2/api']) {
     const described = prefix === '/v2/api';
@@ -102,6 +129,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installPrices(api, context, prefix, described);
     installReadBack(api, context, prefix, described);
     installConflicts(api, context, prefix, described);
+    installRequests(api, context, prefix, described);
     installFeed(api, context, prefix, described);
   }
   // A client that adds the feed's path to its metering address (contract 1.6).

@@ -6,6 +6,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Log, Runtime } from 'fusewire/internal';
 import type { CredentialProtector } from '../ingest/protect-credential.js';
 import type { KeyRecord, Store, Team } from '../store/store.js';
+import type { Metrics } from './metrics.js';
 
 /** A fastify instance whose schemas are zod's. */
 export type Api = FastifyInstance<
@@ -18,9 +19,10 @@ export type Api = FastifyInstance<
 
 /**
  * Who may use a route. `public`: everybody. `metering`: any key. `write`: a write key. `local`: a command on this machine
- * that can read the data folder. A route that names none needs a write key.
+ * that can read the data folder. `loopback`: every program on this machine, and any write key from elsewhere. A route that
+ * names none is refused when it is registered.
  */
-export type Access = 'public' | 'metering' | 'write' | 'local';
+export type Access = 'public' | 'metering' | 'write' | 'local' | 'loopback';
 
 /** Who asks: the key, and the team that it belongs to. */
 export interface Caller {
@@ -36,6 +38,7 @@ export interface ServiceContext {
   readonly protectCredential: CredentialProtector;
   /** The secret that local commands send; `undefined`: there is no local door. */
   readonly adminToken?: string | undefined;
+  readonly metrics: Metrics;
 }
 
 declare module 'fastify' {
@@ -47,5 +50,9 @@ declare module 'fastify' {
     rawBody: string;
     /** Set on every route that needs a key, before its handler runs. */
     caller: Caller | null;
+    /** A key that is known and was refused: revoked, over its rate. */
+    refusedKey: KeyRecord | null;
+    /** The code of the error that was answered. */
+    refusalCode: string | null;
   }
 }

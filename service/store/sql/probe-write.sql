@@ -1,0 +1,1 @@
+UPDATE sequence SET value = value + 1 WHERE name = 'probe';

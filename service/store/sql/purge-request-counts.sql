@@ -1,0 +1,1 @@
+DELETE FROM request_count WHERE minute_ms < :beforeMs;
