@@ -44,10 +44,15 @@ export async function listTeams(context: LedgerContext): Promise<readonly Team[]
 /** Keeps a key's hash. */
 export async function addKey(context: LedgerContext, key: Omit<KeyRecord, 'id' | 'createdAtMs'>): Promise<KeyRecord> {
   await readTeamState(context, key.teamId);
-  const { teamId, scope, label, hash, hint, revokedAtMs } = key;
+  const { teamId, scope, label, hash, hint, revokedAtMs, ratePerSecond } = key;
   const kept = { id: context.newId(), teamId, scope, label, hash, hint, createdAtMs: context.nowMs };
-  await context.sql.query('insert-key', { ...kept, revokedAtMs: revokedAtMs ?? null });
-  return revokedAtMs === undefined ? kept : { ...kept, revokedAtMs };
+  const nullable = { revokedAtMs: revokedAtMs ?? null, ratePerSecond: ratePerSecond ?? null };
+  await context.sql.query('insert-key', { ...kept, ...nullable });
+  return {
+    ...kept,
+    ...(revokedAtMs === undefined ? {} : { revokedAtMs }),
+    ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+  };
 }
 
 /** Finds a key by its hash, a revoked one too. */
@@ -77,6 +82,7 @@ function teamOf(row: SqlRow): Team {
 
 function keyOf(row: SqlRow): KeyRecord {
   const revokedAtMs = bigintOrNull(row, 'revoked_at_ms');
+  const ratePerSecond = bigintOrNull(row, 'rate_per_second');
   return {
     id: textOf(row, 'id'),
     teamId: textOf(row, 'team_id'),
@@ -86,5 +92,6 @@ function keyOf(row: SqlRow): KeyRecord {
     hint: textOf(row, 'hint'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     ...(revokedAtMs === null ? {} : { revokedAtMs: Number(revokedAtMs) }),
+    ...(ratePerSecond === null ? {} : { ratePerSecond: Number(ratePerSecond) }),
   };
 }

@@ -1,1 +1,1 @@
-SELECT id, team_id, scope, label, hash, hint, created_at_ms, revoked_at_ms FROM api_key WHERE hash = :hash;
+SELECT id, team_id, scope, label, hash, hint, created_at_ms, revoked_at_ms, rate_per_second FROM api_key WHERE hash = :hash;
