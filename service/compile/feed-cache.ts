@@ -32,10 +32,22 @@ export class FeedCache {
   readonly #newest = new Map<string, number>();
   readonly #touchedMeanwhile = new Set<string>();
   readonly #omitting = new Set<string>();
+  readonly #shared: boolean;
 
-  constructor(runtime: Runtime, compile: (teamId: string) => Promise<CompiledFeed>) {
+  /** `shared`: other processes write too, and do not tell whose values moved: every feed counts as touched. */
+  constructor(
+    runtime: Runtime,
+    compile: (teamId: string) => Promise<CompiledFeed>,
+    options: { shared?: boolean } = {},
+  ) {
     this.#runtime = runtime;
     this.#compile = compile;
+    this.#shared = options.shared ?? false;
+  }
+
+  /** The teams whose feeds are kept. */
+  watched(): Iterable<string> {
+    return this.#kept.keys();
   }
 
   /** The feed of a team: at once if the kept one holds. */
@@ -53,8 +65,10 @@ export class FeedCache {
     return compiling;
   }
 
-  /** The team's revision moved: what is kept or being compiled is out of date. */
+  /** The team's revision moved: what is kept or being compiled is out of date, unless it has that revision already. */
   moved(teamId: string, revision: number): void {
+    if (revision <= (this.#newest.get(teamId) ?? 0)) return;
+    if (revision <= (this.#kept.get(teamId)?.snapshot.revision ?? 0)) return;
     this.#newest.set(teamId, Math.max(revision, this.#newest.get(teamId) ?? 0));
     this.#kept.delete(teamId);
     this.#compiling.delete(teamId);
@@ -69,7 +83,7 @@ export class FeedCache {
 
   #holds(kept: Kept): boolean {
     if (this.#runtime.now() >= kept.validUntilMs) return false;
-    return !kept.stale || this.#runtime.monotonicNow() - kept.compiledAt < VALUES_AGE_MAX_MS;
+    return !(kept.stale || this.#shared) || this.#runtime.monotonicNow() - kept.compiledAt < VALUES_AGE_MAX_MS;
   }
 
   async #refresh(teamId: string): Promise<FeedSnapshot> {

@@ -12,23 +12,32 @@ export interface KeySource {
 }
 
 /**
- * Remembers what was found, never what was not: guesses fill no memory, and a new key works at once. Right only where
- * all changes pass through it: one process owns the database. A revocation that has resolved holds for every later look.
+ * Remembers what was found, never what was not: guesses fill no memory, and a new key works at once. A revocation that
+ * has resolved holds for every later look. Where other processes write too, `isFresh` says whether what is remembered of
+ * keys was confirmed a moment ago, and {@link forget} is called when it was not; a team never changes.
  */
 export class KnownKeys implements KeySource {
   readonly #source: KeySource;
+  readonly #isFresh: () => boolean;
   readonly #keys = new Map<string, KeyRecord>();
   readonly #teams = new Map<string, Team>();
   /** A look that began before a revocation may end after it; what it found is not remembered. */
   #revocations = 0;
 
-  constructor(source: KeySource) {
+  constructor(source: KeySource, isFresh: () => boolean = () => true) {
     this.#source = source;
+    this.#isFresh = isFresh;
+  }
+
+  /** Keys may have changed behind it. */
+  forget(): void {
+    this.#revocations += 1;
+    this.#keys.clear();
   }
 
   async findKey(hash: string): Promise<KeyRecord | undefined> {
     const known = this.#keys.get(hash);
-    if (known !== undefined) return known;
+    if (known !== undefined && this.#isFresh()) return known;
     const before = this.#revocations;
     const found = await this.#source.findKey(hash);
     if (found !== undefined && before === this.#revocations) remember(this.#keys, hash, found);
@@ -48,8 +57,7 @@ export class KnownKeys implements KeySource {
       return await this.#source.revokeKey(id);
     } finally {
       // Also where it failed: whether it is kept is not known then.
-      this.#revocations += 1;
-      this.#keys.clear();
+      this.forget();
     }
   }
 }

@@ -13,30 +13,37 @@ import { jobReads, jobWrites } from './areas/jobs.js';
 import { priceReads, priceWrites } from './areas/prices.js';
 import { requestReads, requestWrites } from './areas/requests.js';
 import { Filler } from './filler.js';
-import { KnownKeys } from './known-keys.js';
+import { type KeySource, KnownKeys } from './known-keys.js';
 import type { EffectsListener, Executor, OperationName } from './operations.js';
 import { RecordLanes } from './record-lanes.js';
 import type { FeedSnapshot, ItemOutcome, RecordResult, Store } from './store.js';
 
-/** Builds the store. `connect` opens the executor and tells the listener what commits change. */
+/**
+ * Builds the store. `connect` opens the executor and tells the listener what commits change. `shared`: other processes
+ * write the same database.
+ */
 export async function createLedgerStore(
   runtime: Runtime,
   connect: (listener: EffectsListener) => Promise<Executor>,
+  options: { readonly shared?: boolean } = {},
 ): Promise<Store> {
-  const feeds = new FeedCache(runtime, (teamId) => executor.execute('compileFeed', teamId));
+  const feeds = new FeedCache(runtime, (teamId) => executor.execute('compileFeed', teamId), options);
+  const source: KeySource = {
+    findKey: (hash) => executor.execute('findKey', hash),
+    getTeam: (teamId) => executor.execute('getTeam', teamId),
+    revokeKey: (id) => executor.execute('revokeKey', id),
+  };
+  const known = new KnownKeys(source, () => executor.isFresh?.() ?? true);
   const executor = await connect({
     moved: (teamId, revision) => feeds.moved(teamId, revision),
     touched: (teamId) => feeds.touched(teamId),
+    keysMoved: () => known.forget(),
+    watched: () => feeds.watched(),
   });
   const lanes = new RecordLanes((teamId, items) => executor.execute('record', teamId, items));
   const filler = new Filler(runtime, () => executor.execute('fillNext'));
   // What was under way when the process before this one ended.
   filler.start();
-  const known = new KnownKeys({
-    findKey: (hash) => executor.execute('findKey', hash),
-    getTeam: (teamId) => executor.execute('getTeam', teamId),
-    revokeKey: (id) => executor.execute('revokeKey', id),
-  });
   return {
     ...areaMethods(executor),
     createTeam: (name) => executor.execute('createTeam', name),

@@ -33,7 +33,8 @@ export interface LogLine {
 /** One transaction of a database, as a group needs it. */
 export interface GroupDatabase extends Sql {
   begin(): Promise<void>;
-  commit(): Promise<void>;
+  /** `result` is what is told if it goes through. */
+  commit(result: GroupResult): Promise<void>;
   /** Never rejects: where there is nothing to end, nothing happens. */
   rollBack(): Promise<void>;
   savepoint(): Promise<void>;
@@ -100,7 +101,7 @@ async function attempt(
       group.outcomes.push(outcome);
     }
     await shared.flush();
-    await database.commit();
+    await database.commit(group);
     return group;
   } catch (error) {
     surroundings.forget();

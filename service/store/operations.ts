@@ -58,10 +58,16 @@ export type OperationOutput<N extends OperationName> = Operations[N] extends (..
 export interface Executor {
   execute<N extends OperationName>(operation: N, ...input: OperationInput<N>): Promise<OperationOutput<N>>;
   close(): Promise<void>;
+  /** Whether what is remembered still holds, where other processes write too. Absent: nobody else does. */
+  isFresh?(): boolean;
 }
 
-/** What committed operations changed, told before their results. */
+/** What committed operations changed, told before their results. A database that several processes write tells more. */
 export interface EffectsListener {
   moved(teamId: string, revision: number): void;
   touched(teamId: string): void;
+  /** Keys changed: what is remembered of them may be wrong. */
+  keysMoved(): void;
+  /** Teams of which something is kept that a new revision makes void. */
+  watched(): Iterable<string>;
 }

@@ -2,20 +2,24 @@
 
 /**
  * - `INVALID_CONTROL`: the control cannot be kept as it is; `problems` names the fields.
+ * - `INVALID`: something else than a control cannot be kept; `problems` as well. `CONFLICT`: not in the state that it is in.
  * - `UNKNOWN_TEAM`: there is no such team.
- * - `NO_DRIVER`, `LOCKED`, `TOO_NEW`, `UNREADABLE`: the database cannot be opened; the message says what to do.
+ * - `NO_DRIVER`, `LOCKED`, `TOO_NEW`, `TOO_OLD`, `UNREADABLE`: the database cannot be opened; the message says what to do.
  * - `CLOSED`: the store was closed. `BROKEN`: it failed; what was under way may or may not be kept, so send it again.
  */
 export type StoreErrorCode =
   | 'INVALID_CONTROL'
+  | 'INVALID'
+  | 'CONFLICT'
   | 'UNKNOWN_TEAM'
   | 'NO_DRIVER'
   | 'LOCKED'
   | 'TOO_NEW'
+  | 'TOO_OLD'
   | 'UNREADABLE'
   | 'CLOSED'
   | 'BROKEN'
-  /** The file under the database takes nothing right now: a full disk, an I/O error. */
+  /** The database takes nothing right now: a full disk, an I/O error, a server that is not there. */
   | 'UNAVAILABLE';
 
 /** A failure of the store. Decide by `code`, never by the text. */

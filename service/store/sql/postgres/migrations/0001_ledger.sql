@@ -1,10 +1,10 @@
 -- Money is integer nano-dollars, rates integer pico-dollars a unit, times milliseconds since the epoch.
 
-CREATE TABLE sequence (
-  name TEXT COLLATE "C" PRIMARY KEY,
-  value BIGINT NOT NULL
-);
-INSERT INTO sequence (name, value) VALUES ('revision', 0), ('rule', 0), ('team', 0);
+-- Numbers that never come twice and never go back, without a row that all teams would wait for. Taken while the team
+-- is held, so that those of one team are in the order of its commits.
+CREATE SEQUENCE revision_sequence;
+CREATE SEQUENCE rule_sequence;
+CREATE SEQUENCE team_sequence;
 
 CREATE TABLE team (
   id TEXT COLLATE "C" PRIMARY KEY,
@@ -27,6 +27,38 @@ CREATE TABLE api_key (
   revoked_at_ms BIGINT
 );
 CREATE INDEX api_key_team ON api_key (team_id);
+
+-- Moves with every change of a key, whoever makes it: what replicas remember of keys holds for one version.
+CREATE TABLE key_version (
+  only_row BIGINT PRIMARY KEY CHECK (only_row = 1),
+  version BIGINT NOT NULL
+);
+INSERT INTO key_version (only_row, version) VALUES (1, 0);
+
+-- Replicas that listen are told by the database itself, with the commit: no writer can forget it.
+CREATE FUNCTION tell_keys() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE key_version SET version = version + 1;
+  PERFORM pg_notify('fusewire', 'keys');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER api_key_told AFTER UPDATE OR DELETE ON api_key FOR EACH STATEMENT EXECUTE FUNCTION tell_keys();
+
+CREATE FUNCTION tell_revision() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('fusewire', 'team ' || NEW.revision || ' ' || NEW.id);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER team_told AFTER UPDATE OF revision ON team FOR EACH ROW
+  WHEN (OLD.revision IS DISTINCT FROM NEW.revision) EXECUTE FUNCTION tell_revision();
+
+-- Each transaction leaves its token in a row that its replica uses for one transaction at a time: whoever lost the
+-- answer to a COMMIT looks here, and waits here for one that is not over yet.
+CREATE TABLE commit_mark (
+  slot TEXT COLLATE "C" PRIMARY KEY,
+  token TEXT COLLATE "C" NOT NULL,
+  at_ms BIGINT NOT NULL
+) WITH (fillfactor = 50);
 
 -- A deleted control stays as a row: its enforcement events still name it.
 CREATE TABLE cost_control (
@@ -141,10 +173,11 @@ CREATE TABLE subscriber_spelling (
   team_id TEXT COLLATE "C" NOT NULL REFERENCES team (id),
   group_key TEXT COLLATE "C" NOT NULL,
   spelling TEXT COLLATE "C" NOT NULL,
-  email_key TEXT COLLATE "C" NOT NULL,
-  PRIMARY KEY (team_id, group_key, spelling)
+  email_key TEXT COLLATE "C" NOT NULL
 );
-CREATE INDEX subscriber_spelling_email ON subscriber_spelling (team_id, email_key, group_key);
+-- Two names of 512 characters are longer than an index entry may be, so one of them is in it as its hash.
+CREATE UNIQUE INDEX subscriber_spelling_once ON subscriber_spelling (team_id, group_key, md5(spelling));
+CREATE INDEX subscriber_spelling_email ON subscriber_spelling (team_id, email_key, md5(group_key));
 
 CREATE TABLE enforcement_event (
   id TEXT COLLATE "C" PRIMARY KEY,

@@ -28,4 +28,4 @@ CREATE TABLE request_count (
 -- Requests a second that a key may send; null: the service's own limit.
 ALTER TABLE api_key ADD COLUMN rate_per_second BIGINT;
 
-INSERT INTO sequence (name, value) VALUES ('probe', 0);
+CREATE SEQUENCE probe_sequence;

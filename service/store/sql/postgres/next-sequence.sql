@@ -1,0 +1,1 @@
+SELECT nextval(CAST(:name || '_sequence' AS regclass)) AS value;

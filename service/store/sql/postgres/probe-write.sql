@@ -1,0 +1,1 @@
+SELECT nextval('probe_sequence') AS value;
