@@ -60,7 +60,8 @@ function toApiError(error: FastifyError | ApiError | StoreError, bodyLimitBytes:
 
 /** What the store refuses as a person's mistake is one; anything else is over when the store works again. */
 function storeAnswer(error: StoreError): ApiError {
-  if (error.code !== 'INVALID_CONTROL') return unavailable('the store is not available right now');
+  if (error.code === 'CONFLICT') return new ApiError(409, 'conflict', error.message);
+  if (error.code !== 'INVALID_CONTROL' && error.code !== 'INVALID') return unavailable('the store is not available right now');
   return invalidFields(Object.entries(error.problems).map(([field, problem]) => ({ field, problem })));
 }
 

@@ -5,6 +5,7 @@ import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-z
 import type { Log, Runtime } from 'fusewire/internal';
 import type { Logger } from 'pino';
 import { installControls } from '../admin/controls-route.js';
+import { installDepartments } from '../admin/departments-route.js';
 import { installEnforcementEvents } from '../admin/enforcement-events-route.js';
 import { installLocalAdmin } from '../admin/local-admin-route.js';
 import { installPrices } from '../admin/prices-route.js';
@@ -130,6 +131,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installReadBack(api, context, prefix, described);
     installConflicts(api, context, prefix, described);
     installRequests(api, context, prefix, described);
+    installDepartments(api, context, prefix, described);
     installFeed(api, context, prefix, described);
   }
   // A client that adds the feed's path to its metering address (contract 1.6).

@@ -1,0 +1,1 @@
+DELETE FROM department WHERE team_id = :teamId AND id = :id;

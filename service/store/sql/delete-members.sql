@@ -1,0 +1,1 @@
+DELETE FROM department_member WHERE team_id = :teamId AND department_id = :departmentId;

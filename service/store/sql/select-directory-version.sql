@@ -1,0 +1,1 @@
+SELECT directory_version FROM team WHERE id = :id;
