@@ -23,8 +23,13 @@ export function installAccess(api: Api, context: ServiceContext, limits: RateLim
   api.decorateRequest('caller', null);
   api.decorateRequest('refusedKey', null);
   api.decorateRequest('refusalCode', null);
-  api.addHook('onRoute', (route) => {
-    if (route.config?.access === undefined) throw new Error(`${route.method} ${route.url} does not say who may use it`);
+  api.decorate('routeFacts', []);
+  api.addHook('onRoute', ({ method, url, config, schema }) => {
+    const access = config?.access;
+    if (access === undefined) throw new Error(`${method} ${url} does not say who may use it`);
+    for (const name of [method].flat()) {
+      api.routeFacts.push({ method: name, url, access, isHidden: schema?.hide === true });
+    }
   });
   api.addHook('onRequest', async (request) => {
     const access: Access = request.is404 ? 'public' : (request.routeOptions.config.access ?? 'write');

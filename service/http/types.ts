@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Log, Runtime } from 'fusewire/internal';
+import type { SecretSealer } from '../alerts/secrets.js';
+import type { TargetGuard } from '../alerts/targets.js';
 import type { CredentialProtector } from '../ingest/protect-credential.js';
 import type { KeyRecord, Store, Team } from '../store/store.js';
 import type { Metrics } from './metrics.js';
@@ -24,6 +26,16 @@ export type Api = FastifyInstance<
  */
 export type Access = 'public' | 'metering' | 'write' | 'local' | 'loopback';
 
+/** A route as it was registered. */
+export interface RouteFacts {
+  readonly method: string;
+  /** The pattern. */
+  readonly url: string;
+  readonly access: Access;
+  /** Left out of the description of the API: another spelling of a route that is in it, or one for local commands. */
+  readonly isHidden: boolean;
+}
+
 /** Who asks: the key, and the team that it belongs to. */
 export interface Caller {
   readonly key: KeyRecord;
@@ -39,9 +51,15 @@ export interface ServiceContext {
   /** The secret that local commands send; `undefined`: there is no local door. */
   readonly adminToken?: string | undefined;
   readonly metrics: Metrics;
+  /** What webhooks need: their secrets sealed, their addresses judged. */
+  readonly webhooks: { readonly sealer: SecretSealer; readonly guard: TargetGuard };
 }
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route of the service, in the order of registration. */
+    routeFacts: RouteFacts[];
+  }
   interface FastifyContextConfig {
     access?: Access;
   }
