@@ -1,6 +1,7 @@
 /** The service's configuration: environment variables, read once, all problems in one error. */
 import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ConnectionUrl, POSTGRES_URL } from './store/postgres/connection-url.js';
 
 /** What pino calls its levels, and `silent`. */
 export type ServiceLogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -15,8 +16,15 @@ export interface ServiceConfig {
   readonly dataDir: string;
   /** Absolute path of the SQLite file. @defaultValue `fusewire.db` in the data folder */
   readonly databaseFile: string;
+  /** The PostgreSQL database that is used instead of the file. @defaultValue none */
+  readonly databaseUrl?: ConnectionUrl | undefined;
   /** `undefined`: quiet in a terminal, `info` elsewhere. */
   readonly logLevel: ServiceLogLevel | undefined;
+  /**
+   * Whether webhooks may call private networks and this machine. `undefined`: this machine only, and only while the
+   * service itself listens on it alone.
+   */
+  readonly webhookAllowPrivate?: boolean | undefined;
 }
 
 /** The variables that {@link readServiceConfig} reads, and `REVENIUM_WRITE_API_KEY`, which the command line reads. */
@@ -26,6 +34,7 @@ export const SERVICE_VARIABLES = [
   'FUSEWIRE_DATA_DIR',
   'DATABASE_URL',
   'LOG_LEVEL',
+  'FUSEWIRE_WEBHOOK_ALLOW_PRIVATE',
   'REVENIUM_WRITE_API_KEY',
 ] as const;
 
@@ -63,8 +72,9 @@ export function readServiceConfig(env: Environment, workingDir: string): Service
     host: readHost(settingOf(env, 'HOST'), problems),
     port: readPort(settingOf(env, 'PORT'), problems),
     dataDir,
-    databaseFile: readDatabaseFile(settingOf(env, 'DATABASE_URL'), workingDir, dataDir, problems),
+    ...readDatabase(settingOf(env, 'DATABASE_URL'), workingDir, dataDir, problems),
     logLevel: readLogLevel(settingOf(env, 'LOG_LEVEL'), problems),
+    webhookAllowPrivate: readFlag(env, 'FUSEWIRE_WEBHOOK_ALLOW_PRIVATE', problems),
   };
   if (problems.length > 0) throw new ServiceConfigError(problems);
   return Object.freeze(config);
@@ -90,6 +100,14 @@ function readHost(value: string | undefined, problems: string[]): string {
   return '127.0.0.1';
 }
 
+function readFlag(env: Environment, name: 'FUSEWIRE_WEBHOOK_ALLOW_PRIVATE', problems: string[]): boolean | undefined {
+  const value = settingOf(env, name);
+  if (value === undefined) return undefined;
+  if (/^(true|1|yes|on)$/i.test(value)) return true;
+  if (!/^(false|0|no|off)$/i.test(value)) problems.push(`${name} must be true or false, not '${value}'`);
+  return false;
+}
+
 function readLogLevel(value: string | undefined, problems: string[]): ServiceLogLevel | undefined {
   if (value === undefined) return undefined;
   const level = LEVELS.get(value.toLowerCase());
@@ -97,12 +115,33 @@ function readLogLevel(value: string | undefined, problems: string[]): ServiceLog
   return level;
 }
 
-function readDatabaseFile(value: string | undefined, workingDir: string, dataDir: string, problems: string[]): string {
-  const standard = join(dataDir, 'fusewire.db');
-  if (value === undefined) return standard;
-  // The text may hold a password: it is never repeated in a message.
+type Database = Pick<ServiceConfig, 'databaseFile' | 'databaseUrl'>;
+
+/** The text may hold a password: it is never repeated in a message. */
+function readDatabase(value: string | undefined, workingDir: string, dataDir: string, problems: string[]): Database {
+  const databaseFile = join(dataDir, 'fusewire.db');
+  if (value === undefined) return { databaseFile };
+  if (!POSTGRES_URL.test(value)) return { databaseFile: readDatabaseFile(value, workingDir, databaseFile, problems) };
+  if (!isAddress(value)) {
+    problems.push(
+      'DATABASE_URL must be like postgres://user:password@host:5432/database, with special characters in the password as %XX',
+    );
+  }
+  return { databaseFile, databaseUrl: new ConnectionUrl(value) };
+}
+
+/** Names a database, in a form that every reader of addresses takes apart in the same way. */
+function isAddress(value: string): boolean {
+  try {
+    return new URL(value).pathname.length > 1;
+  } catch {
+    return false;
+  }
+}
+
+function readDatabaseFile(value: string, workingDir: string, standard: string, problems: string[]): string {
   if (!value.startsWith('file:') || value === 'file:') {
-    problems.push('DATABASE_URL must be file:PATH (the embedded SQLite database)');
+    problems.push('DATABASE_URL must be postgres://… (PostgreSQL) or file:PATH (the embedded SQLite database)');
     return standard;
   }
   try {

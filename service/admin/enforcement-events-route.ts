@@ -1,29 +1,32 @@
-/** Trips, resets, warnings and shadow hits (contract 4.7), newest first: paging only; the other queries come later. */
+/** Trips, resets, warnings, shadow hits and refusals (contract 4.7), newest first. */
+import { notAllowed } from 'fusewire/internal';
 import { z } from 'zod';
 import { callerOf, ownTeam } from '../http/access.js';
-import { boundedSize, envelope, envelopeSchema, errorSchema, pageQuery, teamQuery } from '../http/envelope.js';
+import { invalidFields } from '../http/api-error.js';
+import { boundedSize, envelope, envelopeSchema, errorSchema, pageQuery } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
-import type { CostControl, EnforcementEvent, Store } from '../store/store.js';
+import type { EnforcementEvent } from '../store/store.js';
+import { filterQuery, readFilter } from './enforcement-query.js';
 
 const LIST = 'objectList';
-const OUTCOME = {
-  trip: 'BLOCKED',
-  reset: 'RESET',
-  warn: 'WARNED',
-  shadow: 'OBSERVED',
-  'unknown-price': 'PRICE_UNKNOWN',
-} as const;
-
+const SORTS = ['created'] as const;
 const rowSchema = z.object({
   id: z.string(),
+  resourceType: z.literal('enforcementEvent'),
+  kind: z.enum(['trip', 'reset', 'warn', 'shadow', 'unknown-price', 'refusal']),
   ruleName: z.string().nullable(),
-  ruleId: z.string(),
+  ruleId: z.string().nullable().describe('the id of the cost control; null where a client named an unknown rule'),
+  feedRuleId: z.int().nullable(),
   ruleDeleted: z.boolean(),
   action: z.string(),
   metricType: z.string().nullable(),
-  currentValue: z.number(),
-  threshold: z.number(),
+  currentValue: z.number().nullable(),
+  threshold: z.number().nullable(),
   usagePercent: z.number().nullable().describe('in percent: 102.35'),
+  windowKey: z.string().nullable(),
+  windowStart: z.iso.datetime().nullable(),
+  teamId: z.string(),
+  tenantId: z.string(),
   created: z.iso.datetime(),
   level: z.enum(['HARD', 'WARN']),
   isShadow: z.boolean(),
@@ -32,14 +35,16 @@ const rowSchema = z.object({
   groupLabel: z.string().nullable(),
   transactionId: z.string().nullable(),
   outcome: z.enum(['BLOCKED', 'RESET', 'WARNED', 'OBSERVED', 'PRICE_UNKNOWN']),
+  count: z.int().describe('how many calls it stands for'),
   subscriberEmail: z.string().nullable(),
   details: z.string().nullable(),
 });
+const errors = { 400: errorSchema, 401: errorSchema, 403: errorSchema, 422: errorSchema };
 
 /** Registers `GET {prefix}/ai/enforcement-events`. `teamId` is required, as the contract says. */
 export function installEnforcementEvents(
   api: Api,
-  { store }: ServiceContext,
+  { store, runtime }: ServiceContext,
   prefix: string,
   described: boolean,
 ): void {
@@ -51,54 +56,50 @@ export function installEnforcementEvents(
         summary: 'What cost controls did, newest first',
         tags: ['enforcement'],
         hide: !described,
-        querystring: z.object({ ...teamQuery, ...pageQuery }),
-        response: { 200: envelopeSchema(LIST, rowSchema), 400: errorSchema, 401: errorSchema, 403: errorSchema },
+        querystring: z.object({
+          ...filterQuery,
+          ...pageQuery,
+          sort: z.string().max(64).optional().describe('created,asc or created,desc'),
+        }),
+        response: { 200: envelopeSchema(LIST, rowSchema), ...errors },
       },
     },
     async (request) => {
       const teamId = ownTeam(callerOf(request), [request.query.teamId], true);
-      const query = { page: request.query.page, size: boundedSize(request.query.size) };
-      const found = await store.listEnforcementEvents(teamId, query);
-      const controls = await controlsOf(store, teamId, found.items);
-      const rows = found.items.map((event) => rowOf(event, controls.get(event.controlId)));
-      return envelope(LIST, rows, found, query);
+      const filter = readFilter(request.query, runtime.now());
+      const page = { page: request.query.page, size: boundedSize(request.query.size) };
+      const direction = readDirection(request.query.sort);
+      const found = await store.listEnforcementEvents(teamId, { ...filter, ...page, direction });
+      const rows = found.items.map((event) => rowOf(teamId, event));
+      return envelope(LIST, rows, found, page);
     },
   );
 }
 
-async function controlsOf(
-  store: Store,
-  teamId: string,
-  events: readonly EnforcementEvent[],
-): Promise<ReadonlyMap<string, CostControl | undefined>> {
-  const ids = [...new Set(events.map((event) => event.controlId))];
-  const controls = await Promise.all(ids.map((id) => store.getControl(teamId, id)));
-  return new Map(ids.map((id, index) => [id, controls[index]]));
+function readDirection(sort: string | undefined): 'asc' | 'desc' {
+  if (sort === undefined || sort === '') return 'desc';
+  const [field = '', direction = 'asc'] = sort.split(',').map((part) => part.trim());
+  if (!SORTS.some((known) => known === field)) {
+    throw invalidFields([{ field: 'sort', problem: notAllowed(field, SORTS) }]);
+  }
+  const dir = direction.toLowerCase();
+  if (dir === 'asc' || dir === 'desc') return dir;
+  throw invalidFields([{ field: 'sort', problem: notAllowed(direction, ['asc', 'desc']) }]);
 }
 
-function rowOf(event: EnforcementEvent, control: CostControl | undefined): z.output<typeof rowSchema> {
-  const currentValue = Number(event.currentValue);
-  const threshold = Number(event.threshold);
-  const percent = threshold > 0 ? Math.round((currentValue / threshold) * 10_000) / 100 : null;
+function rowOf(teamId: string, event: EnforcementEvent): z.output<typeof rowSchema> {
+  const currentValue = event.currentValue === null ? null : Number(event.currentValue);
+  const threshold = event.threshold === null ? null : Number(event.threshold);
+  const percent = currentValue !== null && threshold !== null && threshold > 0 ? currentValue / threshold : null;
+  const { kind, ruleName, ruleDeleted, action, metricType, windowKey, level, isShadow } = event;
+  const { groupBy, groupValue, groupLabel, transactionId, outcome, count, subscriberEmail, details } = event;
   return {
     id: event.id,
-    ruleName: control?.name ?? null,
-    ruleId: event.controlId,
-    ruleDeleted: control === undefined,
-    action: control?.action ?? 'BLOCK',
-    metricType: control?.metricType ?? null,
-    currentValue,
-    threshold,
-    usagePercent: percent,
-    created: new Date(event.atMs).toISOString(),
-    level: event.kind === 'warn' || event.kind === 'unknown-price' ? 'WARN' : 'HARD',
-    isShadow: event.kind === 'shadow',
-    groupBy: control?.groupBy ?? null,
-    groupValue: event.groupValue,
-    groupLabel: event.groupValue,
-    transactionId: event.transactionId,
-    outcome: OUTCOME[event.kind],
-    subscriberEmail: null,
-    details: null,
+    resourceType: 'enforcementEvent',
+    ...{ kind, ruleName, ruleId: event.controlId, feedRuleId: event.ruleId, ruleDeleted, action, metricType },
+    ...{ currentValue, threshold, usagePercent: percent === null ? null : Math.round(percent * 10_000) / 100 },
+    ...{ windowKey, windowStart: event.windowStartMs === null ? null : new Date(event.windowStartMs).toISOString() },
+    ...{ teamId, tenantId: teamId, created: new Date(event.atMs).toISOString(), level, isShadow },
+    ...{ groupBy, groupValue, groupLabel, transactionId, outcome, count, subscriberEmail, details },
   };
 }

@@ -4,17 +4,24 @@ import { type FastifyBaseLogger, fastify, LogController } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Log, Runtime } from 'fusewire/internal';
 import type { Logger } from 'pino';
+import { installAudit } from '../admin/audit-route.js';
+import { installBypass } from '../admin/bypass-route.js';
 import { installControls } from '../admin/controls-route.js';
 import { installDepartments } from '../admin/departments-route.js';
 import { installEnforcementEvents } from '../admin/enforcement-events-route.js';
+import { installEnforcementSummaries } from '../admin/enforcement-summaries-route.js';
 import { installLocalAdmin } from '../admin/local-admin-route.js';
 import { installPrices } from '../admin/prices-route.js';
 import { installTeams } from '../admin/teams-route.js';
+import { createSecretSealer } from '../alerts/secrets.js';
+import { createTargetGuard, type WebhookTargets } from '../alerts/targets.js';
+import { installWebhooks } from '../alerts/webhooks-route.js';
 import { installFeed } from '../feed/feed-route.js';
 import { installCompletions } from '../ingest/completions-route.js';
 import { installConflicts } from '../ingest/conflicts-route.js';
 import { createCredentialProtector } from '../ingest/protect-credential.js';
 import { installReadBack } from '../ingest/read-back-route.js';
+import { installRefusals } from '../ingest/refusals-route.js';
 import type { Store } from '../store/store.js';
 import { installAccess, type RateLimits } from './access.js';
 import { installErrorAnswers } from './error-answers.js';
@@ -32,7 +39,7 @@ import { installRequests } from './requests-route.js';
 import type { Api, ServiceContext } from './types.js';
 
 /** What an SDK may count on with this service (DESIGN section 5); announced with every answer. */
-export const CAPABILITIES = ['feed-revision', 'feed-etag'] as const;
+export const CAPABILITIES = ['feed-revision', 'feed-etag', 'refusals', 'bypass'] as const;
 
 /** Connections at once; each that waits for a feed is one. */
 const CONNECTIONS_MAX = 20_000;
@@ -41,6 +48,8 @@ const CONNECTIONS_MAX = 20_000;
 export interface ServerConfig {
   /** Keys the HMAC of subscriber credentials; at least 32 random bytes that outlive restarts (I12). */
   readonly credentialSecret: Uint8Array;
+  /** Which addresses webhooks may have. @defaultValue public */
+  readonly webhookTargets?: WebhookTargets;
   /** Opens the door for local commands. */
   readonly adminToken?: string;
   /** @defaultValue 1 MiB */
@@ -73,7 +82,12 @@ export async function createServer(parts: ServerParts): Promise<Api> {
   const { store, runtime, log, config } = parts;
   const protectCredential = createCredentialProtector(config.credentialSecret);
   const metrics = parts.metrics ?? createMetrics();
-  const context: ServiceContext = { store, runtime, log, protectCredential, adminToken: config.adminToken, metrics };
+  const webhooks = {
+    sealer: createSecretSealer(config.credentialSecret),
+    guard: createTargetGuard(config.webhookTargets ?? 'public'),
+  };
+  const { adminToken } = config;
+  const context: ServiceContext = { store, runtime, log, protectCredential, adminToken, metrics, webhooks };
   const bodyLimitBytes = config.bodyLimitBytes ?? 1_048_576;
   const requestLimitMs = config.requestLimitMs ?? 30_000;
   const api: Api = fastify({
@@ -126,6 +140,10 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     const described = prefix === '/v2/api';
     installControls(api, context, prefix, described);
     installEnforcementEvents(api, context, prefix, described);
+    installEnforcementSummaries(api, context, prefix, described);
+    installAudit(api, context, prefix, described);
+    installBypass(api, context, prefix, described);
+    installWebhooks(api, context, prefix, described);
     installTeams(api, context, prefix, described);
     installPrices(api, context, prefix, described);
     installReadBack(api, context, prefix, described);
@@ -137,7 +155,9 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
   // A client that adds the feed's path to its metering address (contract 1.6).
   installFeed(api, context, '/meter/v2/api', false);
   installCompletions(api, context, '/meter/v2', true);
+  installRefusals(api, context, '/meter/v2', true);
   // A client whose base address ends in /v2 (contract 1.6).
   installCompletions(api, context, '/v2', false);
+  installRefusals(api, context, '/v2', false);
   methods.close();
 }

@@ -47,7 +47,8 @@ export interface EnforcementRow {
   readonly reportId: string | null;
 }
 
-const OUTCOMES: Readonly<Record<EnforcementKind, EnforcementOutcome>> = {
+/** What became of the calls, by what an event tells of. */
+export const ENFORCEMENT_OUTCOMES: Readonly<Record<EnforcementKind, EnforcementOutcome>> = {
   trip: 'BLOCKED',
   refusal: 'BLOCKED',
   reset: 'RESET',
@@ -106,7 +107,7 @@ export async function insertEnforcement(
     id,
     teamId,
     level: row.kind === 'warn' || row.kind === 'unknown-price' ? 'WARN' : 'HARD',
-    outcome: OUTCOMES[row.kind],
+    outcome: ENFORCEMENT_OUTCOMES[row.kind],
     searchKey: searchKeyOf([row.ruleName, ...affected, row.transactionId, row.details]),
     affectedKey: searchKeyOf(affected),
   });

@@ -1,4 +1,5 @@
 INSERT INTO balance (control_id, window_start_ms, group_key, window_end_ms, value, unknown_count, announced)
 VALUES (:controlId, :windowStartMs, :groupKey, :windowEndMs, :value, :unknownCount, :announced)
 ON CONFLICT (control_id, window_start_ms, group_key) DO UPDATE SET
-  value = excluded.value, unknown_count = excluded.unknown_count, announced = excluded.announced;
+  window_end_ms = excluded.window_end_ms, value = excluded.value, unknown_count = excluded.unknown_count,
+  announced = excluded.announced;

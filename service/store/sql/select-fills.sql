@@ -1,1 +1,1 @@
-SELECT control_id, after_ms, after_id FROM control_fill WHERE team_id = :teamId;
+SELECT control_id, after_ms, after_id, held_until_ms FROM control_fill WHERE team_id = :teamId ORDER BY control_id;

@@ -1,1 +1,1 @@
-SELECT control_id, after_ms, after_id FROM control_fill ORDER BY control_id;
+SELECT control_id, team_id FROM control_fill ORDER BY team_id, control_id;

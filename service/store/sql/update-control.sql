@@ -1,6 +1,9 @@
 UPDATE cost_control SET
-  name = :name, description = :description, metric_type = :metricType, window_type = :windowType, action = :action,
+  name = :name, description = :description, metric_type = :metricType, window_type = :windowType,
+  window_duration = :windowDuration, time_zone = :timeZone, week_start = :weekStart, action = :action,
   group_by = :groupBy, warn_threshold = :warnThreshold, hard_limit = :hardLimit, filters = :filters,
   shadow_mode = :shadowMode, enabled = :enabled, notification_channel_ids = :notificationChannelIds,
-  on_unknown_price = :onUnknownPrice, updated_at_ms = :updatedAtMs
+  on_unknown_price = :onUnknownPrice, unknown_price_reaction = :unknownPriceReaction,
+  assumed_per_million_tokens = :assumedPerMillionTokens, assumed_per_request = :assumedPerRequest,
+  updated_at_ms = :updatedAtMs
 WHERE id = :id;

@@ -3,4 +3,4 @@ SELECT CAST(:teamId AS TEXT), CAST(:groupKey AS TEXT), CAST(:spelling AS TEXT), 
 WHERE (SELECT COUNT(*) FROM subscriber_spelling s WHERE s.team_id = :teamId AND s.group_key = :groupKey)
   < CAST(:spellingsMax AS BIGINT)
 ON CONFLICT (team_id, group_key, md5(spelling)) DO NOTHING
-RETURNING spelling;
+RETURNING group_key, spelling;

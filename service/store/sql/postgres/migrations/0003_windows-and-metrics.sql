@@ -1,1 +1,22 @@
--- Nothing yet.
+ALTER TABLE cost_control ADD COLUMN window_duration TEXT COLLATE "C";
+ALTER TABLE cost_control ADD COLUMN time_zone TEXT COLLATE "C" NOT NULL DEFAULT 'UTC';
+ALTER TABLE cost_control ADD COLUMN week_start TEXT COLLATE "C" NOT NULL DEFAULT 'MONDAY';
+-- Where it is not null it stands for on_unknown_price, whose check knows two reactions only.
+ALTER TABLE cost_control ADD COLUMN unknown_price_reaction TEXT COLLATE "C";
+ALTER TABLE cost_control ADD COLUMN assumed_per_million_tokens TEXT COLLATE "C";
+ALTER TABLE cost_control ADD COLUMN assumed_per_request TEXT COLLATE "C";
+
+-- The window that was current when the control was last turned. Nothing (0) is turned at once, whatever the time.
+ALTER TABLE cost_control ADD COLUMN window_start_ms BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE cost_control ADD COLUMN window_end_ms BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX cost_control_window_end ON cost_control (window_end_ms, team_id) WHERE enabled = 1 AND deleted_at_ms IS NULL;
+CREATE INDEX cost_control_window_start ON cost_control (window_start_ms, team_id)
+  WHERE enabled = 1 AND deleted_at_ms IS NULL;
+
+-- The balances of a ROLLING control are those of its buckets. Its verdicts stand on rows with the start -1 and no value;
+-- their end is the earliest time at which a verdict could change by itself.
+CREATE INDEX balance_group ON balance (control_id, group_key, window_start_ms);
+
+-- Rules of what the control was before, as JSON: they refuse until the fill is complete, or their windows end.
+ALTER TABLE control_fill ADD COLUMN held_rules TEXT COLLATE "C";
+ALTER TABLE control_fill ADD COLUMN held_until_ms BIGINT NOT NULL DEFAULT 0;

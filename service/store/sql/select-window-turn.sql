@@ -1,1 +1,0 @@
-SELECT window_start_ms FROM window_turn WHERE window_type = :windowType;
