@@ -24,7 +24,7 @@ export interface ApiClient {
   get<T>(path: string, query?: Readonly<Record<string, string>>): Promise<T>;
   /** Like `get`; `undefined` where there is nothing (204). */
   find<T>(path: string): Promise<{ readonly value: T | undefined; readonly revision: string | undefined }>;
-  send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T>;
+  send<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T>;
   /** All rows of a list, page by page, at most 10,000. */
   list<T>(path: string, query?: Readonly<Record<string, string>>): Promise<readonly T[]>;
 }

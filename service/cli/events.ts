@@ -2,23 +2,33 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
-import type { CliIo } from './io.js';
+import { type CliIo, CliUsageError } from './io.js';
 import { type Column, printJson, printRows } from './print.js';
 
 interface EventsOptions extends ApiOptions {
   readonly usage?: boolean;
   readonly size: number;
   readonly transaction?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly level?: string;
+  readonly mode?: string;
+  readonly rule?: string;
+  readonly query?: string;
+  readonly group?: string;
+  readonly oldest?: boolean;
 }
 
 interface EnforcementRow {
   readonly created: string;
   readonly outcome: string;
   readonly ruleName: string | null;
-  readonly ruleId: string;
+  readonly ruleId: string | null;
   readonly groupValue: string | null;
-  readonly currentValue: number;
-  readonly threshold: number;
+  readonly currentValue: number | null;
+  readonly threshold: number | null;
+  readonly count: number;
+  readonly subscriberEmail: string | null;
   readonly transactionId: string | null;
 }
 
@@ -36,10 +46,11 @@ interface UsageRow {
 const ENFORCEMENT: readonly Column<EnforcementRow>[] = [
   { heading: 'WHEN', cell: (row) => row.created },
   { heading: 'WHAT', cell: (row) => row.outcome },
-  { heading: 'CONTROL', cell: (row) => row.ruleName ?? row.ruleId },
-  { heading: 'GROUP', cell: (row) => row.groupValue ?? '' },
-  { heading: 'VALUE', cell: (row) => String(row.currentValue), align: 'right' },
-  { heading: 'LIMIT', cell: (row) => String(row.threshold), align: 'right' },
+  { heading: 'CONTROL', cell: (row) => row.ruleName ?? row.ruleId ?? '' },
+  { heading: 'GROUP', cell: (row) => row.groupValue ?? row.subscriberEmail ?? '' },
+  { heading: 'VALUE', cell: (row) => String(row.currentValue ?? ''), align: 'right' },
+  { heading: 'LIMIT', cell: (row) => String(row.threshold ?? ''), align: 'right' },
+  { heading: 'CALLS', cell: (row) => String(row.count), align: 'right' },
   { heading: 'BY', cell: (row) => row.transactionId ?? '' },
 ];
 const USAGE: readonly Column<UsageRow>[] = [
@@ -56,14 +67,22 @@ const USAGE: readonly Column<UsageRow>[] = [
 /** Adds the command. */
 export function addEvents(program: Command, io: CliIo): void {
   withApiOptions(program.command('events'))
-    .description('What cost controls did, newest first: trips, resets, warnings, shadow hits.')
+    .description('What cost controls did, newest first: trips, resets, warnings, shadow hits, refusals.')
+    .option('--since <time>', 'full ISO 8601 date-time (30 days ago)')
+    .option('--until <time>', 'full ISO 8601 date-time (now)')
+    .option('--level <level>', 'HARD, WARN or ALL (ALL)')
+    .option('--mode <mode>', 'ENFORCED, SHADOW or ALL (ALL)')
+    .option('--rule <id>', 'of this cost control only')
+    .option('--query <text>', 'text in the names of rule, group and subscriber')
+    .option('--group <DIMENSION=VALUE>', 'of this group only, for instance SUBSCRIBER=rita')
+    .option('--oldest', 'oldest first')
     .option('--usage', 'list metered calls with their price instead')
-    .option('--transaction <id>', 'with --usage: this call only')
+    .option('--transaction <id>', 'of this call only')
     .option('--size <number>', 'how many', wholeNumber, 20)
     .action(async (options: EventsOptions) => {
       const client = createApiClient(io, options);
       const query = { teamId: await client.teamId(), size: String(options.size) };
-      if (options.usage || options.transaction !== undefined) {
+      if (options.usage) {
         const asked = { ...query, ...(options.transaction ? { transactionId: options.transaction } : {}) };
         const answer = await client.get<{ _embedded: { aICompletionMetricResourceList: UsageRow[] } }>(
           '/sources/metrics/ai/completions',
@@ -71,9 +90,34 @@ export function addEvents(program: Command, io: CliIo): void {
         );
         return show(io, options, USAGE, answer._embedded.aICompletionMetricResourceList, 'nothing was metered yet');
       }
-      const answer = await client.get<{ _embedded: { objectList: EnforcementRow[] } }>('/ai/enforcement-events', query);
+      const answer = await client.get<{ _embedded: { objectList: EnforcementRow[] } }>('/ai/enforcement-events', {
+        ...query,
+        ...filtersOf(options),
+      });
       show(io, options, ENFORCEMENT, answer._embedded.objectList, 'no cost control did anything yet');
     });
+}
+
+function filtersOf(options: EventsOptions): Record<string, string> {
+  const [groupBy, ...value] = options.group?.split('=') ?? [];
+  if (options.group !== undefined && value.length === 0) {
+    throw new CliUsageError(`--group takes DIMENSION=VALUE, for instance SUBSCRIBER=rita, not '${options.group}'`);
+  }
+  const fields = {
+    since: options.since,
+    until: options.until,
+    level: options.level?.toUpperCase() ?? 'ALL',
+    mode: options.mode?.toUpperCase(),
+    ruleId: options.rule,
+    query: options.query,
+    groupBy: groupBy?.toUpperCase(),
+    groupValue: options.group === undefined ? undefined : value.join('='),
+    transactionId: options.transaction,
+    sort: options.oldest ? 'created,asc' : undefined,
+  };
+  return Object.fromEntries(
+    Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 function show<T>(

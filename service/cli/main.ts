@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.js';
+import { addBypass } from './bypass.js';
 import { addControls } from './controls.js';
 import { addEvents } from './events.js';
 import { CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
@@ -46,6 +47,7 @@ function createProgram(io: CliIo): Command {
   addKeys(program, io);
   addControls(program, io);
   addEvents(program, io);
+  addBypass(program, io);
   addPrices(program, io);
   addStatus(program, io);
   return program;
