@@ -1,11 +1,11 @@
 /** The data folder: private to its owner, with the secret that protects credentials and the door for local commands. */
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import type { Store } from '../store/store.js';
 
 const SECRET_FILE = 'credential.secret';
-const DOOR_FILE = 'local-door.json';
 const SECRET_BYTES = 32;
 
 /** How a local command reaches the service that holds a data folder. */
@@ -51,14 +51,36 @@ export async function readCredentialSecret(dataDir: string): Promise<Uint8Array>
   return secret;
 }
 
-/** Notes the door of a running service, 0600. */
-export async function writeLocalDoor(dataDir: string, door: LocalDoor): Promise<void> {
-  await writePrivately(join(dataDir, DOOR_FILE), `${JSON.stringify(door)}\n`);
+/**
+ * The same secret where several services share a database: it is kept there, made by the first of them. One that the
+ * folder has already is taken over, so that credentials keep their names when a service moves to PostgreSQL.
+ */
+export async function sharedCredentialSecret(store: Pick<Store, 'keepSetting'>, dataDir: string): Promise<Uint8Array> {
+  const isThere = (await readIfThere(join(dataDir, SECRET_FILE))) !== undefined;
+  const own = isThere ? await readCredentialSecret(dataDir) : randomBytes(SECRET_BYTES);
+  const value = Buffer.from(own).toString('hex');
+  return Buffer.from(await store.keepSetting({ name: 'credential-secret', value }), 'hex');
 }
 
-/** The door that was noted last, whether or not its service still runs; `undefined` where there is none to read. */
-export async function readLocalDoor(dataDir: string): Promise<LocalDoor | undefined> {
-  const text = await readIfThere(join(dataDir, DOOR_FILE));
+/**
+ * Notes the door of a running service, 0600. Services that share a folder have one each, named by the `port`, which no
+ * two of them on one machine have in common.
+ */
+export async function writeLocalDoor(dataDir: string, door: LocalDoor, port?: number): Promise<void> {
+  await writePrivately(join(dataDir, doorFile(port)), `${JSON.stringify(door)}\n`);
+}
+
+/** The doors that were noted last, whether or not their services still run. */
+export async function readLocalDoors(dataDir: string): Promise<readonly LocalDoor[]> {
+  const names = await readdir(dataDir).catch(() => []);
+  const ports = names.filter((name) => /^local-door-\d+\.json$/.test(name)).map((name) => Number(name.slice(11, -5)));
+  const doors = await Promise.all([undefined, ...ports].map((port) => readLocalDoor(dataDir, port)));
+  return doors.filter((door) => door !== undefined);
+}
+
+/** One door; `undefined` where there is none to read. */
+export async function readLocalDoor(dataDir: string, port?: number): Promise<LocalDoor | undefined> {
+  const text = await readIfThere(join(dataDir, doorFile(port)));
   if (text === undefined) return undefined;
   try {
     return doorSchema.parse(JSON.parse(text));
@@ -68,9 +90,13 @@ export async function readLocalDoor(dataDir: string): Promise<LocalDoor | undefi
 }
 
 /** Removes the door, if it is still this one. */
-export async function removeLocalDoor(dataDir: string, token: string): Promise<void> {
-  const door = await readLocalDoor(dataDir);
-  if (door?.token === token) await rm(join(dataDir, DOOR_FILE), { force: true });
+export async function removeLocalDoor(dataDir: string, token: string, port?: number): Promise<void> {
+  const door = await readLocalDoor(dataDir, port);
+  if (door?.token === token) await rm(join(dataDir, doorFile(port)), { force: true });
+}
+
+function doorFile(port: number | undefined): string {
+  return port === undefined ? 'local-door.json' : `local-door-${port}.json`;
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -20,9 +20,18 @@ export interface MintedKey {
  * The team's id begins with `fw`, by which an SDK recognises a key of a self-hosted service.
  */
 export async function mintKey(store: Store, teamId: string, scope: KeyScope, label: string): Promise<MintedKey> {
+  const { key, kept } = newKey(teamId, scope, label);
+  return { key, record: await store.addKey(kept) };
+}
+
+/** A key that is not kept yet. */
+export function newKey(
+  teamId: string,
+  scope: KeyScope,
+  label: string,
+): { readonly key: string; readonly kept: Omit<KeyRecord, 'id' | 'createdAtMs'> } {
   const key = `${PREFIX[scope]}_${teamId}_${randomSecret()}`;
-  const record = await store.addKey({ teamId, scope, label, hash: hashKey(key), hint: key.slice(-4) });
-  return { key, record };
+  return { key, kept: { teamId, scope, label, hash: hashKey(key), hint: key.slice(-4) } };
 }
 
 /** SHA-256 in hex. The secret has 256 random bits, so that a slow hash would add nothing. */

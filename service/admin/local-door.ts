@@ -1,7 +1,7 @@
 /** Knocks at the door of the service that holds a data folder. */
 import { ADMIN_TOKEN_HEADER } from '../http/access.js';
 import { type JsonAnswer, sendJson } from '../http/send-json.js';
-import { type LocalDoor, readLocalDoor } from './data-folder.js';
+import { type LocalDoor, readLocalDoors } from './data-folder.js';
 import type { KeyCommand, KeyCommandResult } from './key-commands.js';
 import { LOCAL_KEYS_PATH, LOCAL_PING_PATH } from './local-admin-route.js';
 
@@ -9,15 +9,16 @@ const ANSWER_LIMIT_MS = 5_000;
 
 /** The door of a service that runs now and holds `dataDir`; `undefined` where none does. */
 export async function findOpenDoor(dataDir: string): Promise<LocalDoor | undefined> {
-  const door = await readLocalDoor(dataDir);
-  if (door === undefined) return undefined;
-  try {
-    const answer = await post(door, LOCAL_PING_PATH, {});
-    // Another program may have taken the port of a service that died: it does not know the token.
-    return answer.status === 200 ? door : undefined;
-  } catch {
-    return undefined;
+  for (const door of await readLocalDoors(dataDir)) {
+    try {
+      const answer = await post(door, LOCAL_PING_PATH, {});
+      // Another program may have taken the port of a service that died: it does not know the token.
+      if (answer.status === 200) return door;
+    } catch {
+      // Its service died.
+    }
   }
+  return undefined;
 }
 
 /** Has the running service carry out a command. @throws Error where it does not answer as it should. */

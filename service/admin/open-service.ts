@@ -4,12 +4,15 @@ import type { Log, Runtime } from 'fusewire/internal';
 import type { Logger } from 'pino';
 import type { ServiceConfig } from '../config.js';
 import { createServer } from '../http/server.js';
+import type { ConnectionUrl } from '../store/postgres/connection-url.js';
 import type { Store, Team } from '../store/store.js';
+import { createBackground, webhookTargetsOf } from './background.js';
 import {
   prepareDatabaseFile,
   prepareDataFolder,
   readCredentialSecret,
   removeLocalDoor,
+  sharedCredentialSecret,
   writeLocalDoor,
 } from './data-folder.js';
 import { type ClearKeys, ensureFirstTeam } from './first-start.js';
@@ -19,6 +22,8 @@ import { createWindowTimer } from './window-timer.js';
 /** Opens the store of a service. */
 export type StoreOpener = (options: {
   readonly file: string;
+  /** The PostgreSQL database that is used instead of the file. */
+  readonly url?: ConnectionUrl | undefined;
   readonly runtime: Runtime;
   readonly log: Log;
 }) => Promise<Store>;
@@ -62,18 +67,24 @@ export class DataFolderInUseError extends Error {
 export async function openService(parts: ServiceParts): Promise<OpenService> {
   const { config, runtime, log } = parts;
   await prepareDataFolder(config.dataDir);
-  const held = await findOpenDoor(config.dataDir);
-  if (held !== undefined) throw new DataFolderInUseError(config.dataDir, held.url);
-  const credentialSecret = await readCredentialSecret(config.dataDir);
-  await prepareDatabaseFile(config.databaseFile);
-  const store = await parts.openStore({ file: config.databaseFile, runtime, log });
+  const { databaseFile: file, databaseUrl, dataDir } = config;
+  // A database that several services share is not in the folder; there the folder has a door for each of them.
+  const isShared = databaseUrl !== undefined;
+  if (!isShared) {
+    const held = await findOpenDoor(dataDir);
+    if (held !== undefined) throw new DataFolderInUseError(dataDir, held.url);
+    await prepareDatabaseFile(file);
+  }
+  const store = await parts.openStore({ file, url: databaseUrl, runtime, log });
   const steps: (() => Promise<unknown>)[] = [() => store.close()];
   const closeAll = async (): Promise<void> => {
     for (const step of steps.splice(0).reverse()) await step();
   };
   try {
+    const credentialSecret = await (isShared ? sharedCredentialSecret(store, dataDir) : readCredentialSecret(dataDir));
     const adminToken = randomBytes(32).toString('hex');
-    const serverConfig = { credentialSecret, adminToken };
+    const webhookTargets = webhookTargetsOf(config);
+    const serverConfig = { credentialSecret, adminToken, webhookTargets };
     const logger = parts.logger === undefined ? {} : { logger: parts.logger };
     const api = await createServer({ store, runtime, log, config: serverConfig, ...logger });
     steps.push(() => api.close());
@@ -85,8 +96,13 @@ export async function openService(parts: ServiceParts): Promise<OpenService> {
     const windows = createWindowTimer(store, runtime, log);
     windows.start();
     steps.push(() => windows.stop());
-    await writeLocalDoor(config.dataDir, { url, token: adminToken, pid: process.pid });
-    steps.push(() => removeLocalDoor(config.dataDir, adminToken));
+    for (const task of createBackground({ store, runtime, log, credentialSecret, webhookTargets })) {
+      task.start();
+      steps.push(() => task.stop());
+    }
+    const doorPort = isShared ? port : undefined;
+    await writeLocalDoor(dataDir, { url, token: adminToken, pid: process.pid }, doorPort);
+    steps.push(() => removeLocalDoor(dataDir, adminToken, doorPort));
     let closing: Promise<void> | undefined;
     const close = () => {
       closing ??= closeAll();

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { createRuntime, type Runtime } from 'fusewire/internal';
 import type { ServiceLogLevel } from '../config.js';
 import { createLogger, toLog } from '../http/logger.js';
+import { ConnectionUrl } from '../store/postgres/connection-url.js';
 import type { Store, Team } from '../store/store.js';
-import { openEmbeddedStore } from './embedded-store.js';
+import { openStore } from './embedded-store.js';
 import { type ClearKeys, mintKeys } from './first-start.js';
 import { openService, type StoreOpener } from './open-service.js';
 
@@ -24,7 +25,9 @@ export interface StartServiceOptions {
   readonly runtime?: Runtime;
   /** @defaultValue silent */
   readonly logLevel?: ServiceLogLevel;
-  /** @defaultValue the embedded SQLite database in the data folder */
+  /** `postgres://…`: the database that services share. @defaultValue the embedded SQLite database in the data folder */
+  readonly databaseUrl?: string;
+  /** @defaultValue what `databaseUrl` says */
   readonly openStore?: StoreOpener;
 }
 
@@ -59,12 +62,13 @@ export async function startService(options: StartServiceOptions = {}): Promise<R
         port: options.port ?? 0,
         dataDir,
         databaseFile: join(dataDir, 'fusewire.db'),
+        databaseUrl: options.databaseUrl === undefined ? undefined : new ConnectionUrl(options.databaseUrl),
         logLevel: options.logLevel,
       },
       runtime: options.runtime ?? createRuntime(),
       log: toLog(logger),
       logger,
-      openStore: options.openStore ?? openEmbeddedStore,
+      openStore: options.openStore ?? openStore,
       teamName: options.teamName ?? 'Default team',
     });
     const keys = service.firstKeys ?? (await mintKeys(service.store, service.team.id, 'started from code'));

@@ -1,9 +1,10 @@
 /** `fusewire keys`: works on the data folder, through the service that holds it where one runs. */
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { openEmbeddedStoreBriefly } from '../admin/embedded-store.js';
+import { openStoreBriefly } from '../admin/embedded-store.js';
 import { type KeyCommand, type KeyCommandResult, type KeySummary, runKeyCommand } from '../admin/key-commands.js';
 import { findOpenDoor, sendKeyCommand } from '../admin/local-door.js';
+import type { ServiceConfig } from '../config.js';
 import { createLogger, toLog } from '../http/logger.js';
 import type { KeyScope } from '../store/store.js';
 import { CliFailure, type CliIo, CliUsageError } from './io.js';
@@ -74,16 +75,13 @@ async function run(io: CliIo, options: KeysOptions, command: KeyCommand): Promis
 }
 
 /** No service holds the folder: its database is opened for the moment. */
-async function runAlone(
-  io: CliIo,
-  config: { readonly dataDir: string; readonly databaseFile: string },
-  command: KeyCommand,
-): Promise<KeyCommandResult> {
-  if (!existsSync(config.databaseFile)) {
-    throw new CliFailure(`there is no database at ${config.databaseFile}; \`fusewire serve\` makes one`);
+async function runAlone(io: CliIo, config: ServiceConfig, command: KeyCommand): Promise<KeyCommandResult> {
+  const { databaseFile: file, databaseUrl: url } = config;
+  if (url === undefined && !existsSync(file)) {
+    throw new CliFailure(`there is no database at ${file}; \`fusewire serve\` makes one`);
   }
   const log = toLog(createLogger('warn'));
-  const store = await openEmbeddedStoreBriefly({ file: config.databaseFile, runtime: io.runtime, log });
+  const store = await openStoreBriefly({ file, url, runtime: io.runtime, log });
   try {
     return await runKeyCommand(store, command);
   } finally {

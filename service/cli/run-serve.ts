@@ -1,5 +1,5 @@
 /** What `fusewire serve` does. Loaded only when it is asked for: the other commands start without the server. */
-import { openEmbeddedStore } from '../admin/embedded-store.js';
+import { openStore } from '../admin/embedded-store.js';
 import type { ClearKeys } from '../admin/first-start.js';
 import { DataFolderInUseError, type OpenService, openService } from '../admin/open-service.js';
 import type { ServiceConfig } from '../config.js';
@@ -13,7 +13,7 @@ export async function serve(io: CliIo, options: LocalOptions & { readonly json?:
   const logger = createLogger(config.logLevel ?? defaultLogLevel(io.isTerminal));
   const log = toLog(logger);
   const stop = stopSignal(io);
-  const parts = { config, runtime: io.runtime, log, logger, openStore: openEmbeddedStore, teamName: 'Default team' };
+  const parts = { config, runtime: io.runtime, log, logger, openStore, teamName: 'Default team' };
   const service = await openService(parts).catch((error: unknown) => {
     stop.dispose();
     throw explain(error, config);
@@ -67,9 +67,13 @@ function announce(io: CliIo, config: ServiceConfig, service: OpenService, asJson
   } else {
     io.out(dim('# The keys were shown at the first start; `fusewire keys create --local` makes new ones.'));
   }
-  io.out(
-    `Fusewire is at ${bold(url)}. Its data is in ${config.dataDir}; to start over, stop it and delete that folder.`,
-  );
+  const { databaseUrl, dataDir } = config;
+  if (databaseUrl === undefined) {
+    io.out(`Fusewire is at ${bold(url)}. Its data is in ${dataDir}; to start over, stop it and delete that folder.`);
+  } else {
+    io.out(`Fusewire is at ${bold(url)}. Its data is in ${databaseUrl}, shared with every service on that database.`);
+    io.out(`${dataDir} holds only this machine's door for local commands.`);
+  }
 }
 
 /** What a program needs to reach this service, ready for its `.env`. */

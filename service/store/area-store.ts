@@ -2,10 +2,12 @@
 import type { alertReads, alertWrites } from './areas/alerts.js';
 import type { directoryReads, directoryWrites } from './areas/directory.js';
 import type { enforcementReads, enforcementWrites } from './areas/enforcement.js';
+import type { explainReads } from './areas/explain.js';
 import type { feedReads, feedWrites } from './areas/feed.js';
 import type { jobReads, jobWrites } from './areas/jobs.js';
 import type { priceReads, priceWrites } from './areas/prices.js';
 import type { requestReads, requestWrites } from './areas/requests.js';
+import type { settingReads, settingWrites } from './areas/settings.js';
 
 type Method<F> = F extends (context: never, ...input: infer I) => Promise<infer O>
   ? (...input: I) => Promise<O>
@@ -22,8 +24,11 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof feedReads> &
   Methods<typeof feedWrites> &
   Methods<typeof enforcementReads> &
+  Methods<typeof explainReads> &
   Methods<typeof enforcementWrites> &
   Methods<typeof alertReads> &
   Methods<typeof alertWrites> &
   Methods<typeof requestReads> &
-  Methods<typeof requestWrites>;
+  Methods<typeof requestWrites> &
+  Methods<typeof settingReads> &
+  Methods<typeof settingWrites>;

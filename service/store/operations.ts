@@ -3,10 +3,12 @@ import { alertReads, alertWrites } from './areas/alerts.js';
 import { coreReads, coreWrites } from './areas/core.js';
 import { directoryReads, directoryWrites } from './areas/directory.js';
 import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
+import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { priceReads, priceWrites } from './areas/prices.js';
 import { requestReads, requestWrites } from './areas/requests.js';
+import { settingReads, settingWrites } from './areas/settings.js';
 
 /** Operations that change nothing: a database with several connections runs them beside the writer, on a snapshot. */
 export const READS = {
@@ -16,8 +18,10 @@ export const READS = {
   ...directoryReads,
   ...feedReads,
   ...enforcementReads,
+  ...explainReads,
   ...alertReads,
   ...requestReads,
+  ...settingReads,
 } as const;
 
 /**
@@ -33,6 +37,7 @@ export const WRITES = {
   ...enforcementWrites,
   ...alertWrites,
   ...requestWrites,
+  ...settingWrites,
 } as const;
 
 /** All. Arguments and results are plain data: they may cross a thread. */
@@ -68,6 +73,6 @@ export interface EffectsListener {
   touched(teamId: string): void;
   /** Keys changed: what is remembered of them may be wrong. */
   keysMoved(): void;
-  /** Teams of which something is kept that a new revision makes void. */
-  watched(): Iterable<string>;
+  /** Teams whose feeds are kept. */
+  kept(): Iterable<string>;
 }

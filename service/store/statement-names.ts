@@ -7,6 +7,7 @@ import { FEED_STATEMENTS } from './areas/feed.js';
 import { JOB_STATEMENTS } from './areas/jobs.js';
 import { PRICE_STATEMENTS } from './areas/prices.js';
 import { REQUEST_STATEMENTS } from './areas/requests.js';
+import { SETTING_STATEMENTS } from './areas/settings.js';
 
 /** All names. */
 export const STATEMENT_NAMES = [
@@ -18,6 +19,7 @@ export const STATEMENT_NAMES = [
   ...ENFORCEMENT_STATEMENTS,
   ...ALERT_STATEMENTS,
   ...REQUEST_STATEMENTS,
+  ...SETTING_STATEMENTS,
 ] as const;
 
 /** The name of a statement. */

@@ -41,5 +41,5 @@ export function openPostgresStore(options: PostgresStoreOptions): Promise<Store>
     ...{ writers, readers, fillSlice, patienceMs },
     limits: { ...LIMITS, ...options.limits },
   };
-  return createLedgerStore(runtime, (listener) => openPostgres(settings, runtime, listener), { shared: true });
+  return createLedgerStore(runtime, (listener) => openPostgres(settings, runtime, listener));
 }

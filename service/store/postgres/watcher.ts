@@ -139,11 +139,15 @@ export class Watcher {
     try {
       const { rows } = await pool.query<{ id: string; revision: bigint }>({
         ...LOOK,
-        values: [[...listener.watched()]],
+        values: [[...listener.kept()]],
       });
       for (const { id, revision } of rows) {
-        if (id !== '') listener.moved(id, Number(revision));
-        else this.#noteKeys(revision);
+        if (id === '') this.#noteKeys(revision);
+        else {
+          listener.moved(id, Number(revision));
+          // Whose values moved is told by nobody: they are read again when they are old enough.
+          listener.touched(id);
+        }
       }
       this.#confirmedAt = startedAt;
     } catch (error) {
