@@ -5,6 +5,7 @@ import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Runtime } from '../src/runtime.js';
 import type { DepartmentMaps } from '../src/wire/feed.js';
+import { formatBypass, type OperatorBypass } from '../src/wire/feed-bypass.js';
 import { canonicalJsonInParts } from './canonical-json.js';
 import { flushFolder, writeNewFile } from './durable-file.js';
 import { makeFolder } from './make-folder.js';
@@ -27,6 +28,8 @@ export interface MirroredFeed {
   /** As received. */
   readonly rawRules: Iterable<unknown>;
   readonly departments: DepartmentMaps;
+  /** The operators' bypass, if one is on. */
+  readonly bypass?: OperatorBypass | undefined;
   readonly revision: number | undefined;
   /** The service began anew: a higher revision on the disk is no reason to keep it. */
   readonly afterReset: boolean;
@@ -176,7 +179,9 @@ export class DiskMirror {
       await writeNewFile(temporary.rules, hashed(canonicalJsonInParts(feed.rawRules), hash));
       await writeNewFile(temporary.maps, mapsTextInParts(hash.digest('hex'), feed.departments));
       const writtenAt = new Date(this.#runtime.now()).toISOString();
-      await writeNewFile(temporary.owner, [formatOwner({ owner, writtenAt, revision: feed.revision ?? null })]);
+      const bypass = feed.bypass === undefined ? {} : { bypass: formatBypass(feed.bypass) };
+      const sidecar = { owner, writtenAt, revision: feed.revision ?? null, ...bypass };
+      await writeNewFile(temporary.owner, [formatOwner(sidecar)]);
       if (lock.isLost()) return { kind: 'failed', reason: 'the lock was lost' };
       await rename(temporary.maps, join(folder, MAPS_FILE));
       await rename(temporary.rules, join(folder, RULES_FILE));

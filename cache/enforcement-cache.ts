@@ -2,8 +2,11 @@
 import type { Dispatcher } from 'undici';
 import { harmlessLog } from '../src/log.js';
 import type { Runtime } from '../src/runtime.js';
+import type { OperatorBypass } from '../src/wire/feed-bypass.js';
+import { Capabilities } from './capabilities.js';
 import { DiskMirror } from './disk-mirror.js';
 import { FeedAddress, parseFeedBase } from './feed-address.js';
+import { FeedAsker } from './feed-asker.js';
 import { type FeedCredentials, FeedRefresher, type RefreshResult } from './feed-refresher.js';
 import { Poller } from './poller.js';
 import { createFeedDispatcher } from './request-feed.js';
@@ -24,6 +27,10 @@ export interface EnforcementCacheOptions {
   readonly dispatcher?: Dispatcher | undefined;
   /** @defaultValue `'fusewire'` */
   readonly userAgent?: string | undefined;
+  /** What the service announced; shared by the parts of an instance. By default an own one. */
+  readonly capabilities?: Capabilities | undefined;
+  /** Told of the operators' bypass in the rules in force, whenever rules are put in force or forgotten. */
+  readonly onBypass?: ((bypass: OperatorBypass | undefined) => void) | undefined;
 }
 
 /** The rules of one instance. No method throws (I2). */
@@ -54,6 +61,8 @@ export function createEnforcementCache(options: EnforcementCacheOptions): Enforc
   return new ComposedCache(options);
 }
 
+const DORMANT: RefreshResult = { kind: 'skipped', reason: 'dormant' };
+
 class ComposedCache implements EnforcementCache {
   readonly #runtime: Runtime;
   readonly #rules: RuleCache;
@@ -62,6 +71,7 @@ class ComposedCache implements EnforcementCache {
   /** `undefined`: the base URL is refused. */
   readonly #refresher: FeedRefresher | undefined;
   #ownDispatcher: Promise<Dispatcher> | undefined;
+  #bypass: OperatorBypass | undefined;
   /** Called with each activation; of `ready()`. */
   readonly #waiting = new Set<() => void>();
   #isStarted = false;
@@ -79,28 +89,39 @@ class ComposedCache implements EnforcementCache {
       this.#refresher = new FeedRefresher({
         runtime,
         credentials: options.credentials,
-        address: new FeedAddress(base),
-        dispatcher: async () => {
-          if (options.dispatcher !== undefined) return options.dispatcher;
-          this.#ownDispatcher ??= createFeedDispatcher(base.origin);
-          return await this.#ownDispatcher;
-        },
-        userAgent: options.userAgent ?? 'fusewire',
+        origin: base.origin,
+        asker: new FeedAsker({
+          runtime,
+          address: new FeedAddress(base),
+          dispatcher: async () => {
+            if (options.dispatcher !== undefined) return options.dispatcher;
+            this.#ownDispatcher ??= createFeedDispatcher(base.origin);
+            return await this.#ownDispatcher;
+          },
+          userAgent: options.userAgent ?? 'fusewire',
+          capabilities: options.capabilities ?? new Capabilities(runtime),
+          book: this.#book,
+        }),
         rules: this.#rules,
         mirror: options.cacheDir === undefined ? undefined : new DiskMirror(options.cacheDir, runtime),
         book: this.#book,
         pollIntervalMs: options.pollIntervalMs,
         onActivated: () => this.#tellWaiting(),
+        onBypass: (bypass) => {
+          this.#bypass = bypass;
+          options.onBypass?.(bypass);
+        },
       });
     }
     const refresher = this.#refresher;
     this.#poller = new Poller(
       {
-        refresh: async (signal) => {
-          const result: RefreshResult = (await refresher?.refresh(signal)) ?? { kind: 'skipped', reason: 'dormant' };
+        refresh: async (signal, interrupt) => {
+          const result = (await refresher?.refresh(signal, interrupt)) ?? DORMANT;
           this.#tellWaiting();
           return result;
         },
+        next: () => refresher?.next() ?? 'interval',
         coolDownLeftMs: () => refresher?.coolDownLeftMs() ?? 0,
         isBehind: () => this.#hintedRevision > (this.#rules.peek()?.revision ?? Number.POSITIVE_INFINITY),
       },
@@ -127,7 +148,7 @@ class ComposedCache implements EnforcementCache {
 
   async refresh(): Promise<RefreshResult> {
     this.start();
-    if (this.#refresher === undefined) return { kind: 'skipped', reason: 'dormant' };
+    if (this.#refresher === undefined) return DORMANT;
     return await this.#holding(this.#poller.refresh());
   }
 
@@ -172,6 +193,7 @@ class ComposedCache implements EnforcementCache {
       source: book.source,
       ruleCount: book.ruleCount,
       lastError: book.lastError,
+      bypass: this.#bypass,
       mirrorError: this.#refresher?.mirrorError,
       coolDownUntilMs: coolDownMs > 0 ? this.#runtime.now() + coolDownMs : undefined,
       state: this.#state(),

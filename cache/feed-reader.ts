@@ -1,7 +1,9 @@
 /** The one way in for rules: the wire and the mirror go through the same parser and the same compiler (I8). */
 import { compileInSteps, type RuleSet } from '../enforcement/rule-set.js';
 import type { DepartmentMaps, Feed } from '../src/wire/feed.js';
-import { parseFeedInSteps } from '../src/wire/feed-in-steps.js';
+import type { OperatorBypass } from '../src/wire/feed-bypass.js';
+import { AT_ONCE_CHARS_MAX, parseFeedInSteps } from '../src/wire/feed-in-steps.js';
+import { KeptFeed } from './kept-feed.js';
 
 /** What a body came to. Nothing of it is in force yet. */
 export type FeedReading =
@@ -16,6 +18,10 @@ export type FeedReading =
       /** Rules that were not understood and are not among the others. */
       readonly droppedRules: number;
       readonly droppedReasons: Readonly<Record<string, number>>;
+      /** Operators have switched enforcement off; `malformed`: a member of that name means nothing. */
+      readonly bypass: OperatorBypass | 'malformed' | undefined;
+      /** What differences can be applied to; `undefined` where they were not asked for, or this feed cannot take them. */
+      readonly kept: KeptFeed | undefined;
     }
   | { readonly kind: 'malformed'; readonly reason: string };
 
@@ -27,19 +33,29 @@ const NO_RULES: Feed = {
   dropped: { count: 0, reasons: new Map() },
 };
 
-/** Parses and compiles a body, given in parts, in steps of well under a millisecond. */
-export function* readFeedInSteps(body: string | readonly string[], status: 200 | 204): Generator<void, FeedReading> {
-  const result = yield* parseFeedInSteps(body, status);
+/**
+ * Parses and compiles a body, given in parts, in steps of well under a millisecond. With `keep` it can be changed by
+ * differences afterwards, which costs the memory of its rules as they came.
+ */
+export function* readFeedInSteps(
+  body: string | readonly string[],
+  status: 200 | 204,
+  keep = false,
+): Generator<void, FeedReading> {
+  const result = yield* parseFeedInSteps(body, status, AT_ONCE_CHARS_MAX, keep);
   if (result.kind === 'malformed') return result;
   const feed = result.kind === 'empty' ? NO_RULES : result.feed;
+  const kept = keep && result.kind === 'rules' ? yield* KeptFeed.open(feed) : undefined;
   return {
     kind: 'feed',
-    ruleSet: yield* compileInSteps(feed),
-    rawRules: feed.rawRules,
+    ruleSet: kept === undefined ? yield* compileInSteps(feed) : yield* kept.ruleSet(),
+    rawRules: kept ?? feed.rawRules,
     departments: feed.departments,
     revision: feed.revision,
     ruleCount: feed.rules.length,
     droppedRules: feed.dropped.count,
     droppedReasons: Object.fromEntries(feed.dropped.reasons),
+    bypass: feed.bypass,
+    kept,
   };
 }

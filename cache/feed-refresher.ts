@@ -1,12 +1,15 @@
 /** Stations 10 to 11: one refresh, from the request to the rule set in force and on disk. */
-import type { Dispatcher } from 'undici';
 import type { Runtime } from '../src/runtime.js';
+import { type OperatorBypass, readBypass } from '../src/wire/feed-bypass.js';
 import type { DiskMirror } from './disk-mirror.js';
 import { Episode } from './episode.js';
-import { type FeedAddress, ownerOf } from './feed-address.js';
+import { ownerOf } from './feed-address.js';
+import type { FeedAsker } from './feed-asker.js';
+import { applyDifference, readDifferenceInSteps } from './feed-difference.js';
 import { type FeedReading, readFeedInSteps } from './feed-reader.js';
-import { type MirrorFiles, mirrorBodyInSteps } from './mirror-text.js';
-import { type FeedAnswer, requestFeed } from './request-feed.js';
+import { type KeptFeed, OddDifference } from './kept-feed.js';
+import { type MirrorReading, readMirror, readMirrorNow } from './mirror-reading.js';
+import type { FeedAnswer } from './request-feed.js';
 import { requestWithRetry } from './request-with-retry.js';
 import { RevisionGate } from './revision-gate.js';
 import type { RuleCache } from './rule-cache.js';
@@ -24,8 +27,11 @@ export interface FeedCredentials {
 export type RefreshResult =
   | { readonly kind: 'activated'; readonly generation: number; readonly revision: number | undefined }
   | { readonly kind: 'not-modified' }
-  /** Nothing was asked. */
-  | { readonly kind: 'skipped'; readonly reason: 'cool-down' | 'unconfigured' | 'dormant' | 'stopped' }
+  /** Nothing was asked, or the answer was not waited for. */
+  | {
+      readonly kind: 'skipped';
+      readonly reason: 'cool-down' | 'unconfigured' | 'dormant' | 'stopped' | 'interrupted';
+    }
   /** The rules in force stay. */
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -33,16 +39,17 @@ export type RefreshResult =
 export interface RefresherParts {
   readonly runtime: Runtime;
   readonly credentials: () => FeedCredentials | undefined;
-  readonly address: FeedAddress;
-  /** Made at the first request. */
-  readonly dispatcher: () => Promise<Dispatcher>;
-  readonly userAgent: string;
+  /** The service's origin. */
+  readonly origin: string;
+  readonly asker: FeedAsker;
   readonly rules: RuleCache;
   readonly mirror: DiskMirror | undefined;
   readonly book: StatusBook;
   readonly pollIntervalMs: number;
   /** Called after a rule set was put in force, before it is mirrored. */
   readonly onActivated: () => void;
+  /** Called when the operators' bypass of the feed in force may have changed. */
+  readonly onBypass: (bypass: OperatorBypass | undefined) => void;
 }
 
 interface Identity {
@@ -52,7 +59,13 @@ interface Identity {
 }
 
 type Body = Extract<FeedAnswer, { kind: 'body' }>;
+type Difference = Extract<FeedAnswer, { kind: 'difference' }>;
 type Feed = Extract<FeedReading, { kind: 'feed' }>;
+
+/** A retry is put off by up to this part of its delay, so that clients of a service that comes back do not come in step. */
+const RETRY_SPREAD = 0.25;
+/** Whether to ask for the whole feed is decided anew at most so often, where several versions answer in turn. Milliseconds. */
+const SWITCH_SPACING_MS = 10_000;
 
 /**
  * Does one refresh at a time; its caller sees to that. The order is the point (I8): the answer is parsed and compiled in
@@ -70,6 +83,12 @@ export class FeedRefresher {
   /** Whose rules are in force; stays while the credentials are missing for a time. */
   #owner: string | undefined;
   #etag: string | undefined;
+  /** Whether the rules in force came without the bound of 1 MiB. */
+  #isWhole = false;
+  /** Monotonic: when the other kind was asked for at once. */
+  #switchedAt = Number.NEGATIVE_INFINITY;
+  /** The feed that {@link #etag} names, where differences to it can be applied. */
+  #kept: KeptFeed | undefined;
   /** The owner whose mirror was looked at. Once is enough: whatever came later came from the wire. */
   #mirrorReadFor: string | undefined;
   /** Monotonic. */
@@ -101,24 +120,18 @@ export class FeedRefresher {
 
   /** Puts a small mirror in force at once, so that the very first check has it. A large one is left to {@link refresh}. */
   loadMirrorNow(): void {
-    const { mirror, book } = this.#parts;
+    const { mirror } = this.#parts;
     const identity = this.#identify();
     if (mirror === undefined || identity === undefined || this.#mirrorReadFor === identity.owner) return;
-    const read = mirror.readNow(identity.owner);
+    const read = readMirrorNow(mirror, identity.owner);
     if (read.kind === 'large') return;
     this.#mirrorReadFor = identity.owner;
-    if (read.kind === 'failed') book.counters.mirrorUnreadable += 1;
-    if (read.kind !== 'found') return;
-    try {
-      this.#acceptMirror(read.files, drain(readFeedInSteps(drain(mirrorBodyInSteps(read.files)), 200)));
-    } catch (error) {
-      this.#acceptMirror(read.files, { kind: 'malformed', reason: String(error) });
-    }
+    this.#acceptMirror(read);
   }
 
-  /** Refreshes. Never throws. `signal` ends what waits. */
-  async refresh(signal: AbortSignal): Promise<RefreshResult> {
-    const { book } = this.#parts;
+  /** Refreshes. Never throws. `signal` ends what waits; with `interrupt` the service may wait for a change. */
+  async refresh(signal: AbortSignal, interrupt?: AbortSignal): Promise<RefreshResult> {
+    const { book, asker, runtime } = this.#parts;
     try {
       const identity = this.#identify();
       if (identity === undefined) return { kind: 'skipped', reason: 'unconfigured' };
@@ -126,21 +139,41 @@ export class FeedRefresher {
       if (signal.aborted) return { kind: 'skipped', reason: 'stopped' };
       if (this.coolDownLeftMs() > 0) return { kind: 'skipped', reason: 'cool-down' };
       book.counters.polls += 1;
+      // Only the first attempt waits: a service that comes back says at once that it is there.
+      let mayWait = interrupt;
       const { answer, coolDownMs } = await requestWithRetry(
-        () => this.#ask(identity, signal),
+        () => {
+          const asked = this.#ask(identity, signal, mayWait);
+          mayWait = undefined;
+          return asked;
+        },
         async (delayMs) => {
-          await sleep(this.#parts.runtime, delayMs, signal);
+          const spread = asker.canWait ? 1 + RETRY_SPREAD * runtime.random() : 1;
+          await sleep(runtime, delayMs * spread, signal);
           return !signal.aborted;
         },
       );
       if (signal.aborted) return { kind: 'skipped', reason: 'stopped' };
       if (coolDownMs !== undefined) this.#coolDown(coolDownMs);
-      if (answer.kind === 'body') return await this.#accept(identity, answer, signal);
-      if (answer.kind === 'not-modified') return await this.#renew(identity);
-      return this.#fail(answer.reason);
+      if (answer.kind !== 'difference') return await this.#take(identity, answer, signal);
+      const result = await this.#acceptDifference(identity, answer, signal);
+      if (result !== undefined) return result;
+      return await this.#take(identity, await this.#ask(identity, signal, undefined), signal);
     } catch (error) {
       return this.#fail(`unexpected: ${String(error)}`);
     }
+  }
+
+  /** When to poll again after a refresh that succeeded: see {@link Pollable.next}. */
+  next(): 'now' | 'wait' | 'interval' {
+    const { asker, runtime } = this.#parts;
+    if (this.#etag === undefined) return 'interval';
+    if (this.#isWhole === asker.asksWhole) return asker.canWait ? 'wait' : 'interval';
+    // The service says only with its answer that it has more to give.
+    const now = runtime.monotonicNow();
+    if (now < this.#switchedAt + SWITCH_SPACING_MS) return 'interval';
+    this.#switchedAt = now;
+    return 'now';
   }
 
   /** Forgets everything that belongs to a team. */
@@ -150,12 +183,14 @@ export class FeedRefresher {
     this.#gate.clear();
     this.#owner = undefined;
     this.#etag = undefined;
+    this.#kept = undefined;
     this.#mirrorReadFor = undefined;
+    this.#parts.onBypass(undefined);
   }
 
   /** Reads the credentials. The rules of another team than before are dropped at once. */
   #identify(): Identity | undefined {
-    const { runtime, address } = this.#parts;
+    const { runtime, origin } = this.#parts;
     let given: FeedCredentials | undefined;
     try {
       given = this.#parts.credentials();
@@ -168,7 +203,7 @@ export class FeedRefresher {
       return undefined;
     }
     this.#unconfigured.end('enforcement has a key and a team now');
-    const owner = ownerOf(address.origin, given.teamId);
+    const owner = ownerOf(origin, given.teamId);
     if (this.#owner !== undefined && this.#owner !== owner) {
       runtime.log.info('the team has changed: the rules of the former one are dropped');
       this.clear();
@@ -178,27 +213,24 @@ export class FeedRefresher {
     return this.#identity;
   }
 
-  /** One attempt: the path that answered last, and after a 404 the other one. The one that answers is remembered. */
-  async #ask(identity: Identity, signal: AbortSignal): Promise<FeedAnswer> {
-    const { address } = this.#parts;
-    const answer = await this.#askAt(address.path(identity.teamId), identity, signal);
-    const otherPath = address.otherPath(identity.teamId);
-    if (answer.kind !== 'rejected' || answer.status !== 404 || otherPath === undefined) return answer;
-    const other = await this.#askAt(otherPath, identity, signal);
-    if (other.kind === 'body' || other.kind === 'not-modified') address.switchPath();
-    return other.kind === 'rejected' && other.status === 404 ? answer : other;
+  #ask(identity: Identity, signal: AbortSignal, interrupt: AbortSignal | undefined): Promise<FeedAnswer> {
+    const { apiKey, teamId } = identity;
+    const known = { etag: this.#etag, isWhole: this.#isWhole, canChange: this.#kept !== undefined };
+    return this.#parts.asker.ask({ apiKey, teamId, ...known, signal, interrupt });
   }
 
-  async #askAt(path: string, identity: Identity, signal: AbortSignal): Promise<FeedAnswer> {
-    const { address, userAgent, dispatcher, runtime, book } = this.#parts;
-    book.requested();
-    const request = { origin: address.origin, path, apiKey: identity.apiKey, userAgent, etag: this.#etag, signal };
-    return await requestFeed(request, await dispatcher(), runtime);
+  async #take(identity: Identity, answer: FeedAnswer, signal: AbortSignal): Promise<RefreshResult> {
+    if (answer.kind === 'body') return await this.#accept(identity, answer, signal);
+    if (answer.kind === 'not-modified') return await this.#renew(identity);
+    if (answer.kind === 'interrupted') return { kind: 'skipped', reason: 'interrupted' };
+    if (answer.kind === 'difference') return this.#fail('a difference that was not asked for');
+    return this.#fail(answer.reason);
   }
 
   async #accept(identity: Identity, answer: Body, signal: AbortSignal): Promise<RefreshResult> {
-    const { runtime, rules, book } = this.#parts;
-    const reading = await runInSlices(readFeedInSteps(answer.parts, answer.status), runtime);
+    const { runtime, rules, book, asker } = this.#parts;
+    const keep = answer.isWhole && asker.asksDifferences;
+    const reading = await runInSlices(readFeedInSteps(answer.parts, answer.status, keep), runtime);
     if (signal.aborted) return { kind: 'skipped', reason: 'stopped' };
     if (reading.kind === 'malformed') {
       book.counters.malformed += 1;
@@ -207,19 +239,72 @@ export class FeedRefresher {
     const revision = reading.revision ?? answer.revision;
     const active = rules.peek()?.revision;
     const verdict = this.#gate.judge(active, revision, runtime.monotonicNow());
-    if (verdict === 'refuse') {
-      book.counters.olderRevisions += 1;
-      return this.#fail('the answer is older than the rules in force');
-    }
+    if (verdict === 'refuse') return this.#refuseOlder();
     if (verdict === 'reset') {
       runtime.log.warn(`the service counts anew, from revision ${revision}: its rules replace revision ${active}`);
     }
+    this.#isWhole = answer.isWhole;
+    return await this.#putInForce(identity, reading, revision, answer.etag, verdict === 'reset', signal);
+  }
+
+  /** `undefined`: the difference does not fit, and the whole feed is to be asked for. */
+  async #acceptDifference(
+    identity: Identity,
+    answer: Difference,
+    signal: AbortSignal,
+  ): Promise<RefreshResult | undefined> {
+    const { runtime, rules, book } = this.#parts;
+    const kept = this.#kept;
+    const base = this.#etag;
+    try {
+      if (kept === undefined || base === undefined || answer.baseEtag !== base) {
+        throw new OddDifference('it is to another feed');
+      }
+      const difference = await runInSlices(readDifferenceInSteps(answer.parts), runtime);
+      if (signal.aborted) return { kind: 'skipped', reason: 'stopped' };
+      const verdict = this.#gate.judge(rules.peek()?.revision, difference.revision, runtime.monotonicNow());
+      if (verdict === 'refuse') return this.#refuseOlder();
+      if (verdict === 'reset') throw new OddDifference('the service counts anew');
+      // Until it is applied whole, what is kept is neither the one feed nor the other.
+      this.#kept = undefined;
+      this.#etag = undefined;
+      const reading = await runInSlices(applyDifference(kept, difference), runtime);
+      if (signal.aborted) return { kind: 'skipped', reason: 'stopped' };
+      book.counters.differences += 1;
+      return await this.#putInForce(identity, reading, difference.revision, answer.etag, false, signal);
+    } catch (error) {
+      if (!(error instanceof OddDifference)) throw error;
+      this.#kept = undefined;
+      this.#etag = undefined;
+      book.counters.differencesRefused += 1;
+      runtime.log.debug('a difference of the rule feed does not fit; the whole feed is fetched', {
+        reason: error.message,
+      });
+      return undefined;
+    }
+  }
+
+  #refuseOlder(): RefreshResult {
+    this.#parts.book.counters.olderRevisions += 1;
+    return this.#fail('the answer is older than the rules in force');
+  }
+
+  /** Activates, mirrors, and then keeps the ETag, in this order (I8). */
+  async #putInForce(
+    identity: Identity,
+    feed: Feed,
+    revision: number | undefined,
+    etag: string | undefined,
+    afterReset: boolean,
+    signal: AbortSignal,
+  ): Promise<RefreshResult> {
     // From here on the kept ETag is no longer that of the rules in force; a 304 to it would renew the wrong ones.
     this.#etag = undefined;
-    const loaded = this.#activate(reading, revision, 'wire');
-    book.succeeded();
+    this.#kept = feed.kept;
+    const loaded = this.#activate(feed, revision, 'wire');
+    this.#parts.book.succeeded();
     this.#fetchTrouble.end('the rule feed is back');
-    if (await this.#remember(identity, reading, revision, verdict === 'reset', signal)) this.#etag = answer.etag;
+    if (await this.#remember(identity, feed, revision, afterReset, signal)) this.#etag = etag;
     return { kind: 'activated', generation: loaded.generation, revision };
   }
 
@@ -234,7 +319,8 @@ export class FeedRefresher {
     const { mirror, book } = this.#parts;
     if (mirror === undefined) return true;
     const { rawRules, departments } = feed;
-    const write = await mirror.write(identity.owner, { rawRules, departments, revision, afterReset }, signal);
+    const bypass = feed.bypass === 'malformed' ? undefined : feed.bypass;
+    const write = await mirror.write(identity.owner, { rawRules, departments, bypass, revision, afterReset }, signal);
     if (write.kind === 'failed') {
       if (write.reason === 'stopped') return false;
       book.counters.mirrorFailures += 1;
@@ -260,28 +346,25 @@ export class FeedRefresher {
   }
 
   async #loadMirror(identity: Identity): Promise<void> {
-    const { mirror, book, runtime } = this.#parts;
+    const { mirror, runtime } = this.#parts;
     if (mirror === undefined || this.#mirrorReadFor === identity.owner) return;
     this.#mirrorReadFor = identity.owner;
-    const read = await mirror.read(identity.owner);
-    if (read.kind === 'failed') book.counters.mirrorUnreadable += 1;
-    if (read.kind !== 'found') return;
-    try {
-      const body = await runInSlices(mirrorBodyInSteps(read.files), runtime);
-      this.#acceptMirror(read.files, await runInSlices(readFeedInSteps(body, 200), runtime));
-    } catch (error) {
-      this.#acceptMirror(read.files, { kind: 'malformed', reason: String(error) });
-    }
+    this.#acceptMirror(await readMirror(mirror, identity.owner, runtime));
   }
 
-  #acceptMirror(files: MirrorFiles, reading: FeedReading): void {
+  #acceptMirror(read: MirrorReading): void {
     const { book, runtime } = this.#parts;
+    if (read.kind === 'failed') book.counters.mirrorUnreadable += 1;
+    if (read.kind !== 'found') return;
+    const { reading, files } = read;
     if (reading.kind === 'malformed') {
       book.counters.mirrorUnreadable += 1;
       runtime.log.warn(`the rules in the cache directory are not used: ${reading.reason}`);
       return;
     }
-    this.#activate(reading, files.owner.revision ?? undefined, 'disk');
+    const bypass = readBypass(files.owner.bypass);
+    const feed = { ...reading, bypass: bypass === 'none' ? undefined : bypass };
+    this.#activate(feed, files.owner.revision ?? undefined, 'disk');
     runtime.log.info(`${reading.ruleCount} rules from the cache directory are in force until the service answers`);
   }
 
@@ -291,6 +374,11 @@ export class FeedRefresher {
     book.activated(source, feed.ruleCount);
     book.counters.droppedRules += feed.droppedRules;
     if (feed.droppedRules > 0) runtime.log.debug('rules were dropped', { dropped: feed.droppedReasons });
+    if (feed.bypass === 'malformed') {
+      book.counters.malformedBypasses += 1;
+      runtime.log.debug('the bypass in the rule feed means nothing and is ignored');
+    }
+    this.#parts.onBypass(feed.bypass === 'malformed' ? undefined : feed.bypass);
     this.#parts.onActivated();
     return loaded;
   }
@@ -306,12 +394,5 @@ export class FeedRefresher {
     this.#parts.book.failed(reason);
     this.#fetchTrouble.begin('the rules could not be refreshed; those in force stay', reason);
     return { kind: 'failed', reason };
-  }
-}
-
-function drain<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
   }
 }

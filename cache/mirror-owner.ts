@@ -20,6 +20,8 @@ export interface MirrorOwner {
   readonly writtenAt: string | null;
   /** Of the rules that were written; `null` where the feed names none. */
   readonly revision: number | null;
+  /** The operators' bypass, as it stands in the feed; absent where there is none. */
+  readonly bypass?: unknown;
 }
 
 /** The sub-folder of an owner that found the folder taken. 128 bits of the hash; the sidecar in it holds all of it. */
@@ -36,11 +38,12 @@ export function formatOwner(owner: MirrorOwner): string {
 export function parseOwner(text: string | undefined): MirrorOwner | undefined {
   const value = text === undefined ? undefined : parseObject(text);
   if (value === undefined || typeof value['owner'] !== 'string') return undefined;
-  const { owner, writtenAt, revision } = value;
+  const { owner, writtenAt, revision, bypass } = value;
   return {
     owner,
     writtenAt: typeof writtenAt === 'string' ? writtenAt : null,
     revision: typeof revision === 'number' && Number.isSafeInteger(revision) ? revision : null,
+    ...(bypass === undefined ? {} : { bypass }),
   };
 }
 

@@ -13,9 +13,19 @@ const HINT_SPACING_MS = 50;
 /** A timer takes no longer delay than this, and fires at once instead. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
+/** A hint during a wait means that the waiting replica is about to answer; one that lags is given up after this. Milliseconds. */
+const HINT_GRACE_MS = 100;
+/** Two waits begin at least so far apart, however fast the feed changes. Milliseconds. */
+const WAIT_SPACING_MS = 50;
+/** "Nothing changed" sooner than this was no wait: asked on and on, such a service would be flooded. Milliseconds. */
+const HEEDED_MIN_MS = 1_000;
+
 /** What is polled. */
 export interface Pollable {
-  refresh(signal: AbortSignal): Promise<RefreshResult>;
+  /** With `interrupt` the service may be asked to wait for a change; its abort ends that wait. */
+  refresh(signal: AbortSignal, interrupt?: AbortSignal): Promise<RefreshResult>;
+  /** When the next poll follows on one that succeeded: now, now as one that waits, or after the interval. */
+  next(): 'now' | 'wait' | 'interval';
   coolDownLeftMs(): number;
   /** Whether what was hinted at is still newer than what is there; asked after a refresh that hints came into. */
   isBehind(): boolean;
@@ -27,6 +37,9 @@ export interface Pollable {
  *
  * At most one refresh is under way; who asks meanwhile shares it. After a failed one, a wake-up by a read or by a hint is
  * ignored for one interval; the polls go on.
+ *
+ * Where the service can, a poll waits for a change there, and the next one follows at once: the interval is then only
+ * for failures. A wait is given up for a refresh that somebody asks for, and for a hint that it does not answer soon.
  */
 export class Poller {
   readonly #pollable: Pollable;
@@ -38,6 +51,10 @@ export class Poller {
   #next: Timer | undefined;
   #hinted: Timer | undefined;
   #isHinted = false;
+  /** Set while a refresh under way may be waiting. */
+  #wait: AbortController | undefined;
+  /** Waits in a row that were answered at once, with nothing. */
+  #unheeded = 0;
   /** Monotonic times. */
   #startedRunAt = Number.NEGATIVE_INFINITY;
   #backOffUntil = Number.NEGATIVE_INFINITY;
@@ -59,11 +76,12 @@ export class Poller {
     void this.refresh();
   }
 
-  /** Refreshes now, whatever the back-off says, or shares the refresh that is under way. Never rejects. */
+  /** Refreshes now, whatever the back-off says, or shares the refresh that is under way; one that waits is hurried. Never rejects. */
   refresh(): Promise<RefreshResult> {
     if (this.isStopped) return Promise.resolve({ kind: 'skipped', reason: 'stopped' });
     this.#started = true;
-    this.#running ??= this.#run();
+    this.#wait?.abort();
+    this.#running ??= this.#run(false);
     return this.#running;
   }
 
@@ -89,33 +107,76 @@ export class Poller {
     await this.#running;
   }
 
-  async #run(): Promise<RefreshResult> {
+  async #run(mayWait: boolean): Promise<RefreshResult> {
     this.#next?.cancel();
     this.#hinted?.cancel();
     this.#hinted = undefined;
     this.#isHinted = false;
-    this.#startedRunAt = this.#runtime.monotonicNow();
-    // Whatever is thrown here must not end the polling (I9).
-    const result = await this.#pollable
-      .refresh(this.#stopping.signal)
-      .catch((error): RefreshResult => ({ kind: 'failed', reason: `unexpected: ${String(error)}` }));
+    const startedAt = this.#runtime.monotonicNow();
+    this.#startedRunAt = startedAt;
+    let result = await this.#refreshOnce(mayWait);
+    if (result.kind === 'skipped' && result.reason === 'interrupted' && !this.isStopped) {
+      this.#startedRunAt = this.#runtime.monotonicNow();
+      result = await this.#refreshOnce(false);
+    }
     this.#running = undefined;
     if (this.isStopped) return result;
-    this.#backOffUntil = this.#runtime.monotonicNow() + this.#backOffAfter(result);
-    this.#next = this.#runtime.setTimer(() => void this.refresh(), this.#delayAfter(result));
+    const now = this.#runtime.monotonicNow();
+    if (mayWait)
+      this.#unheeded = result.kind === 'not-modified' && now - startedAt < HEEDED_MIN_MS ? this.#unheeded + 1 : 0;
+    this.#backOffUntil = now + this.#backOffAfter(result);
+    this.#arm(result);
     if (this.#pollable.isBehind()) this.#followHint();
     else this.#isHinted = false;
     return result;
   }
 
+  async #refreshOnce(mayWait: boolean): Promise<RefreshResult> {
+    this.#wait = mayWait ? new AbortController() : undefined;
+    // Whatever is thrown here must not end the polling (I9).
+    const result = await this.#pollable
+      .refresh(this.#stopping.signal, this.#wait?.signal)
+      .catch((error): RefreshResult => ({ kind: 'failed', reason: `unexpected: ${String(error)}` }));
+    this.#wait = undefined;
+    return result;
+  }
+
+  /** The next poll. */
+  #arm(result: RefreshResult): void {
+    const isGood = result.kind === 'activated' || result.kind === 'not-modified';
+    const next = isGood ? this.#pollable.next() : 'interval';
+    if (next === 'interval') {
+      this.#next = this.#runtime.setTimer(() => void this.refresh(), this.#delayAfter(result));
+      return;
+    }
+    const spacedMs = this.#startedRunAt + WAIT_SPACING_MS - this.#runtime.monotonicNow();
+    const unheededMs = this.#unheeded === 0 ? 0 : HEEDED_MIN_MS * 2 ** Math.min(this.#unheeded, 10);
+    this.#next = this.#runtime.setTimer(
+      () => {
+        this.#running ??= this.#run(next === 'wait');
+      },
+      Math.max(0, spacedMs, Math.min(unheededMs, this.#intervalMs)),
+    );
+  }
+
   #followHint(): void {
-    if (!this.#isHinted || this.#running !== undefined || this.#hinted !== undefined) return;
+    if (!this.#isHinted || this.#hinted !== undefined) return;
+    if (this.#running !== undefined) {
+      if (this.#wait !== undefined) this.#hinted = this.#runtime.setTimer(() => this.#hurry(), HINT_GRACE_MS);
+      return;
+    }
     const now = this.#runtime.monotonicNow();
     // The hint is as good as kept: the next poll comes soon after the back-off.
     if (now < this.#backOffUntil) return;
     const delayMs = this.#startedRunAt + HINT_SPACING_MS - now;
     if (delayMs <= 0) void this.refresh();
     else this.#hinted = this.#runtime.setTimer(() => void this.refresh(), delayMs);
+  }
+
+  /** The replica that waits for us does not know yet what another one said: ask anew, whoever answers. */
+  #hurry(): void {
+    this.#hinted = undefined;
+    if (this.#pollable.isBehind()) this.#wait?.abort();
   }
 
   /** How long reads and hints do not lead to another refresh. */

@@ -1,5 +1,6 @@
 /** What an operator wants to know of the rules: four times and a revision, not one flag (style rule 17). */
 import type { Runtime } from '../src/runtime.js';
+import type { OperatorBypass } from '../src/wire/feed-bypass.js';
 
 /** Counts since the instance was created. */
 export interface EnforcementCounters {
@@ -14,6 +15,14 @@ export interface EnforcementCounters {
   /** Rules that were dropped alone, because they were not understood (I8). */
   droppedRules: number;
   notModified: number;
+  /** Requests that the service was allowed to answer only when something changes. */
+  waits: number;
+  /** Differences that were applied to the rules in force. */
+  differences: number;
+  /** Differences that did not fit; the whole feed was fetched instead. */
+  differencesRefused: number;
+  /** Operators' bypasses in the feed that were not understood, and ignored. */
+  malformedBypasses: number;
   /** Answers that were older than the rules in force (I8). */
   olderRevisions: number;
   /** `Retry-After` values that did not fit one refresh. */
@@ -42,6 +51,8 @@ export interface EnforcementStatus {
   readonly ruleCount: number;
   /** Why the last refresh failed; gone with the next success. */
   readonly lastError: { readonly atMs: number; readonly reason: string } | undefined;
+  /** The operators' bypass in the rules in force; it may be over already. */
+  readonly bypass: OperatorBypass | undefined;
   /** Why the mirror could not be written; gone with the next write. */
   readonly mirrorError: string | undefined;
   /** Until when the service asked to be left alone. */
@@ -64,6 +75,10 @@ export class StatusBook {
     malformed: 0,
     droppedRules: 0,
     notModified: 0,
+    waits: 0,
+    differences: 0,
+    differencesRefused: 0,
+    malformedBypasses: 0,
     olderRevisions: 0,
     coolDowns: 0,
     mirrorWrites: 0,

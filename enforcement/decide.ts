@@ -14,7 +14,8 @@ import {
 } from './decision.js';
 import { CANDIDATES_MAX, candidate } from './dimensions.js';
 import { normaliseEmail } from './normalise-email.js';
-import { type GroupReading, type RuleSet, trippedRule, type Verdict, validUntilMs } from './rule-set.js';
+import type { RuleSet } from './rule-set.js';
+import { type GroupReading, trippedRule, type Verdict, validUntilMs } from './verdict.js';
 
 const ALLOWED: Decision = Object.freeze({ outcome: 'allow', code: 'ALLOWED' });
 const NOTHING: readonly Observation[] = Object.freeze([]);

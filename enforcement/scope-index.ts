@@ -25,7 +25,7 @@ export interface ScopeIndex<T> {
   readonly size: number;
   /** The payload of the first entry, in the order given, that covers the call and is accepted. */
   first(call: CallDimensions, accept?: Acceptance<T>, nowMs?: number): T | undefined;
-  /** The payloads of the first `max` such entries, in the order given. For a small `max`. */
+  /** The payloads of the first `max` such entries, in the order given, each once. For a small `max`. */
   firstFew(call: CallDimensions, max: number, accept?: Acceptance<T>, nowMs?: number): readonly T[];
   /** The payloads of all entries that cover the call, in the order given. */
   all(call: CallDimensions): readonly T[];
@@ -128,7 +128,9 @@ class TabledIndex<T> implements ScopeIndex<T> {
     for (let scope = -1; few.length < max; ) {
       scope = this.#firstAfter(scope);
       if (scope === -1) break;
-      few.push(this.#payloads[scope]!);
+      const payload = this.#payloads[scope]!;
+      // A payload may have several entries; it is one answer.
+      if (!few.includes(payload)) few.push(payload);
     }
     return few;
   }

@@ -1,6 +1,7 @@
 /** The composition root: wires one instance together and decides nothing. The main path itself is src/call.ts. */
 import { join } from 'node:path';
 import { type BypassSwitch, createBypassSwitch } from '../cache/bypass-switch.js';
+import { Capabilities } from '../cache/capabilities.js';
 import { createEnforcementCache, type EnforcementCache } from '../cache/enforcement-cache.js';
 import type { CallDimensions, Decision } from '../enforcement/decision.js';
 import { createGuard } from '../enforcement/guard.js';
@@ -26,6 +27,8 @@ export interface Parts {
   readonly credentials: () => Credentials | undefined;
   readonly metadata: MetadataResolver;
   readonly bypass: BypassSwitch;
+  /** What the configured hosts announced. */
+  readonly capabilities: Capabilities;
   /** Absent while the circuit breaker is not enabled: no poller exists. */
   readonly cache: EnforcementCache | undefined;
   readonly outbox: Outbox;
@@ -57,9 +60,10 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     fromEnvironment: config.bypass,
     ...(bypassFile ? { file: bypassFile } : {}),
   });
-  const cache = config.circuitBreakerEnabled ? openCache(config, runtime, credentials) : undefined;
+  const capabilities = new Capabilities(runtime);
+  const cache = config.circuitBreakerEnabled ? openCache(config, runtime, credentials, capabilities) : undefined;
   const outbox = openOutbox(config, runtime, credentials);
-  const delivery = openDelivery(config, runtime, credentials, outbox, cache);
+  const delivery = openDelivery(config, runtime, credentials, outbox, cache, capabilities);
   const book = createCallBook(runtime, outbox);
   const state = createGuardState(config, runtime, credentials, bypass);
   const decider = createGuard({ state: () => state, rules: () => cache?.current(), now: runtime.now, log });
@@ -77,6 +81,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     credentials,
     metadata,
     bypass,
+    capabilities,
     cache,
     outbox,
     delivery,
@@ -96,12 +101,18 @@ export function reportLeft(config: Config, outbox: Outbox, log: Log): void {
   else log.warn(`${what} not delivered and lost with this process; REVENIUM_CACHE_DIR would keep such events`);
 }
 
-function openCache(config: Config, runtime: Runtime, credentials: () => Credentials | undefined): EnforcementCache {
+function openCache(
+  config: Config,
+  runtime: Runtime,
+  credentials: () => Credentials | undefined,
+  capabilities: Capabilities,
+): EnforcementCache {
   return createEnforcementCache({
     runtime,
     credentials: createFeedCredentials(config, runtime, credentials),
     baseUrl: config.enforcementBaseUrl,
     pollIntervalMs: config.pollIntervalMs,
+    capabilities,
     userAgent: `fusewire/${VERSION}`,
     ...(config.cacheDir === undefined ? {} : { cacheDir: config.cacheDir }),
   });
@@ -113,6 +124,7 @@ function openDelivery(
   credentials: () => Credentials | undefined,
   outbox: Outbox,
   cache: EnforcementCache | undefined,
+  capabilities: Capabilities,
 ): Delivery {
   const endpoint = new URL(config.meteringBaseUrl);
   return createDelivery({
@@ -120,6 +132,7 @@ function openDelivery(
     runtime,
     endpoint: () => endpoint,
     credentials,
+    capabilities,
     userAgent: `fusewire/${VERSION}`,
     settings: {
       workers: config.workers,

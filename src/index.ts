@@ -26,4 +26,5 @@ export { withUsageMetadata } from './metadata/scope.js';
 export type { MeterEvent } from './metering/check-event.js';
 export type { Status } from './status.js';
 export type { UsageMetadata } from './usage-metadata.js';
+export { type SignedWebhook, verifySignature, type WebhookHeader } from './verify-signature.js';
 export { VERSION } from './version.js';

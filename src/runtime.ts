@@ -72,9 +72,14 @@ export function uuidv7(nowMs: number, bytes: Uint8Array = idBytes()): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence}-${tail.slice(0, 4)}-${tail.slice(4)}`;
 }
 
+/** The system's wall clock, milliseconds since the epoch; for what stands outside of any instance. */
+export function wallClock(): number {
+  return Date.now();
+}
+
 /** The real runtime of this process. Every part of it can be replaced, for tests. */
 export function createRuntime(overrides: Partial<Runtime> = {}, logLevel: LogLevel = 'INFO'): Runtime {
-  const now = overrides.now ?? Date.now;
+  const now = overrides.now ?? wallClock;
   return {
     now,
     monotonicNow: () => performance.now(),

@@ -16,6 +16,8 @@ export interface Status {
   readonly teamId: string | undefined;
   readonly meteringBaseUrl: string;
   readonly enforcementBaseUrl: string;
+  /** What of our extensions the host of the metering URL announced, and is in use. */
+  readonly capabilities: readonly string[];
   /** The four times, the active revision, what failed last; `undefined` while enforcement is off. */
   readonly enforcement: EnforcementStatus | undefined;
   readonly delivery: DeliveryStatus;
@@ -40,6 +42,7 @@ export function readStatus(parts: Parts): Status {
     teamId: parts.credentials()?.teamId,
     meteringBaseUrl: config.meteringBaseUrl,
     enforcementBaseUrl: config.enforcementBaseUrl,
+    capabilities: parts.capabilities.list(new URL(config.meteringBaseUrl).origin),
     enforcement: parts.cache?.status(),
     delivery: parts.delivery.status(),
     outbox: { ...parts.outbox.counters(), depth: parts.outbox.depth() },

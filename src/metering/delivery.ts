@@ -1,14 +1,15 @@
 /** From the outbox to the service: several events on their way, retried, never on the caller's path (contract 5.2). */
 import type { Dispatcher } from 'undici';
+import { Capabilities } from '../../cache/capabilities.js';
 import { sleep } from '../../cache/sleep.js';
 import type { Runtime, Timer } from '../runtime.js';
 import { VERSION } from '../version.js';
 import type { BreakerState } from './breaker.js';
 import { type DeliveryCredentials, DeliveryGate, type DeliveryObstacle, type Passage } from './delivery-gate.js';
-import { meteringUrl } from './metering-url.js';
+import { EventSender } from './event-sender.js';
 import type { Outbox, OutboxEntry } from './outbox.js';
-import { createPoster, type Poster, type PostTarget } from './poster.js';
-import { type DeliveryVerdict, readAnswer } from './read-answer.js';
+import { createPoster, type Poster } from './poster.js';
+import type { DeliveryVerdict } from './read-answer.js';
 
 /** Contract 1.4; each has its environment variable there. */
 export interface DeliverySettings {
@@ -35,6 +36,8 @@ export interface DeliveryOptions {
   readonly settings?: DeliverySettings;
   /** An answer said which revision the team's rules have (`fusewire-revision`). */
   readonly onRevision?: (revision: number) => void;
+  /** What the service announced; shared by the parts of an instance. By default an own one. */
+  readonly capabilities?: Capabilities;
   readonly userAgent?: string;
   /** Instead of connections of its own; for tests. */
   readonly dispatcher?: Dispatcher;
@@ -44,11 +47,14 @@ export interface DeliveryOptions {
 export interface DeliveryStatus {
   /** Events that are not acknowledged. */
   readonly queueDepth: number;
+  /** Requests under way. */
   readonly inFlight: number;
   /** Events that the service has taken. */
   readonly delivered: number;
-  /** Requests that were not answered with success, each retry counted. */
+  /** Requests that were not answered with success, each retry counted, and events of a batch that were not taken. */
   readonly failed: number;
+  /** Requests with more than one event; only to a service that announced that it takes them. */
+  readonly batches: number;
   /** Wall clock, ms. */
   readonly lastSuccessAtMs: number | undefined;
   readonly lastError: string | undefined;
@@ -76,7 +82,6 @@ export interface Delivery {
  */
 const LINGER_MS = 25;
 const BACKOFF_FIRST_MS = 500;
-const TARGETS_MAX = 32;
 const BACKOFF_MAX_MS = 8_000;
 /** While events wait, they are looked at so often: a retry is late by this much at most. */
 const LOOK_MS = 5_000;
@@ -111,30 +116,25 @@ interface Flush {
  * pump asks the gate and hands entries to workers; a worker tries, backs off, and settles or releases its entry.
  */
 class OutboxDelivery implements Delivery {
-  readonly #options: DeliveryOptions;
   readonly #outbox: Outbox;
   readonly #runtime: Runtime;
   readonly #settings: Required<DeliverySettings>;
   readonly #gate: DeliveryGate;
   readonly #poster: Poster;
+  readonly #sender: EventSender;
   readonly #stopping = new AbortController();
   readonly #sending = new Set<Promise<void>>();
   readonly #flushes = new Set<Flush>();
   #wake: { readonly at: number; readonly timer: Timer } | undefined;
   #stopped: Promise<void> | undefined;
+  /** Entries that workers have. */
+  #claimed = 0;
   #delivered = 0;
-  #failed = 0;
-  #targets: { readonly endpoint: string; readonly byType: Map<string, PostTarget> } = {
-    endpoint: '',
-    byType: new Map(),
-  };
   #lastSuccessAtMs: number | undefined;
-  #lastError: string | undefined;
   #obstacle: DeliveryObstacle | undefined;
 
   constructor(options: DeliveryOptions) {
     const { outbox, endpoint, credentials, runtime, dispatcher } = options;
-    this.#options = options;
     this.#outbox = outbox;
     this.#runtime = runtime;
     this.#settings = { ...DEFAULTS, ...options.settings };
@@ -142,6 +142,15 @@ class OutboxDelivery implements Delivery {
     this.#gate = new DeliveryGate({ endpoint, credentials, runtime, flushIntervalMs });
     const own = dispatcher === undefined ? {} : { dispatcher };
     this.#poster = createPoster({ runtime, connections, timeoutMs, connectTimeoutMs, ...own });
+    this.#sender = new EventSender({
+      runtime,
+      gate: this.#gate,
+      poster: this.#poster,
+      capabilities: options.capabilities ?? new Capabilities(runtime),
+      userAgent: options.userAgent ?? `fusewire/${VERSION}`,
+      signal: this.#stopping.signal,
+      onRevision: (revision) => options.onRevision?.(revision),
+    });
     outbox.onAppend(() => this.#wakeIn(LINGER_MS));
     if (outbox.depth() > 0) this.#wakeIn(0);
   }
@@ -177,9 +186,10 @@ class OutboxDelivery implements Delivery {
       queueDepth: this.#outbox.depth(),
       inFlight: this.#sending.size,
       delivered: this.#delivered,
-      failed: this.#failed,
+      failed: this.#sender.failed,
+      batches: this.#sender.batches,
       lastSuccessAtMs: this.#lastSuccessAtMs,
-      lastError: this.#lastError,
+      lastError: this.#sender.lastError,
       breaker: this.#gate.breaker(),
       obstacle: this.#obstacle,
     };
@@ -212,9 +222,9 @@ class OutboxDelivery implements Delivery {
     if (this.#isStopping) return;
     try {
       const passage = this.#gate.pass();
-      if (passage.open) this.#fillWorkers(passage.concurrency === 'one' ? 1 : this.#settings.workers);
+      if (passage.open) this.#fillWorkers(passage);
       this.#obstacle = passage.open ? undefined : passage.obstacle;
-      if (this.#outbox.depth() > this.#sending.size) {
+      if (this.#outbox.depth() > this.#claimed) {
         this.#wakeIn(Math.min(LOOK_MS, this.#settings.flushIntervalMs, passage.open ? LOOK_MS : passage.waitMs));
       }
       for (const flush of [...this.#flushes]) this.#advance(flush, passage);
@@ -224,16 +234,20 @@ class OutboxDelivery implements Delivery {
     }
   }
 
-  #fillWorkers(workers: number): void {
+  #fillWorkers(passage: Extract<Passage, { open: true }>): void {
+    const workers = passage.concurrency === 'one' ? 1 : this.#settings.workers;
     while (this.#sending.size < workers) {
-      const [entry] = this.#outbox.claim(1, this.#flushes.size > 0);
-      if (entry === undefined) return;
-      const task = this.#deliver(entry)
+      const entries = this.#outbox.claim(this.#sender.eventsMax(passage), this.#flushes.size > 0);
+      if (entries.length === 0) return;
+      this.#claimed += entries.length;
+      const task = this.#deliver(entries)
         .catch((error: unknown) => {
-          this.#runtime.log.error('a usage event could not be sent; please report this', { error: String(error) });
-          this.#outbox.release(entry, this.#settings.flushIntervalMs);
+          this.#runtime.log.error('usage events could not be sent; please report this', { error: String(error) });
+          // An entry that is settled already is not changed by this.
+          for (const entry of entries) this.#outbox.release(entry, this.#settings.flushIntervalMs);
         })
         .finally(() => {
+          this.#claimed -= entries.length;
           this.#sending.delete(task);
           this.#pump();
         });
@@ -262,77 +276,48 @@ class OutboxDelivery implements Delivery {
     }, probeInMs);
   }
 
-  /** Brings one claimed entry to its end: acknowledged, rejected or released. Never rejects. */
-  async #deliver(entry: OutboxEntry): Promise<void> {
-    const { maxRetries, flushIntervalMs } = this.#settings;
-    for (let retries = 0; ; retries += 1) {
-      const verdict = await this.#tryOnce(entry);
-      if (verdict?.outcome === 'accepted') return this.#outbox.acknowledge(entry);
-      if (verdict?.outcome === 'rejected') return this.#outbox.reject(entry, verdict.reason);
-      // Nothing could be sent: the gate closed meanwhile, or delivery stops.
-      if (verdict === undefined) return this.#outbox.release(entry);
-      // A delay, so that the next try is made with another event: this one alone may be what is refused.
-      if (verdict.outcome === 'unauthorized') return this.#outbox.release(entry, flushIntervalMs);
-      if (!verdict.atOnce || retries >= maxRetries) {
-        if (verdict.keep) return this.#outbox.release(entry, Math.max(flushIntervalMs, verdict.afterMs ?? 0));
-        return this.#outbox.reject(entry, verdict.reason);
+  /** Brings claimed entries to their end: each is acknowledged, rejected or released. */
+  async #deliver(entries: readonly OutboxEntry[]): Promise<void> {
+    let left = entries;
+    for (let retries = 0; left.length > 0; retries += 1) {
+      const results = await this.#sender.send(left);
+      const again: OutboxEntry[] = [];
+      let askedMs = 0;
+      for (const [index, entry] of left.entries()) {
+        const verdict = results[index];
+        if (!this.#settle(entry, verdict, retries)) continue;
+        again.push(entry);
+        if (verdict?.outcome === 'retryable') askedMs = Math.max(askedMs, verdict.afterMs ?? 0);
       }
-      // A worker does not sleep for long: the gate remembers what the service asked for.
-      const askedMs = verdict.afterMs ?? 0;
-      if (askedMs > BACKOFF_MAX_MS || this.#gate.breaker() === 'open') return this.#outbox.release(entry, askedMs);
+      left = again;
+      if (left.length === 0) return;
       const backoffMs = Math.min(BACKOFF_FIRST_MS * 2 ** retries, BACKOFF_MAX_MS) * (1 - 0.25 * this.#runtime.random());
       await sleep(this.#runtime, Math.max(backoffMs, askedMs), this.#stopping.signal);
     }
   }
 
-  /** The address is worked out once: parsing a URL for each event costs more than encoding the event. */
-  #targetOf(endpoint: URL, operationType: string): PostTarget {
-    if (this.#targets.endpoint !== endpoint.href) this.#targets = { endpoint: endpoint.href, byType: new Map() };
-    let target = this.#targets.byType.get(operationType);
-    if (target === undefined) {
-      const url = meteringUrl(endpoint, operationType);
-      target = { origin: url.origin, path: url.pathname };
-      // Bounded: operation types are a closed list (contract 5.8).
-      if (this.#targets.byType.size < TARGETS_MAX) this.#targets.byType.set(operationType, target);
+  /** Does with an entry what its verdict says; returns whether it is to be sent again soon. */
+  #settle(entry: OutboxEntry, verdict: DeliveryVerdict | undefined, retries: number): boolean {
+    const { maxRetries, flushIntervalMs } = this.#settings;
+    const outbox = this.#outbox;
+    // Nothing could be sent: the gate closed meanwhile, delivery stops, or fewer events go into a request than before.
+    if (verdict === undefined) outbox.release(entry);
+    else if (verdict.outcome === 'accepted') {
+      this.#delivered += 1;
+      this.#lastSuccessAtMs = this.#runtime.now();
+      outbox.acknowledge(entry);
+    } else if (verdict.outcome === 'rejected') outbox.reject(entry, verdict.reason);
+    // A delay, so that the next try is made with another event: this one alone may be what is refused.
+    else if (verdict.outcome === 'unauthorized') outbox.release(entry, flushIntervalMs);
+    else if (!verdict.atOnce || retries >= maxRetries) {
+      if (verdict.keep) outbox.release(entry, Math.max(flushIntervalMs, verdict.afterMs ?? 0));
+      else outbox.reject(entry, verdict.reason);
+    } else {
+      // A worker does not sleep for long: the gate remembers what the service asked for.
+      const askedMs = verdict.afterMs ?? 0;
+      if (askedMs <= BACKOFF_MAX_MS && this.#gate.breaker() !== 'open') return true;
+      outbox.release(entry, askedMs);
     }
-    return target;
-  }
-
-  async #tryOnce(entry: OutboxEntry): Promise<DeliveryVerdict | undefined> {
-    const passage = this.#gate.pass();
-    if (!passage.open || this.#isStopping) return undefined;
-    const { event, idempotencyKey } = entry;
-    const { log } = this.#runtime;
-    if (log.isDebug()) log.debug('sending a usage event', { idempotencyKey, event });
-    const headers = {
-      'x-api-key': passage.apiKey,
-      'content-type': 'application/json',
-      accept: 'application/json',
-      'idempotency-key': idempotencyKey,
-      'user-agent': this.#options.userAgent ?? `fusewire/${VERSION}`,
-    };
-    const target = this.#targetOf(passage.endpoint, event.operationType);
-    const answer = await this.#poster.post(target, headers, JSON.stringify(event), this.#stopping.signal);
-    if (answer.kind === 'none' && this.#isStopping) return undefined;
-    const verdict = readAnswer(answer, this.#runtime.now());
-    this.#gate.learn(verdict, passage.apiKey);
-    if (verdict.outcome === 'accepted') this.#accepted(verdict.revision);
-    else {
-      this.#failed += 1;
-      this.#lastError = verdict.reason;
-      log.debug('a usage event was not taken', { idempotencyKey, ...verdict });
-    }
-    return verdict;
-  }
-
-  #accepted(revision: number | undefined): void {
-    this.#delivered += 1;
-    this.#lastSuccessAtMs = this.#runtime.now();
-    if (revision === undefined) return;
-    try {
-      this.#options.onRevision?.(revision);
-    } catch (error) {
-      this.#runtime.log.error('the listener for revisions failed; please report this', { error: String(error) });
-    }
+    return false;
   }
 }

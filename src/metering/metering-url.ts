@@ -35,7 +35,22 @@ function normalise(base: URL): URL {
   return url;
 }
 
-function resourceOf(operationType: string): string {
+/** The address of batches, beside those of single events. */
+export function batchUrl(base: URL): URL {
+  const url = normalise(base);
+  url.pathname = `${url.pathname}/batch`;
+  return url;
+}
+
+/** The address of reports about refused calls. */
+export function refusalsUrl(base: URL): URL {
+  const url = normalise(base);
+  url.pathname = `${url.pathname}/fusewire/refusals`;
+  return url;
+}
+
+/** The resource of an operation type, as it stands in the path of a single event and in the type of a batch's item. */
+export function resourceOf(operationType: string): string {
   switch (operationType) {
     case 'IMAGE':
       return 'ai/images';

@@ -24,8 +24,17 @@ export interface PostTarget {
 
 /** Sends and reads. */
 export interface Poster {
-  /** Never rejects: what went wrong is in the answer. `signal` gives the request up. */
-  post(target: PostTarget, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<DeliveryAnswer>;
+  /**
+   * Never rejects: what went wrong is in the answer. `signal` gives the request up. The body of a success is read only
+   * where `bodyBytesMax` says up to which size; one that is longer counts as no answer.
+   */
+  post(
+    target: PostTarget,
+    headers: Record<string, string>,
+    body: string,
+    signal: AbortSignal,
+    bodyBytesMax?: number,
+  ): Promise<DeliveryAnswer>;
   /** Gives up connections that are not established yet: only they can hold the process. */
   dropConnecting(): void;
   /** Closes all connections. */
@@ -51,11 +60,12 @@ export function createPoster(options: PosterOptions): Poster {
     return current.pool;
   };
   return {
-    async post(target, headers, body, signal) {
+    async post(target, headers, body, signal, bodyBytesMax = 0) {
       try {
         const dispatcher = await dispatcherOf(target.origin);
         if (signal.aborted) return { kind: 'none', reason: 'given up' };
-        return await new Exchange(options.runtime, options.timeoutMs, signal).run(dispatcher, target, headers, body);
+        const exchange = new Exchange(options.runtime, options.timeoutMs, signal, bodyBytesMax);
+        return await exchange.run(dispatcher, target, headers, body);
       } catch (error) {
         return { kind: 'none', reason: describe(error) };
       }
@@ -107,6 +117,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #signal: AbortSignal;
+  readonly #bodyBytesMax: number;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #gaveUp: string | undefined;
   #status = 0;
@@ -114,10 +127,11 @@ class Exchange implements Dispatcher.DispatchHandler {
   #body = '';
   #finish: (answer: DeliveryAnswer) => void = () => {};
 
-  constructor(runtime: Runtime, timeoutMs: number, signal: AbortSignal) {
+  constructor(runtime: Runtime, timeoutMs: number, signal: AbortSignal, bodyBytesMax: number) {
     this.#runtime = runtime;
     this.#timeoutMs = timeoutMs;
     this.#signal = signal;
+    this.#bodyBytesMax = bodyBytesMax;
   }
 
   run(
@@ -154,22 +168,28 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = headers;
     // The head says that the event was taken. Its body is read and forgotten, however it ends.
-    if (status >= 200 && status < 300) this.#finish(this.#answer());
+    if (this.#isGood && this.#bodyBytesMax === 0) this.#finish(this.#answer());
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    const isError = this.#status < 200 || this.#status >= 300;
-    if (isError && this.#body.length < ERROR_BODY_MAX_BYTES)
-      this.#body += chunk.toString('utf8', 0, ERROR_BODY_MAX_BYTES);
+    if (!this.#isGood) {
+      if (this.#body.length < ERROR_BODY_MAX_BYTES) this.#body += chunk.toString('utf8', 0, ERROR_BODY_MAX_BYTES);
+    } else if (this.#bodyBytesMax > 0) {
+      this.#bytes += chunk.length;
+      if (this.#bytes > this.#bodyBytesMax) this.#giveUp('the answer is too long');
+      else this.#chunks.push(chunk);
+    }
   }
 
   onResponseEnd(): void {
+    if (this.#isGood) this.#body = Buffer.concat(this.#chunks).toString('utf8');
     this.#finish(this.#answer());
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    // The status is enough.
-    if (this.#status !== 0 && this.#gaveUp === undefined) this.#finish(this.#answer());
+    // The status is enough, unless the body is what was asked for.
+    const isEnough = this.#status !== 0 && !(this.#isGood && this.#bodyBytesMax > 0);
+    if (isEnough && this.#gaveUp === undefined) this.#finish(this.#answer());
     else this.#finish({ kind: 'none', reason: this.#gaveUp ?? describe(error) });
   }
 
@@ -180,8 +200,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#finish({ kind: 'none', reason });
   }
 
+  get #isGood(): boolean {
+    return this.#status >= 200 && this.#status < 300;
+  }
+
   #answer(): DeliveryAnswer {
-    const body = this.#body.slice(0, ERROR_BODY_MAX_BYTES);
+    const body = this.#isGood ? this.#body : this.#body.slice(0, ERROR_BODY_MAX_BYTES);
     return { kind: 'answer', status: this.#status, headers: this.#headers, body };
   }
 }

@@ -3,7 +3,7 @@ import type { FeedResult } from './feed.js';
 import { DEPARTMENT_NAMES } from './feed-departments.js';
 import { NOT_JSON, parseFeed } from './feed-parse.js';
 import { isFeedField, RuleReader } from './feed-reader.js';
-import { endOfPiece, parseElements, parseMembers, skipSpace, skipString } from './feed-scan.js';
+import { parseElements, parseJsonInSteps, parseMembers, skipSpace, skipString } from './feed-scan.js';
 import { PartedText } from './parted-text.js';
 
 /** Bodies up to this many characters are parsed at once: about 1 ms. */
@@ -23,13 +23,13 @@ const LARGE_FIELDS = new Set([...DEPARTMENT_NAMES, 'departmentBudgetBlockUnits']
 /**
  * The same result as {@link parseFeed}, in steps of well under a millisecond for bodies above
  * {@link AT_ONCE_CHARS_MAX}. Never throws. A body can come in the parts in which it was read; gluing a large one
- * together would be the longest step. One rule is one piece: a rule of megabytes (a grouping with tens of thousands of
- * entries) is parsed at once.
+ * together would be the longest step. With `keepRaw` the feed's `rawRules` are kept as objects.
  */
 export function* parseFeedInSteps(
   body: string | readonly string[],
   status = 200,
   atOnceCharsMax = AT_ONCE_CHARS_MAX,
+  keepRaw = false,
 ): Generator<void, FeedResult> {
   const parts = typeof body === 'string' ? [body] : body;
   const text = new PartedText(parts);
@@ -39,20 +39,20 @@ export function* parseFeedInSteps(
   const isLarge = text.length > atOnceCharsMax && (first === OPEN_LIST || first === OPEN_OBJECT);
   if (!isLarge || status !== 200) return parseFeed(parts.join(''), status);
   try {
-    return yield* parseLarge(text, start);
+    return yield* parseLarge(text, start, keepRaw);
   } catch {
     return NOT_JSON;
   }
 }
 
-function* parseLarge(text: PartedText, start: number): Generator<void, FeedResult> {
+function* parseLarge(text: PartedText, start: number, keepRaw: boolean): Generator<void, FeedResult> {
   if (text.unit(start) === OPEN_LIST) {
-    const reader = new RuleReader();
-    const end = yield* parseElements(text, start, (raw) => reader.read(raw));
+    const reader = new RuleReader(keepRaw);
+    const end = yield* parseElements(text, start, (raw) => reader.readInSteps(raw));
     if (skipSpace(text, end) < text.length) return NOT_JSON;
-    return yield* reader.finish(new RulesInText(text, start));
+    return yield* reader.finish(reader.raws ?? new RulesInText(text, start));
   }
-  const { fields, rules, raw } = yield* readEnvelope(text, start);
+  const { fields, rules, raw } = yield* readEnvelope(text, start, keepRaw);
   if (![...fields.keys()].some(isFeedField)) return { kind: 'malformed', reason: 'no known field' };
   if (rules === undefined) return { kind: 'malformed', reason: 'rules is not a list' };
   return yield* rules.finish(raw, (name) => fields.get(name));
@@ -66,7 +66,7 @@ interface Envelope {
 }
 
 /** Reads the members of the outer object one after another. Of a name that comes twice the last one counts. */
-function* readEnvelope(text: PartedText, start: number): Generator<void, Envelope> {
+function* readEnvelope(text: PartedText, start: number, keepRaw: boolean): Generator<void, Envelope> {
   const fields = new Map<string, unknown>();
   let rules: RuleReader | undefined = new RuleReader();
   let raw: Iterable<unknown> = [];
@@ -81,11 +81,11 @@ function* readEnvelope(text: PartedText, start: number): Generator<void, Envelop
     const valueAt = skipSpace(text, colon + 1);
     let end: number;
     if (name === 'rules' && text.unit(valueAt) === OPEN_LIST) {
-      const reader = new RuleReader();
+      const reader = new RuleReader(keepRaw);
       fields.set(name, true);
-      end = yield* parseElements(text, valueAt, (element) => reader.read(element));
+      end = yield* parseElements(text, valueAt, (element) => reader.readInSteps(element));
       rules = reader;
-      raw = new RulesInText(text, valueAt);
+      raw = reader.raws ?? new RulesInText(text, valueAt);
     } else if (LARGE_FIELDS.has(name) && text.unit(valueAt) === OPEN_OBJECT) {
       const entries = new Map<string, unknown>();
       end = yield* parseMembers(text, valueAt, (piece) => {
@@ -93,8 +93,9 @@ function* readEnvelope(text: PartedText, start: number): Generator<void, Envelop
       });
       fields.set(name, inObjectOrder(entries));
     } else {
-      end = endOfPiece(text, valueAt);
-      const value: unknown = JSON.parse(text.slice(valueAt, end));
+      const parsed = yield* parseJsonInSteps(text, valueAt);
+      const { value } = parsed;
+      end = parsed.end;
       fields.set(name, value);
       if (name === 'rules') {
         rules = value === null ? new RuleReader() : undefined;
@@ -123,7 +124,9 @@ class RulesInText implements Iterable<unknown> {
 
   *[Symbol.iterator](): Iterator<unknown> {
     const found: unknown[] = [];
-    const steps = parseElements(this.#text, this.#at, (element) => found.push(element));
+    const steps = parseElements(this.#text, this.#at, (element) => {
+      found.push(element);
+    });
     for (let isDone = false; !isDone; ) {
       isDone = steps.next().done === true;
       yield* found.splice(0);

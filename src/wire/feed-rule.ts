@@ -33,6 +33,9 @@ KNOWN_DIMENSIONS.set('ORG_UNIT', 'DEPARTMENT');
 const KNOWN_OPERATORS = new Map<string, FilterOperator>(FILTER_OPERATORS.map((name) => [name, name]));
 const KNOWN_ACTIONS = new Map<string, RuleAction>(RULE_ACTIONS.map((name) => [name, name]));
 
+/** Groups between two steps. */
+const GROUPS_PER_STEP = 1_000;
+
 /** The latest time that a Date can hold, milliseconds (ECMA-262, 21.4.1.1). */
 const DATE_MAX_MS = 8.64e15;
 
@@ -52,8 +55,13 @@ export function ruleIdOf(raw: unknown): number | string | undefined {
 /**
  * Reads one rule. What a decision rests on is strict: a rule that is not understood there is dropped, never guessed.
  * What is only shown (names, numbers, periods) is tolerated and left out (D12). `times` is shared by the rules of a feed.
+ * `breakdown` is given where the groups were read before, in steps.
  */
-export function parseRule(raw: unknown, times: TimeMemo = new TimeMemo()): Rule | DropReason {
+export function parseRule(
+  raw: unknown,
+  times: TimeMemo = new TimeMemo(),
+  breakdown?: readonly GroupVerdict[],
+): Rule | DropReason {
   if (!isRecord(raw)) return 'not an object';
   const givenId = raw['ruleId'] ?? raw['id'] ?? undefined;
   if (givenId === undefined) return 'no rule id';
@@ -70,7 +78,7 @@ export function parseRule(raw: unknown, times: TimeMemo = new TimeMemo()): Rule 
   if (typeof filters === 'string') return filters;
   const groupBy = readGroupBy(raw['groupBy']);
   if (groupBy === null) return 'malformed groupBy';
-  const groupBreakdown = readBreakdown(raw['groupBreakdown']);
+  const groupBreakdown = breakdown ?? readBreakdown(raw['groupBreakdown']);
   if (groupBreakdown === null) return 'malformed groupBreakdown';
   const credential = raw['credential'] ?? undefined;
   if (credential !== undefined && typeof credential !== 'string') return 'malformed credential';
@@ -80,6 +88,7 @@ export function parseRule(raw: unknown, times: TimeMemo = new TimeMemo()): Rule 
   const resetsAt = times.read(raw['resetsAt']);
   return {
     ruleId,
+    key: readText(raw['key']),
     name: readText(raw['name']),
     metricType: readText(raw['metricType']),
     threshold: readNumber(raw['threshold']),
@@ -187,18 +196,37 @@ function readBreakdown(value: unknown): readonly GroupVerdict[] | undefined | nu
   if (!Array.isArray(value)) return null;
   if (value.length === 0) return undefined;
   const groups: GroupVerdict[] = [];
-  for (const raw of value) {
-    if (!isRecord(raw)) continue;
-    const groupValue = readText(raw['groupValue']);
-    const breached = readFlag(raw['breached']);
-    if (groupValue === undefined || breached === undefined) continue;
-    groups.push({
-      groupValue,
-      displayName: readText(raw['displayName']),
-      currentValue: readNumber(raw['currentValue']),
-      usagePercent: readNumber(raw['usagePercent']),
-      breached,
-    });
+  for (const raw of value) take(groups, raw);
+  return groups;
+}
+
+/** The same for a list of many groups, in steps; `undefined` where it is short, and {@link parseRule} reads it at once. */
+export function* readBreakdownInSteps(value: unknown): Generator<void, readonly GroupVerdict[] | undefined> {
+  if (!Array.isArray(value) || value.length <= GROUPS_PER_STEP) return undefined;
+  const groups: GroupVerdict[] = [];
+  for (let i = 0; i < value.length; i += 1) {
+    take(groups, value[i]);
+    if (i % GROUPS_PER_STEP === 0) yield;
   }
   return groups;
+}
+
+function take(groups: GroupVerdict[], raw: unknown): void {
+  const group = readGroup(raw);
+  if (group !== undefined) groups.push(group);
+}
+
+/** One group; `undefined` for what is none, which is skipped (contract 2.2). */
+export function readGroup(raw: unknown): GroupVerdict | undefined {
+  if (!isRecord(raw)) return undefined;
+  const groupValue = readText(raw['groupValue']);
+  const breached = readFlag(raw['breached']);
+  if (groupValue === undefined || breached === undefined) return undefined;
+  return {
+    groupValue,
+    displayName: readText(raw['displayName']),
+    currentValue: readNumber(raw['currentValue']),
+    usagePercent: readNumber(raw['usagePercent']),
+    breached,
+  };
 }

@@ -1,13 +1,15 @@
 /** The rule feed: the message from the service to the SDK (contract 2.2). Described here and nowhere else. */
 
+import type { OperatorBypass } from './feed-bypass.js';
+
 /** Every action that the contract names. A rule with another one is dropped (I8). */
 export const RULE_ACTIONS = ['BLOCK', 'THROTTLE', 'WARN_ONLY'] as const;
 
 /** What a tripped rule does. Only `BLOCK` refuses; anything else is observed (contract 2.11, D6). */
 export type RuleAction = (typeof RULE_ACTIONS)[number];
 
-/** The calendar windows of the contract. */
-export type WindowType = 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'QUARTERLY';
+/** The calendar windows of the contract, and those of a self-hosted service (HOURLY, ROLLING, LIFETIME). */
+export type WindowType = 'HOURLY' | 'DAILY' | 'WEEKLY' | 'MONTHLY' | 'QUARTERLY' | 'ROLLING' | 'LIFETIME';
 
 /** What a filter or a grouping can look at (contract 4.3), in the order in which errors list them. */
 export const DIMENSIONS = [
@@ -55,6 +57,8 @@ export interface GroupVerdict {
 /** One rule of the feed after parsing: numbers are numbers, legacy names are gone, times are milliseconds. */
 export interface Rule {
   readonly ruleId: number | string;
+  /** Our extension: names the rule within the feed, where several share a `ruleId`; differences refer to it. */
+  readonly key?: string;
   readonly name?: string;
   readonly metricType?: string;
   readonly threshold?: number;
@@ -103,6 +107,8 @@ export interface Feed {
   readonly compiledAtMs?: number;
   /** Our extension: the service's revision of the rule set, a whole number. */
   readonly revision?: number;
+  /** Our extension: operators have switched enforcement off. `malformed`: a member of that name means nothing. */
+  readonly bypass?: OperatorBypass | 'malformed';
   readonly dropped: DroppedRules;
   /**
    * The rules as they came, dropped ones included; for the disk mirror. Of a large feed they are read out of the body

@@ -2,8 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MockAgent } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { Capabilities } from '../../cache/capabilities.js';
 import { createEnforcementCache } from '../../cache/enforcement-cache.js';
 import { FeedAddress } from '../../cache/feed-address.js';
+import { FeedAsker } from '../../cache/feed-asker.js';
 import { FeedRefresher } from '../../cache/feed-refresher.js';
 import { RuleCache } from '../../cache/rule-cache.js';
 import { StatusBook } from '../../cache/status.js';
@@ -64,17 +66,25 @@ describe('what goes wrong, and what becomes of it', () => {
         .intercept({ path })
         .reply(503, '', { headers: { 'retry-after': seconds } });
     }
+    const book = new StatusBook(runtime);
     const refresher = new FeedRefresher({
       runtime,
       credentials: () => ({ apiKey: 'k', teamId: 't' }),
-      address: new FeedAddress(new URL('https://api.example.org')),
-      dispatcher: async () => agent,
-      userAgent: 'u',
+      origin: 'https://api.example.org',
+      asker: new FeedAsker({
+        runtime,
+        address: new FeedAddress(new URL('https://api.example.org')),
+        dispatcher: async () => agent,
+        userAgent: 'u',
+        capabilities: new Capabilities(runtime),
+        book,
+      }),
       rules: new RuleCache(runtime, () => undefined),
       mirror: undefined,
-      book: new StatusBook(runtime),
+      book,
       pollIntervalMs: MINUTE,
       onActivated: () => undefined,
+      onBypass: () => undefined,
     });
     const signal = new AbortController().signal;
     await Promise.all([refresher.refresh(signal), refresher.refresh(signal)]);

@@ -17,12 +17,14 @@ function pollerWith(options: { random?: () => number; durationMs?: number } = {}
     coolDownMs: 0,
     aborted: 0,
     isBehind: true,
+    next: 'interval' as 'now' | 'wait' | 'interval',
   };
   const begin = clock.monotonicNow();
   const poller = new Poller(
     {
       coolDownLeftMs: () => state.coolDownMs,
       isBehind: () => state.isBehind,
+      next: () => state.next,
       async refresh(signal) {
         state.at.push(clock.monotonicNow() - begin);
         state.running += 1;

@@ -25,7 +25,7 @@ async function ask(answer: Answer, over: { etag?: string; apiKey?: string } = {}
 }
 
 describe('one request for the feed', () => {
-  it('carries the key, what it accepts, who asks and what it understands', async () => {
+  it('carries the key, what it accepts and who asks, and nothing of ours', async () => {
     const { requests } = await ask(reply(204), { etag: '"5"' });
     expect(requests).toHaveLength(1);
     expect(requests[0]!.url).toBe(PATH);
@@ -33,9 +33,11 @@ describe('one request for the feed', () => {
       'x-api-key': 'rev_mk_T_1',
       accept: 'application/json',
       'user-agent': 'fusewire/9.9.9',
-      'fusewire-capabilities': 'feed-revision',
       'if-none-match': '"5"',
     });
+    for (const name of ['fusewire-capabilities', 'a-im', 'accept-encoding']) {
+      expect(requests[0]!.headers).not.toHaveProperty(name);
+    }
   });
 
   it('hands over the body, its ETag and its revision, without a byte order mark and over any chunk boundary', async () => {
@@ -51,6 +53,7 @@ describe('one request for the feed', () => {
       parts: ['{"rules":[],"name":"é😀"}'],
       etag: 'W/"x"',
       revision: 12,
+      isWhole: false,
     });
   });
 
@@ -185,7 +188,14 @@ describe('one request for the feed', () => {
     const signal = new AbortController().signal;
     const request = { origin: 'https://api.example.org', path: PATH, apiKey: 'k', userAgent: 'u', etag: undefined };
     const result = await requestFeed({ ...request, signal }, agent, realRuntime());
-    expect(result).toEqual({ kind: 'body', status: 200, parts: ['[]'], etag: '"m"', revision: undefined });
+    expect(result).toEqual({
+      kind: 'body',
+      status: 200,
+      parts: ['[]'],
+      etag: '"m"',
+      revision: undefined,
+      isWhole: false,
+    });
     agent.assertNoPendingInterceptors();
     await agent.close();
   });

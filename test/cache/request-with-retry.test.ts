@@ -3,7 +3,7 @@ import type { FeedAnswer } from '../../cache/request-feed.js';
 import { requestWithRetry } from '../../cache/request-with-retry.js';
 
 const busy = (afterMs: number | undefined): FeedAnswer => ({ kind: 'retryable', reason: 'HTTP 503', afterMs });
-const ok: FeedAnswer = { kind: 'body', status: 204, parts: [], etag: undefined, revision: undefined };
+const ok: FeedAnswer = { kind: 'body', status: 204, parts: [], etag: undefined, revision: undefined, isWhole: false };
 const refused: FeedAnswer = { kind: 'rejected', reason: 'HTTP 401', status: 401 };
 
 async function run(answers: readonly FeedAnswer[], goOn = true) {
