@@ -19,9 +19,12 @@ export {
   costControlPatchSchema,
   costControlResourceSchema,
   METRIC_TYPES,
+  WEEK_DAYS,
+  type WeekDay,
   WINDOW_TYPES,
 } from './wire/cost-control-schema.js';
 export { notAllowed } from './wire/enumeration.js';
+export { AGENTIC_JOB_ID } from './wire/event-field-kinds.js';
 export {
   DIMENSIONS,
   type Dimension,
@@ -31,10 +34,37 @@ export {
   type RuleFilter,
   type WindowType,
 } from './wire/feed.js';
+export {
+  EXECUTION_STATUSES,
+  type JobCreate,
+  jobCreateSchema,
+  OUTCOME_TYPES,
+  type OutcomeCreate,
+  type OutcomeMetricInput,
+  type OutcomePatch,
+  outcomeCreateSchema,
+  outcomeMetricsSchema,
+  outcomePatchSchema,
+} from './wire/job-schema.js';
+export {
+  AUDIO_SUBTYPES,
+  audioEventSchema,
+  COMPLETION_STATUSES,
+  IMAGE_BILLING_UNITS,
+  IMAGE_SUBTYPES,
+  imageEventSchema,
+  LEGACY_AUDIO_SUBTYPES,
+  VIDEO_SUBTYPES,
+  videoEventSchema,
+} from './wire/media-event-schema.js';
+export { plainEventSchema, toolEventSchema } from './wire/tool-event-schema.js';
 export type { UsageEvent } from './wire/usage-event.js';
 export {
   COST_MAX_USD,
+  OPERATION_TYPES,
   PROMPT_FIELDS,
+  SKIP_REASONS,
+  STOP_REASONS,
   TEXT_LIMITS,
   TEXT_PATTERNS,
   type UsageEventInput,

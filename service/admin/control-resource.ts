@@ -27,11 +27,20 @@ export function controlResource(control: CostControl): CostControlResource {
     shadowMode: control.shadowMode,
     enabled: control.enabled,
     notificationChannelIds: [...control.notificationChannelIds],
+    windowDuration: control.windowDuration ?? null,
+    timeZone: control.timeZone ?? 'UTC',
+    weekStart: control.weekStart ?? 'MONDAY',
     onUnknownPrice: control.onUnknownPrice,
+    assumedPricePerMillionTokens: numberOrNull(control.assumedPricePerMillionTokens),
+    assumedPricePerRequest: numberOrNull(control.assumedPricePerRequest),
     feedRuleId: control.ruleId,
     teamId: control.teamId,
     created: new Date(control.createdAtMs).toISOString(),
     updated: new Date(control.updatedAtMs).toISOString(),
     _links: { self: { href: `/v2/api${CONTROLS_PATH}/${control.id}` } },
   };
+}
+
+function numberOrNull(text: string | null | undefined): number | null {
+  return text === null || text === undefined ? null : Number(text);
 }

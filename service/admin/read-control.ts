@@ -1,8 +1,10 @@
 /** From what a person wrote to a cost control that is consistent in itself (contract 4.2). Pure. */
 import type { CostControlCreate, CostControlPatch, Dimension } from 'fusewire/internal';
+import { digitsOf } from '../compile/compiled-control.js';
 import { type FieldProblem, invalidFields } from '../http/api-error.js';
-import type { ControlFilter, CostControl, CostControlInput } from '../store/store.js';
-import { isAbove, readAmount, USD_DIGITS } from './amount.js';
+import { timeZoneName } from '../ledger/time-zone.js';
+import type { ControlFilter, CostControl, CostControlInput, MetricType } from '../store/store.js';
+import { isAbove, readAmount } from './amount.js';
 
 type WrittenFilter = NonNullable<CostControlCreate['filters']>[number];
 type Changes = { -readonly [K in keyof CostControlInput]?: CostControlInput[K] };
@@ -13,6 +15,10 @@ export function readCreate(body: CostControlCreate): CostControlInput {
   const problems: FieldProblem[] = [];
   const hardLimit = amountOf('hardLimit', body.hardLimit, metricType, problems);
   const warnThreshold = optionalAmount('warnThreshold', body.warnThreshold, metricType, problems) ?? null;
+  const assumed = {
+    assumedPricePerMillionTokens: assumedOf('assumedPricePerMillionTokens', body, problems) ?? null,
+    assumedPricePerRequest: assumedOf('assumedPricePerRequest', body, problems) ?? null,
+  };
   if (problems.length > 0) throw invalidFields(problems);
   const input: CostControlInput = {
     name: body.name,
@@ -28,6 +34,10 @@ export function readCreate(body: CostControlCreate): CostControlInput {
     enabled: body.enabled ?? true,
     notificationChannelIds: body.notificationChannelIds ?? [],
     onUnknownPrice: body.onUnknownPrice ?? 'flag',
+    windowDuration: durationOf(body.windowDuration),
+    timeZone: zoneNameOf(body.timeZone) ?? 'UTC',
+    weekStart: body.weekStart ?? 'MONDAY',
+    ...assumed,
   };
   checkTogether(input);
   return input;
@@ -43,6 +53,8 @@ export function readPatch(body: CostControlPatch, current: CostControl): Partial
   const hardLimit = optionalAmount('hardLimit', body.hardLimit ?? current.hardLimit, metricType, problems);
   const warn = body.warnThreshold === undefined ? current.warnThreshold : body.warnThreshold;
   const warnThreshold = optionalAmount('warnThreshold', warn, metricType, problems) ?? null;
+  const perTokens = assumedOf('assumedPricePerMillionTokens', body, problems);
+  const perRequest = assumedOf('assumedPricePerRequest', body, problems);
   if (problems.length > 0) throw invalidFields(problems);
   const changes: Changes = {
     ...given('name', body.name),
@@ -54,11 +66,19 @@ export function readPatch(body: CostControlPatch, current: CostControl): Partial
     ...given('enabled', body.enabled),
     ...given('notificationChannelIds', body.notificationChannelIds),
     ...given('onUnknownPrice', body.onUnknownPrice),
+    ...given('timeZone', zoneNameOf(body.timeZone)),
+    ...given('weekStart', body.weekStart),
     ...given('filters', body.filters?.map(filterOf)),
     ...given('hardLimit', body.hardLimit === undefined ? undefined : hardLimit),
   };
   if (body.groupBy !== undefined) changes.groupBy = body.groupBy === null ? null : dimensionOf(body.groupBy);
   if (body.warnThreshold !== undefined) changes.warnThreshold = warnThreshold;
+  if (body.windowDuration !== undefined) changes.windowDuration = durationOf(body.windowDuration);
+  // What a control had for a window or a reaction that it has no more goes with it.
+  else if ((changes.windowType ?? 'ROLLING') !== 'ROLLING') changes.windowDuration = null;
+  const assumes = (changes.onUnknownPrice ?? 'assume') === 'assume';
+  if (perTokens !== undefined || !assumes) changes.assumedPricePerMillionTokens = perTokens ?? null;
+  if (perRequest !== undefined || !assumes) changes.assumedPricePerRequest = perRequest ?? null;
   checkTogether({ ...current, ...changes });
   return changes;
 }
@@ -72,8 +92,8 @@ function checkTogether({ warnThreshold, hardLimit }: CostControlInput): void {
   throw invalidFields([{ field: 'warnThreshold', problem: 'warnThreshold must not be above hardLimit' }]);
 }
 
-function amountOf(field: string, value: number | string, metricType: string, problems: FieldProblem[]): string {
-  const amount = readAmount(value, metricType === 'TOTAL_COST' ? USD_DIGITS : 0);
+function amountOf(field: string, value: number | string, metricType: MetricType, problems: FieldProblem[]): string {
+  const amount = readAmount(value, digitsOf(metricType));
   if (amount.ok) return amount.text;
   problems.push({ field, problem: amount.problem });
   return '0';
@@ -82,10 +102,31 @@ function amountOf(field: string, value: number | string, metricType: string, pro
 function optionalAmount(
   field: string,
   value: number | string | null | undefined,
-  metricType: string,
+  metricType: MetricType,
   problems: FieldProblem[],
 ): string | undefined {
   return value === null || value === undefined ? undefined : amountOf(field, value, metricType, problems);
+}
+
+/** In dollars, whatever the control measures. `null` removes it. */
+function assumedOf(
+  field: 'assumedPricePerMillionTokens' | 'assumedPricePerRequest',
+  body: CostControlPatch,
+  problems: FieldProblem[],
+): string | null | undefined {
+  const value = body[field];
+  return value === null ? null : optionalAmount(field, value, 'TOTAL_COST', problems);
+}
+
+/** Durations are written in capitals. */
+function durationOf(text: string | null | undefined): string | null {
+  return text?.trim().toUpperCase() || null;
+}
+
+/** As the database of zones spells it; what it does not know is told by the store, with the other problems. */
+function zoneNameOf(text: string | null | undefined): string | undefined {
+  const name = text?.trim() || undefined;
+  return name === undefined ? undefined : (timeZoneName(name) ?? name);
 }
 
 function filterOf(filter: WrittenFilter): ControlFilter {

@@ -1,7 +1,7 @@
 /** `fusewire controls`: cost controls over the API. */
 
 import type { Command } from 'commander';
-import { type CostControlResource, DIMENSIONS, FILTER_OPERATORS } from 'fusewire/internal';
+import { type CostControlResource, DIMENSIONS, FILTER_OPERATORS, WINDOW_TYPES } from 'fusewire/internal';
 import { CONTROLS_PATH } from '../admin/control-resource.js';
 import { type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
@@ -22,13 +22,18 @@ interface ControlOptions extends ApiOptions {
   readonly shadow?: boolean;
   readonly enabled?: boolean;
   readonly onUnknownPrice?: string;
+  readonly duration?: string;
+  readonly timeZone?: string;
+  readonly weekStart?: string;
+  readonly assumePerMillion?: string;
+  readonly assumePerRequest?: string;
 }
 
 const COLUMNS: readonly Column<CostControlResource>[] = [
   { heading: 'ID', cell: (control) => control.id },
   { heading: 'NAME', cell: (control) => control.name },
   { heading: 'METRIC', cell: (control) => control.metricType },
-  { heading: 'WINDOW', cell: (control) => control.windowType },
+  { heading: 'WINDOW', cell: windowText },
   { heading: 'LIMIT', cell: (control) => String(control.hardLimit), align: 'right' },
   { heading: 'WARN', cell: (control) => String(control.warnThreshold ?? ''), align: 'right' },
   { heading: 'GROUP BY', cell: (control) => control.groupBy ?? '' },
@@ -89,7 +94,10 @@ function withFields(command: Command): Command {
     .option('--name <text>')
     .option('--description <text>')
     .option('--metric <type>', 'TOTAL_COST, TOKEN_COUNT … (TOTAL_COST)')
-    .option('--window <type>', 'DAILY, WEEKLY, MONTHLY or QUARTERLY (DAILY)')
+    .option('--window <type>', `${WINDOW_TYPES.join(', ')} (DAILY)`)
+    .option('--duration <iso>', 'of a ROLLING window, for instance PT24H or P7D')
+    .option('--time-zone <name>', 'in which windows begin, for instance Europe/Berlin (UTC)')
+    .option('--week-start <day>', 'on which weeks begin (MONDAY)')
     .option('--limit <number>', 'dollars, or a count, that may be spent in a window')
     .option('--warn <number>', 'warn from here on; none removes it')
     .option('--group-by <dimension>', 'a budget for each, for instance SUBSCRIBER; none removes it')
@@ -102,7 +110,9 @@ function withFields(command: Command): Command {
     .option('--no-shadow', 'block')
     .option('--enabled', 'switch on')
     .option('--no-enabled', 'switch off')
-    .option('--on-unknown-price <reaction>', 'flag or refuse');
+    .option('--on-unknown-price <reaction>', 'flag, refuse or assume (flag)')
+    .option('--assume-per-million <dollars>', 'for a million tokens of unknown price, with assume; none removes it')
+    .option('--assume-per-request <dollars>', 'for each request of unknown price, with assume; none removes it');
 }
 
 function fieldsOf(options: ControlOptions): Record<string, unknown> {
@@ -118,7 +128,12 @@ function fieldsOf(options: ControlOptions): Record<string, unknown> {
     filters: options.filter === undefined ? undefined : filtersOf(options.filter),
     shadowMode: options.shadow,
     enabled: options.enabled,
-    onUnknownPrice: options.onUnknownPrice,
+    onUnknownPrice: options.onUnknownPrice?.toLowerCase(),
+    windowDuration: options.duration,
+    timeZone: options.timeZone,
+    weekStart: options.weekStart?.toUpperCase(),
+    assumedPricePerMillionTokens: orNull(options.assumePerMillion),
+    assumedPricePerRequest: orNull(options.assumePerRequest),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -150,6 +165,12 @@ function pathOf(id: string): string {
 
 function filterText(filter: Filter): string {
   return `${filter.dimension}:${filter.operator}:${filter.values?.join(',') ?? filter.value ?? ''}`;
+}
+
+function windowText(control: CostControlResource): string {
+  const { windowType, windowDuration, timeZone } = control;
+  if (windowType === 'ROLLING') return `${windowType} ${windowDuration ?? ''}`;
+  return windowType === 'LIFETIME' || timeZone === 'UTC' ? windowType : `${windowType} ${timeZone}`;
 }
 
 function stateOf(control: CostControlResource): string {

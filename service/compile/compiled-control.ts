@@ -23,15 +23,23 @@ export interface CompiledControl {
   readonly floor: bigint;
   /** More unknown prices than this matter to the feed; no count is above it where the control only flags them. */
   readonly unknownFloor: bigint;
+  /** What an event of unknown price is assumed to cost, in nano-dollars; `null` where nothing is assumed (I5). */
+  readonly assumed: AssumedPrice | null;
+}
+
+/** A price that a person stated for events whose own is unknown. */
+export interface AssumedPrice {
+  readonly perMillionTokensNanoUsd: bigint;
+  readonly perRequestNanoUsd: bigint;
 }
 
 const NO_COUNT = 2n ** 62n;
 /** Larger limits cannot be reached by a 64-bit balance. */
 const LIMIT_MAX = 2n ** 62n;
 
-/** Decimal digits below the unit of a metric: nano-dollars for money, whole numbers for counts. */
+/** Decimal digits below the unit of a metric: nine for money and credits, none for counts. */
 export function digitsOf(metric: MetricType): number {
-  return metric === 'TOTAL_COST' ? 9 : 0;
+  return metric === 'TOTAL_COST' || metric === 'CREDITS_CONSUMED' ? 9 : 0;
 }
 
 /** Compiles a control; a limit between two integers is rounded up: a balance below it is below it. */
@@ -46,6 +54,16 @@ export function compileControl(control: CostControl): CompiledControl {
     warn,
     floor: warn !== null && warn < limit ? warn : limit,
     unknownFloor: counted ? 0n : NO_COUNT,
+    assumed: assumedOf(control),
+  };
+}
+
+function assumedOf(control: CostControl): AssumedPrice | null {
+  const { metricType, onUnknownPrice, assumedPricePerMillionTokens, assumedPricePerRequest } = control;
+  if (metricType !== 'TOTAL_COST' || onUnknownPrice !== 'assume') return null;
+  return {
+    perMillionTokensNanoUsd: parseScaled(assumedPricePerMillionTokens ?? '0', 9) ?? 0n,
+    perRequestNanoUsd: parseScaled(assumedPricePerRequest ?? '0', 9) ?? 0n,
   };
 }
 

@@ -42,10 +42,13 @@ export const BALANCE_READERS: ReadonlySet<StatementName> = new Set<StatementName
   'select-buckets',
   'select-due-teams',
   'select-ended-verdicts',
+  'select-feed-balances',
+  'select-feed-group-end',
+  'select-feed-groups',
   'select-group-balances',
   'select-groups',
+  'select-next-turn',
   'select-open-verdicts',
-  'select-totals',
 ]);
 /** Statements that change balances behind the book: it is written before them and read anew after them. */
 export const BALANCE_WRITERS: ReadonlySet<StatementName> = new Set<StatementName>([
@@ -53,6 +56,7 @@ export const BALANCE_WRITERS: ReadonlySet<StatementName> = new Set<StatementName
   'delete-balance',
   'delete-balances',
   'purge-buckets',
+  'purge-heads',
 ]);
 /** The book's own. */
 export const BALANCE_OWN: ReadonlySet<StatementName> = new Set<StatementName>([
@@ -120,6 +124,7 @@ export class BalanceBook implements Sql {
       const window = { startMs: numberOf(row, 'window_start_ms') };
       const entry = this.#entries.get(nameOf(textOf(row, 'control_id'), window, textOf(row, 'group_key')));
       if (entry === undefined) throw new Error('a balance was read that nobody asked for');
+      entry.params.windowEndMs = numberOf(row, 'window_end_ms');
       entry.value = bigintOf(row, 'value');
       entry.unknownCount = bigintOf(row, 'unknown_count');
       entry.announced = Number(bigintOf(row, 'announced')) as Announced;
@@ -144,10 +149,14 @@ export class BalanceBook implements Sql {
 
   /** The sum of the buckets of a ROLLING balance as it is now. */
   async sum(key: SumKey): Promise<BucketSum> {
-    const known = this.#sums.get(key);
-    if (known !== undefined) return known;
-    await this.#loadSumsOf([key]);
-    return this.#sums.get(key)!;
+    const [sum] = await this.sums([key]);
+    return sum!;
+  }
+
+  /** The sums of many, in their order. */
+  async sums(keys: readonly SumKey[]): Promise<readonly BucketSum[]> {
+    await this.#loadSumsOf(keys);
+    return keys.map((key) => this.#sums.get(key)!);
   }
 
   /** Notes what was told about a balance, and until when it stands. */
@@ -173,7 +182,8 @@ export class BalanceBook implements Sql {
 
   async #loadSums(keys: readonly BalanceKey[]): Promise<void> {
     const asked: SumKey[] = [];
-    for (const { controlId, groupKey, range } of keys) if (range !== undefined) asked.push({ controlId, groupKey, ...range });
+    for (const { controlId, groupKey, range } of keys)
+      if (range !== undefined) asked.push({ controlId, groupKey, ...range });
     if (asked.length > 0) await this.#loadSumsOf(asked);
   }
 

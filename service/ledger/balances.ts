@@ -6,13 +6,16 @@ import {
   type VerdictLevel,
   verdictOf,
 } from '../compile/compiled-control.js';
+import { noteFeedChange, WHOLE_CONTROL } from '../compile/feed-changes.js';
 import { bigintOf, type SqlRow } from '../store/sql.js';
-import type { EnforcementEvent } from '../store/store.js';
+import type { CostControl, EnforcementEvent } from '../store/store.js';
 import type { BalanceKey } from './balance-book.js';
 import type { LedgerContext } from './context.js';
 import { moveRevision } from './context.js';
-import { type CountedEvent, contributionOf } from './counted-event.js';
+import type { CountedEvent } from './counted-event.js';
 import { noteEnforcement } from './enforcement-log.js';
+import { countsNow, headFor, moveBucket, rollingKeys, spanNow } from './rolling-balances.js';
+import { deltaOf, noteUnknownPrice } from './unknown-price.js';
 import type { Window } from './windows.js';
 
 /** The group of the row that holds the total of a control. */
@@ -33,36 +36,40 @@ export function balanceOf(row: SqlRow): Balance {
   };
 }
 
-/** What an event adds to a control: the amount, and whether its price is unknown to a control that counts money. */
-export function deltaOf(compiled: CompiledControl, event: CountedEvent): BalanceValues {
-  const { metricType } = compiled.control;
-  const unknown = metricType === 'TOTAL_COST' && event.priceUnknown;
-  return { value: contributionOf(metricType, event), unknownCount: unknown ? 1n : 0n };
-}
-
 /** The balances that {@link countEvent} will move, so that those of many events are read together. */
 export function balanceKeysOf(context: LedgerContext, compiled: CompiledControl, event: CountedEvent): BalanceKey[] {
   const { control } = compiled;
-  const window = context.cache.windows.of(control.windowType, event.windowTimeMs);
-  const keys = [{ controlId: control.id, window, groupKey: TOTAL }];
+  const window = context.cache.windows.of(control, event.windowTimeMs);
   const group = groupOf(control, event);
-  if (group !== undefined && group !== TOTAL) keys.push({ controlId: control.id, window, groupKey: group });
-  return keys;
+  return group === undefined || group === TOTAL
+    ? keysIn(context, control, window, TOTAL)
+    : [...keysIn(context, control, window, TOTAL), ...keysIn(context, control, window, group)];
 }
 
-/** Counts an event under one control: its total and its group. Returns whether a verdict changed. */
+/** The balances of one group that an event of a window moves. */
+export function keysIn(context: LedgerContext, control: CostControl, window: Window, groupKey: string): BalanceKey[] {
+  if (control.windowType === 'ROLLING') return rollingKeys(context, control, window, groupKey);
+  return [{ controlId: control.id, window, groupKey }];
+}
+
+/**
+ * Counts an event under one control: its total and its group. With `before`, the event as it was counted until now, only
+ * the difference. Returns whether a verdict changed.
+ */
 export async function countEvent(
   context: LedgerContext,
   compiled: CompiledControl,
   event: CountedEvent,
   transactionId: string,
+  before?: CountedEvent,
 ): Promise<boolean> {
   const { control } = compiled;
-  const window = context.cache.windows.of(control.windowType, event.windowTimeMs);
+  const window = context.cache.windows.of(control, event.windowTimeMs);
   if (window.startMs < countedFrom(compiled)) return false;
-  const delta = deltaOf(compiled, event);
+  const delta = before === undefined ? deltaOf(compiled, event) : differenceOf(compiled, before, event);
   // An event that adds nothing moves nothing; only a limit of 0 is tripped by it.
-  if (delta.value === 0n && delta.unknownCount === 0n && compiled.limit > 0n) return false;
+  const isNothing = delta.value === 0n && delta.unknownCount === 0n;
+  if (isNothing && (before !== undefined || compiled.limit > 0n)) return false;
   const total = await moveBalance(context, compiled, window, TOTAL, delta);
   let changed = false;
   if (control.groupBy === null) {
@@ -81,12 +88,18 @@ export async function countEvent(
   return changed;
 }
 
+/** What a new price of an event adds; what it takes away is negative. */
+function differenceOf(compiled: CompiledControl, before: CountedEvent, after: CountedEvent): BalanceValues {
+  const [was, is] = [deltaOf(compiled, before), deltaOf(compiled, after)];
+  return { value: is.value - was.value, unknownCount: is.unknownCount - was.unknownCount };
+}
+
 /** Events of windows before this are not counted: the control was made or rescoped later. */
 function countedFrom(compiled: CompiledControl): number {
   return compiled.control.countedFromMs ?? 0;
 }
 
-/** Adds to one balance and returns it as it is now. */
+/** Adds to one balance and returns it as it is now; of a ROLLING control all that counts now, not the bucket alone. */
 export async function moveBalance(
   context: LedgerContext,
   compiled: CompiledControl,
@@ -94,7 +107,9 @@ export async function moveBalance(
   groupKey: string,
   delta: BalanceValues,
 ): Promise<Balance> {
-  return context.balances.move(compiled.control.id, window, groupKey, delta);
+  const { control } = compiled;
+  if (control.windowType === 'ROLLING') return moveBucket(context, control, window, groupKey, delta);
+  return context.balances.move(control.id, window, groupKey, delta);
 }
 
 /**
@@ -111,45 +126,34 @@ export async function announce(
 ): Promise<boolean> {
   const verdict = verdictOf(compiled, balance);
   if (verdict === balance.announced) return false;
-  if (context.nowMs < window.startMs || context.nowMs >= window.endMs) return false;
   const { control } = compiled;
-  await context.balances.announce(control.id, window, groupKey, verdict);
+  const rolling = control.windowType === 'ROLLING';
+  if (!(rolling ? countsNow(context, control, window) : isWithin(window, context.nowMs))) return false;
+  const place = rolling ? headFor(context, control, verdict) : window;
+  await context.balances.announce(control.id, place, groupKey, verdict);
   const kind = kindOf(verdict, balance.announced, control.shadowMode);
   if (kind !== undefined) {
     const groupValue = groupKey === TOTAL ? null : groupKey;
-    const note = { kind, groupValue, value: balance.value, windowStartMs: window.startMs, transactionId };
+    const windowStartMs = rolling ? spanNow(context, control).fromMs : window.startMs;
+    const note = { kind, groupValue, value: balance.value, windowStartMs, transactionId };
     await noteEnforcement(context, compiled, note);
   }
+  // When a ROLLING control resets is known when it trips.
+  noteFeedChange(context, control.teamId, control.id, rolling && groupKey === TOTAL ? WHOLE_CONTROL : groupKey);
   await moveRevision(context, control.teamId);
   return true;
 }
 
-function kindOf(verdict: VerdictLevel, before: VerdictLevel, shadow: boolean): EnforcementEvent['kind'] | undefined {
+function kindOf(
+  verdict: VerdictLevel,
+  before: VerdictLevel,
+  shadow: boolean,
+): Exclude<EnforcementEvent['kind'], 'refusal'> | undefined {
   if (verdict === 2) return shadow ? 'shadow' : 'trip';
   if (before === 2) return shadow ? undefined : 'reset';
   return verdict === 1 ? 'warn' : undefined;
 }
 
-/** Once per control and window: an amount of this control is a lower bound from here on (I5). */
-export async function noteUnknownPrice(
-  context: LedgerContext,
-  compiled: CompiledControl,
-  window: Window,
-  total: Balance,
-  transactionId: string | null,
-): Promise<void> {
-  const key = { controlId: compiled.control.id, windowStartMs: window.startMs };
-  const [already] = await context.sql.query('select-unknown-price-event', key);
-  if (already !== undefined) return;
-  await noteEnforcement(context, compiled, {
-    kind: 'unknown-price',
-    groupValue: null,
-    value: total.value,
-    windowStartMs: window.startMs,
-    transactionId,
-  });
-  context.log.warn('an event without a known price was counted as 0 by a cost control; declare a price for its model', {
-    control: compiled.control.name,
-    transactionId,
-  });
+function isWithin(window: Window, atMs: number): boolean {
+  return atMs >= window.startMs && atMs < window.endMs;
 }

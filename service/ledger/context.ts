@@ -6,7 +6,8 @@ import type { PriceBook } from '../pricing/price-book.js';
 import { flagOf, numberOf, type Sql } from '../store/sql.js';
 import { StoreError } from '../store/store-error.js';
 import type { BalanceBook } from './balance-book.js';
-import { WindowMemo } from './windows.js';
+import type { Directory } from './directory.js';
+import { WindowMemo } from './window-memo.js';
 
 /**
  * Read copies of what is in the store, each with the version that it was read at. Filled inside transactions, so all
@@ -19,6 +20,10 @@ export interface LedgerCache {
   readonly aliases: Map<string, string>;
   /** `team\ngroup\nspelling` that are kept already. */
   readonly spellings: Set<string>;
+  /** Jobs, with what events say of them, that are kept already. */
+  readonly jobs: Set<string>;
+  /** Departments and the memberships that were looked up. */
+  readonly directories: Map<string, Directory>;
   /** Most events fall into the window of the one before. */
   readonly windows: WindowMemo;
 }
@@ -29,6 +34,8 @@ export interface Effects {
   readonly moved: Map<string, number>;
   /** Teams whose current values changed. */
   readonly touched: Set<string>;
+  /** Team to what changed in its feed; see `noteFeedChange`. */
+  readonly feedChanges: Map<string, Set<string>>;
 }
 
 /** The surroundings of one operation. `nowMs` is one instant for all of it. */
@@ -60,12 +67,20 @@ const REMEMBERED_MAX = 50_000;
 
 /** An empty cache. */
 export function createLedgerCache(): LedgerCache {
-  return { scopes: new Map(), prices: new Map(), aliases: new Map(), spellings: new Set(), windows: new WindowMemo() };
+  return {
+    scopes: new Map(),
+    prices: new Map(),
+    aliases: new Map(),
+    spellings: new Set(),
+    directories: new Map(),
+    jobs: new Set(),
+    windows: new WindowMemo(),
+  };
 }
 
 /** No change yet. */
 export function createEffects(): Effects {
-  return { moved: new Map(), touched: new Set() };
+  return { moved: new Map(), touched: new Set(), feedChanges: new Map() };
 }
 
 /** Forgets everything: after a rollback the copies may hold what never was. */
@@ -74,6 +89,8 @@ export function clearLedgerCache(cache: LedgerCache): void {
   cache.prices.clear();
   cache.aliases.clear();
   cache.spellings.clear();
+  cache.directories.clear();
+  cache.jobs.clear();
 }
 
 /** Keeps a cache within its bound. */
@@ -94,7 +111,10 @@ export async function readTeamState(context: LedgerContext, teamId: string): Pro
 }
 
 /** The next number of a sequence of the store. Sequences never answer backwards. */
-export async function nextInSequence(context: LedgerContext, name: 'revision' | 'rule' | 'team'): Promise<number> {
+export async function nextInSequence(
+  context: LedgerContext,
+  name: 'department' | 'revision' | 'rule' | 'team',
+): Promise<number> {
   const [row] = await context.sql.query('next-sequence', { name });
   if (row === undefined) throw new Error(`there is no sequence ${name}`);
   return numberOf(row, 'value');

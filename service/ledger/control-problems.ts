@@ -3,9 +3,14 @@
 import { digitsOf } from '../compile/compiled-control.js';
 import type { CostControlInput } from '../store/store.js';
 import { parseScaled } from './decimal.js';
+import { DURATION_MAX_MS, DURATION_MIN_MS, parseDuration } from './rolling-window.js';
+import { timeZoneName } from './time-zone.js';
 
 /** Larger limits leave the 64 bits of a balance; nobody spends nine billion dollars in a quarter. */
 const LIMIT_MAX_UNITS = 9_000_000_000n * 1_000_000_000n;
+const USD_DIGITS = 9;
+/** A million dollars a request, or for a million tokens, is a mistake; times the tokens of an event it stays in 64 bits. */
+const ASSUMED_MAX_NANO_USD = 1_000_000n * 1_000_000_000n;
 /** Keeps a rule of the feed, and the work for an event, within bounds (I10). */
 const FILTERS_MAX = 20;
 const FILTER_VALUES_MAX = 100;
@@ -22,8 +27,47 @@ export function controlProblems(input: CostControlInput): Record<string, string>
   if (input.groupBy === 'DEPARTMENT') {
     problems['groupBy'] = 'DEPARTMENT needs a directory of departments, which this service does not have yet';
   }
+  Object.assign(problems, windowProblems(input), assumedProblems(input));
   const filters = filterProblem(input);
   if (filters !== undefined) problems['filters'] = filters;
+  return problems;
+}
+
+function windowProblems(input: CostControlInput): Record<string, string> {
+  const problems: Record<string, string> = {};
+  const { windowType, windowDuration = null, timeZone = 'UTC' } = input;
+  if (windowType === 'ROLLING') {
+    const durationMs = windowDuration === null ? undefined : parseDuration(windowDuration);
+    if (windowDuration === null)
+      problems['windowDuration'] = 'windowDuration is required with ROLLING, for instance PT24H';
+    else if (durationMs === undefined) problems['windowDuration'] = 'must be an ISO 8601 duration, for instance PT24H';
+    else if (durationMs < DURATION_MIN_MS) problems['windowDuration'] = 'must be at least one minute (PT1M)';
+    else if (durationMs > DURATION_MAX_MS) problems['windowDuration'] = 'must be at most ten years (P10Y)';
+  } else if (windowDuration !== null) problems['windowDuration'] = 'is for windowType ROLLING only';
+  if (timeZoneName(timeZone) === undefined) {
+    problems['timeZone'] = 'must be the name of an IANA time zone, for instance Europe/Berlin';
+  }
+  return problems;
+}
+
+function assumedProblems(input: CostControlInput): Record<string, string> {
+  const problems: Record<string, string> = {};
+  const prices = {
+    assumedPricePerMillionTokens: input.assumedPricePerMillionTokens ?? null,
+    assumedPricePerRequest: input.assumedPricePerRequest ?? null,
+  };
+  const assumes = input.onUnknownPrice === 'assume';
+  for (const [field, text] of Object.entries(prices)) {
+    if (text === null) continue;
+    const value = parseScaled(text, USD_DIGITS);
+    if (!assumes) problems[field] = 'is for onUnknownPrice assume only';
+    else if (value === undefined) problems[field] = 'must be a decimal number';
+    else if (value < 0n) problems[field] = 'must not be negative';
+    else if (value > ASSUMED_MAX_NANO_USD) problems[field] = 'is too large';
+  }
+  if (assumes && Object.values(prices).every((text) => text === null)) {
+    problems['onUnknownPrice'] = 'assume needs assumedPricePerMillionTokens, assumedPricePerRequest or both';
+  }
   return problems;
 }
 

@@ -1,4 +1,5 @@
 /** Cost controls as rows. */
+import type { WeekDay } from 'fusewire/internal';
 import { flagOf, numberOf, type SqlParams, type SqlRow, textOf, textOrNull } from '../store/sql.js';
 import type { ControlFilter, CostControl } from '../store/store.js';
 import type { LedgerContext } from './context.js';
@@ -26,7 +27,13 @@ export function controlOf(row: SqlRow): CostControl {
     shadowMode: flagOf(row, 'shadow_mode'),
     enabled: flagOf(row, 'enabled'),
     notificationChannelIds: JSON.parse(textOf(row, 'notification_channel_ids')) as string[],
-    onUnknownPrice: textOf(row, 'on_unknown_price') as CostControl['onUnknownPrice'],
+    onUnknownPrice: (textOrNull(row, 'unknown_price_reaction') ??
+      textOf(row, 'on_unknown_price')) as CostControl['onUnknownPrice'],
+    windowDuration: textOrNull(row, 'window_duration'),
+    timeZone: textOf(row, 'time_zone'),
+    weekStart: textOf(row, 'week_start') as WeekDay,
+    assumedPricePerMillionTokens: textOrNull(row, 'assumed_per_million_tokens'),
+    assumedPricePerRequest: textOrNull(row, 'assumed_per_request'),
     countedFromMs: numberOf(row, 'counted_from_ms'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
@@ -49,7 +56,14 @@ export function controlParams(control: CostControl): SqlParams {
     shadowMode: control.shadowMode,
     enabled: control.enabled,
     notificationChannelIds: JSON.stringify(control.notificationChannelIds),
-    onUnknownPrice: control.onUnknownPrice,
+    // The older column knows two reactions; the newer one stands over it.
+    onUnknownPrice: control.onUnknownPrice === 'refuse' ? 'refuse' : 'flag',
+    unknownPriceReaction: control.onUnknownPrice,
+    windowDuration: control.windowDuration ?? null,
+    timeZone: control.timeZone ?? 'UTC',
+    weekStart: control.weekStart ?? 'MONDAY',
+    assumedPerMillionTokens: control.assumedPricePerMillionTokens ?? null,
+    assumedPerRequest: control.assumedPricePerRequest ?? null,
     updatedAtMs: control.updatedAtMs,
   };
 }

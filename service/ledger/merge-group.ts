@@ -1,9 +1,11 @@
 /** Two groups that turn out to be one person. */
 import { type CompiledControl, verdictOf } from '../compile/compiled-control.js';
+import { noteFeedChange } from '../compile/feed-changes.js';
 import { numberOf } from '../store/sql.js';
-import { announce, balanceOf, moveBalance } from './balances.js';
+import { announce, balanceOf, keysIn, moveBalance } from './balances.js';
 import { type LedgerContext, moveRevision } from './context.js';
-import { windowOf } from './windows.js';
+import { HEAD_START_MS, headFor, headOf, sumAnew } from './rolling-balances.js';
+import type { Window } from './windows.js';
 
 /** Moves the balances of one group of a control, in every window, into another. */
 export async function mergeGroup(
@@ -14,20 +16,45 @@ export async function mergeGroup(
 ): Promise<void> {
   const { control } = compiled;
   const rows = await context.sql.query('select-group-balances', { controlId: control.id, groupKey: from });
+  let told: 0 | 1 | 2 = 0;
   for (const row of rows) {
     const old = balanceOf(row);
-    const window = windowOf(control.windowType, numberOf(row, 'window_start_ms'));
-    const key = { controlId: control.id, windowStartMs: window.startMs };
-    await context.sql.query('delete-balance', { ...key, groupKey: from });
-    const merged = await moveBalance(context, compiled, window, into, old);
-    if (old.announced > merged.announced) {
-      // The verdict moves along: it was told already, under the other name.
-      const announced = Math.min(old.announced, verdictOf(compiled, merged));
-      await context.sql.query('announce-balance', { ...key, groupKey: into, announced });
-      await announce(context, compiled, window, into, { ...merged, announced: announced as 0 | 1 | 2 }, null);
-    } else {
-      await announce(context, compiled, window, into, merged, null);
+    const startMs = numberOf(row, 'window_start_ms');
+    await context.sql.query('delete-balance', { controlId: control.id, windowStartMs: startMs, groupKey: from });
+    // The head of a ROLLING control comes before its buckets; its verdict follows when they are all there.
+    if (startMs === HEAD_START_MS) {
+      told = old.announced;
+      continue;
     }
-    await moveRevision(context, control.teamId);
+    const window = context.cache.windows.of(control, startMs);
+    await context.balances.load(keysIn(context, control, window, into));
+    const merged = await moveBalance(context, compiled, window, into, old);
+    if (control.windowType !== 'ROLLING') await moveVerdict(context, compiled, window, into, merged, old.announced);
   }
+  if (control.windowType === 'ROLLING' && rows.length > 0) {
+    await moveVerdict(context, compiled, headOf(), into, await sumAnew(context, control, into), told);
+  }
+  if (rows.length === 0) return;
+  for (const group of [from, into]) noteFeedChange(context, control.teamId, control.id, group);
+  await moveRevision(context, control.teamId);
+}
+
+/** A verdict moves along: it was told already, under the other name. */
+async function moveVerdict(
+  context: LedgerContext,
+  compiled: CompiledControl,
+  window: Window,
+  into: string,
+  merged: Awaited<ReturnType<typeof moveBalance>>,
+  told: 0 | 1 | 2,
+): Promise<void> {
+  if (told <= merged.announced) {
+    await announce(context, compiled, window, into, merged, null);
+    return;
+  }
+  const { control } = compiled;
+  const announced = Math.min(told, verdictOf(compiled, merged)) as 0 | 1 | 2;
+  const place = window.startMs === HEAD_START_MS ? headFor(context, control, announced) : window;
+  await context.balances.announce(control.id, place, into, announced);
+  await announce(context, compiled, window, into, { ...merged, announced }, null);
 }

@@ -1,17 +1,23 @@
 /** Balances as the plain sum of events: for filling a new control and for verifying a kept one. */
 import { type BalanceValues, type CompiledControl, groupOf } from '../compile/compiled-control.js';
 import { covers } from '../compile/team-scope.js';
-import { deltaOf, TOTAL } from './balances.js';
+import { TOTAL } from './balances.js';
 import type { CountedEvent } from './counted-event.js';
-import { windowOf } from './windows.js';
+import { deltaOf } from './unknown-price.js';
+import type { WindowMemo } from './window-memo.js';
 
 /** Window start to group to sum. Sums of nothing are left out. */
 export type SummedBalances = Map<number, Map<string, BalanceValues>>;
 
 /** Adds an event to the sums of a control, if it covers it. */
-export function addToSums(sums: SummedBalances, compiled: CompiledControl, event: CountedEvent): void {
+export function addToSums(
+  sums: SummedBalances,
+  compiled: CompiledControl,
+  event: CountedEvent,
+  windows: WindowMemo,
+): void {
   const { control } = compiled;
-  const { startMs } = windowOf(control.windowType, event.windowTimeMs);
+  const { startMs } = windows.of(control, event.windowTimeMs);
   if (startMs < (control.countedFromMs ?? 0) || !covers(compiled, event)) return;
   const delta = deltaOf(compiled, event);
   if (delta.value === 0n && delta.unknownCount === 0n && compiled.limit > 0n) return;

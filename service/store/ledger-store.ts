@@ -1,33 +1,37 @@
 /** A {@link Store} over anything that runs the ledger's operations. */
 import type { Runtime } from 'fusewire/internal';
-import { feedSnapshotOf } from '../compile/feed-body.js';
 import { FeedCache } from '../compile/feed-cache.js';
+import type { FeedReads } from '../compile/feed-compiler.js';
+import { FeedPurger } from '../compile/feed-purger.js';
 import { eventFactsOf } from '../ledger/event-facts.js';
 import { receiptAnswer } from '../ledger/receipt.js';
 import type { AreaStore } from './area-store.js';
 import { alertReads, alertWrites } from './areas/alerts.js';
 import { directoryReads, directoryWrites } from './areas/directory.js';
 import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
+import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { priceReads, priceWrites } from './areas/prices.js';
 import { requestReads, requestWrites } from './areas/requests.js';
+import { settingReads, settingWrites } from './areas/settings.js';
 import { Filler } from './filler.js';
+import { fillNext, turnAll, verifyAll } from './housekeeping.js';
 import { type KeySource, KnownKeys } from './known-keys.js';
 import type { EffectsListener, Executor, OperationName } from './operations.js';
 import { RecordLanes } from './record-lanes.js';
-import type { FeedSnapshot, ItemOutcome, RecordResult, Store } from './store.js';
+import { Repricer } from './repricer.js';
+import type { ItemOutcome, RecordResult, Store } from './store.js';
 
-/**
- * Builds the store. `connect` opens the executor and tells the listener what commits change. `shared`: other processes
- * write the same database.
- */
+/** Builds the store. `connect` opens the executor and tells the listener what commits change. */
 export async function createLedgerStore(
   runtime: Runtime,
   connect: (listener: EffectsListener) => Promise<Executor>,
-  options: { readonly shared?: boolean } = {},
 ): Promise<Store> {
-  const feeds = new FeedCache(runtime, (teamId) => executor.execute('compileFeed', teamId), options);
+  const feeds = new FeedCache(
+    runtime,
+    feedReadsOf(() => executor),
+  );
   const source: KeySource = {
     findKey: (hash) => executor.execute('findKey', hash),
     getTeam: (teamId) => executor.execute('getTeam', teamId),
@@ -38,14 +42,21 @@ export async function createLedgerStore(
     moved: (teamId, revision) => feeds.moved(teamId, revision),
     touched: (teamId) => feeds.touched(teamId),
     keysMoved: () => known.forget(),
-    watched: () => feeds.watched(),
+    kept: () => feeds.kept(),
   });
   const lanes = new RecordLanes((teamId, items) => executor.execute('record', teamId, items));
-  const filler = new Filler(runtime, () => executor.execute('fillNext'));
+  const filler = new Filler(runtime, () => fillNext(executor));
+  const repricer = new Repricer(runtime, executor);
+  // Before anything is priced: a later catalogue may move prices further than it may without a word.
+  for (const teamId of await executor.execute('noteCatalogue')) await executor.execute('reviewCatalogue', teamId);
   // What was under way when the process before this one ended.
   filler.start();
+  repricer.start();
+  const purger = new FeedPurger(runtime, () => executor.execute('purgeFeedChanges'));
+  purger.start();
   return {
     ...areaMethods(executor),
+    ...priceMethods(executor, repricer),
     createTeam: (name) => executor.execute('createTeam', name),
     getTeam: (teamId) => known.getTeam(teamId),
     listTeams: () => executor.execute('listTeams'),
@@ -56,28 +67,32 @@ export async function createLedgerStore(
     ...recordMethods(lanes),
     findEvents: (teamId, query) => executor.execute('findEvents', teamId, query),
     listConflicts: (teamId, query) => executor.execute('listConflicts', teamId, query),
-    async createControl(teamId, input) {
-      const control = await executor.execute('createControl', teamId, input);
+    async createControl(teamId, input, actor) {
+      const control = await executor.execute('createControl', teamId, input, actor);
       await filler.filled(control.id);
       return control;
     },
-    async updateControl(teamId, id, patch) {
-      const control = await executor.execute('updateControl', teamId, id, patch);
+    async updateControl(teamId, id, patch, actor) {
+      const control = await executor.execute('updateControl', teamId, id, patch, actor);
       if (control !== undefined) await filler.filled(id);
       return control;
     },
-    deleteControl: (teamId, id) => executor.execute('deleteControl', teamId, id),
+    deleteControl: (teamId, id, actor) => executor.execute('deleteControl', teamId, id, actor),
     getControl: (teamId, id) => executor.execute('getControl', teamId, id),
     listControls: (teamId, query) => executor.execute('listControls', teamId, query),
-    feed: (teamId, ruleId) => (ruleId === undefined ? feeds.read(teamId) : narrowedFeed(executor, teamId, ruleId)),
+    feed: (teamId, ruleId) => feeds.read(teamId, ruleId),
+    feeds,
     async turnWindows() {
-      const nextMs = await executor.execute('turnWindows');
+      const nextMs = await turnAll(executor);
       filler.start();
       return nextMs;
     },
-    verifyBalances: () => executor.execute('verifyBalances'),
+    verifyBalances: () => verifyAll(executor),
     async close() {
       filler.stop();
+      feeds.close();
+      await purger.stop();
+      repricer.stop();
       await lanes.close();
       await executor.close();
     },
@@ -111,11 +126,27 @@ function resultOf(outcome: ItemOutcome): RecordResult {
   return outcome.result;
 }
 
+/** What may leave events to be priced again. */
+function priceMethods(executor: Executor, repricer: Repricer) {
+  const thenReprice = async <T>(changed: Promise<T>): Promise<T> => {
+    const result = await changed;
+    repricer.start();
+    return result;
+  };
+  return {
+    setPrice: (...input) => thenReprice(executor.execute('setPrice', ...input)),
+    acceptPriceImport: (...input) => thenReprice(executor.execute('acceptPriceImport', ...input)),
+    acceptCatalogue: (...input) => thenReprice(executor.execute('acceptCatalogue', ...input)),
+    startReprice: (...input) => thenReprice(executor.execute('startReprice', ...input)),
+  } satisfies Partial<Store>;
+}
+
 /** The methods that are nothing but their operations. */
 function areaMethods(executor: Executor): AreaStore {
   const areas = [
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
-    ...[enforcementReads, enforcementWrites, alertReads, alertWrites, requestReads, requestWrites],
+    ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
+    ...[settingReads, settingWrites],
   ];
   const execute = executor.execute.bind(executor) as (name: OperationName, ...input: unknown[]) => Promise<unknown>;
   const names = areas.flatMap((area) => Object.keys(area) as OperationName[]);
@@ -123,7 +154,14 @@ function areaMethods(executor: Executor): AreaStore {
   return Object.fromEntries(methods) as unknown as AreaStore;
 }
 
-/** An inspection read of one rule: rare, so it is compiled for each (contract 2.1). */
-async function narrowedFeed(executor: Executor, teamId: string, controlId: string): Promise<FeedSnapshot> {
-  return feedSnapshotOf(await executor.execute('compileFeed', teamId, controlId), { departmentMaps: false });
+/** What feeds are compiled from. The executor is there when the first one is asked for. */
+function feedReadsOf(executor: () => Executor): FeedReads {
+  return {
+    feedTeam: (...input) => executor().execute('feedTeam', ...input),
+    feedControls: (...input) => executor().execute('feedControls', ...input),
+    feedGroups: (...input) => executor().execute('feedGroups', ...input),
+    feedGroupsOf: (...input) => executor().execute('feedGroupsOf', ...input),
+    feedTotals: (...input) => executor().execute('feedTotals', ...input),
+    feedChanges: (...input) => executor().execute('feedChanges', ...input),
+  };
 }

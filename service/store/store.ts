@@ -5,7 +5,11 @@
  * Money is integer nano-dollars as bigint (I6). Times are milliseconds since the epoch.
  */
 import type { Dimension, FilterOperator, WeekDay, WindowType } from 'fusewire/internal';
+import type { AuditActor } from '../ledger/audit.js';
+import type { FeedBody } from '../compile/feed-body.js';
 import type { EventKind } from '../ledger/media-facts.js';
+import type { EventQuery } from '../ledger/reading.js';
+import type { ListedChange } from '../pricing/price-list.js';
 import type { RateSheet } from '../pricing/rates.js';
 import type { AreaStore } from './area-store.js';
 
@@ -188,10 +192,61 @@ export interface PriceOverride extends DeclaredPrice {
   readonly createdAtMs: number;
 }
 
+/** A pass over events that prices them again, and how far it has come. */
+export interface RepriceRun {
+  readonly id: string;
+  readonly teamId: string;
+  /** `unknown`: events whose price was unknown. `all`: every event; what was known stays known. */
+  readonly scope: 'unknown' | 'all';
+  readonly reason: string;
+  readonly askedBy: string | null;
+  /** The instants by which events are counted, from the first on and before the second. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** The last event that it has met. */
+  readonly afterMs: number;
+  readonly afterId: string;
+  readonly examined: number;
+  readonly repriced: number;
+  /** Events that it has met and that are of unknown price still. */
+  readonly unknown: number;
+  /** What it added to the sum of all events. */
+  readonly movedNanoUsd: bigint;
+  readonly createdAtMs: number;
+  readonly finishedAtMs: number | null;
+}
+
+/** A price list and what it changes, or would change. */
+export interface PriceImport {
+  readonly id: string;
+  readonly teamId: string;
+  readonly name: string;
+  /** `partly`: accepted but for what is held back. */
+  readonly state: 'draft' | 'partly' | 'accepted';
+  /** The version of the team's prices that the difference was made against. */
+  readonly pricesVersion: number;
+  readonly changes: readonly ListedChange[];
+  readonly createdBy: string | null;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly acceptedAtMs: number | null;
+}
+
+/** One of the prices that an event had; the highest version is what it costs. */
+export interface PriceEntry {
+  readonly version: number;
+  readonly amountNanoUsd: bigint;
+  readonly priceState: 'known' | 'free' | 'unknown';
+  readonly reason: string;
+  readonly rateSource: string;
+  readonly createdAtMs: number;
+}
+
 /** One stored event as a person reads it back, with its price. */
 export interface StoredEvent {
   readonly id: string;
   readonly transactionId: string;
+  readonly kind?: EventKind;
   readonly receivedAtMs: number;
   readonly windowTimeMs: number;
   readonly body: Readonly<Record<string, unknown>>;
@@ -270,6 +325,37 @@ export interface EnforcementEvent {
   readonly details: string | null;
 }
 
+/** What a client asks of the feed, and what it has. */
+export interface FeedAsk {
+  /** As the header says it. */
+  readonly ifNoneMatch?: string | undefined;
+  /** `whole`: it reads bodies of any length; `bounded`: no further than 1 MiB. */
+  readonly form: 'whole' | 'bounded';
+  /** It takes a difference to what it has. */
+  readonly difference: boolean;
+}
+
+/** An answer to it. `same`: it has that. `empty`: the team has no enabled control. */
+export type FeedAnswer = { readonly revision: number; readonly etag: string } & (
+  | { readonly kind: 'same' | 'empty' }
+  | { readonly kind: 'feed'; readonly body: FeedBody }
+  | { readonly kind: 'difference'; readonly body: FeedBody; readonly base: string }
+);
+
+/** Feeds as they are handed out. */
+export interface FeedDesk {
+  /** @throws StoreError `UNKNOWN_TEAM` */
+  answer(teamId: string, ask: FeedAsk): Promise<FeedAnswer>;
+  /** The rules of one control by its hashid, without department maps (contract 2.1); none where it is not known. */
+  narrowed(teamId: string, controlId: string): Promise<FeedAnswer & { readonly kind: 'feed' }>;
+  /** Whether the feed as it was last compiled is another one than what the client has. Reads nothing. */
+  differs(teamId: string, ask: FeedAsk): boolean;
+  /** Keeps the feed up to date, and calls `changed` whenever it is another one, until the returned function is called. */
+  watch(teamId: string, changed: () => void): () => void;
+  /** Rules and groups that are left out of bounded bodies now, of all teams. */
+  omitted(): number;
+}
+
 /** Everything the service keeps: the heart, and the areas around it. */
 export type Store = CoreStore & AreaStore;
 
@@ -302,23 +388,32 @@ export interface CoreStore {
    * that no crash leaves a key without its answer. Of requests at the same time the first records, the others replay.
    */
   recordOnce(teamId: string, keyed: KeyedEvent): Promise<OnceResult>;
-  findEvents(teamId: string, query: { transactionId?: string; page: number; size: number }): Promise<Page<StoredEvent>>;
+  /** Metered events with their prices, newest first. */
+  findEvents(teamId: string, query: EventQuery): Promise<Page<StoredEvent>>;
 
   /** Events that disagree with a stored one of the same transaction id, newest first. */
   listConflicts(teamId: string, query: { page: number; size: number }): Promise<Page<EventConflict>>;
 
   /**
    * A new or rescoped control counts the events of its current window, in slices between other work. Resolves when it
-   * has met them all, at the latest after 5 s; until then its values are lower bounds, and verdicts follow from them.
+   * has met them all, at the latest after 5 s; until then its values are lower bounds, verdicts follow from them, and what
+   * the control refused before it was changed stays refused. Who changed it is audited.
    */
-  createControl(teamId: string, input: CostControlInput): Promise<CostControl>;
-  updateControl(teamId: string, id: string, patch: Partial<CostControlInput>): Promise<CostControl | undefined>;
-  deleteControl(teamId: string, id: string): Promise<boolean>;
+  createControl(teamId: string, input: CostControlInput, actor?: AuditActor): Promise<CostControl>;
+  updateControl(
+    teamId: string,
+    id: string,
+    patch: Partial<CostControlInput>,
+    actor?: AuditActor,
+  ): Promise<CostControl | undefined>;
+  deleteControl(teamId: string, id: string, actor?: AuditActor): Promise<boolean>;
   getControl(teamId: string, id: string): Promise<CostControl | undefined>;
   listControls(teamId: string, query: ControlQuery): Promise<Page<CostControl>>;
 
   /** The compiled feed. `ruleId` (hashid) narrows it to one rule, without department maps (contract 2.1). */
   feed(teamId: string, ruleId?: string): Promise<FeedSnapshot>;
+  /** Feeds as clients of every kind get them. */
+  readonly feeds: FeedDesk;
 
   /** Turns windows that have ended: called by timer, not by traffic (I13). Resolves to the time of the next turn. */
   turnWindows(): Promise<number>;

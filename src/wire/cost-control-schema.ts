@@ -20,12 +20,24 @@ export const METRIC_TYPES = [
   'CHARACTER_COUNT',
   'CREDITS_CONSUMED',
 ] as const;
-/** Contract 4.3. */
-export const WINDOW_TYPES = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY'] as const satisfies readonly WindowType[];
+/** Contract 4.3, and three extensions of Fusewire: HOURLY, ROLLING and LIFETIME. */
+export const WINDOW_TYPES = [
+  'HOURLY',
+  'DAILY',
+  'WEEKLY',
+  'MONTHLY',
+  'QUARTERLY',
+  'ROLLING',
+  'LIFETIME',
+] as const satisfies readonly WindowType[];
+/** On which day WEEKLY windows may begin; an extension of Fusewire. */
+export const WEEK_DAYS = ['MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY', 'SUNDAY'] as const;
+/** One of {@link WEEK_DAYS}. */
+export type WeekDay = (typeof WEEK_DAYS)[number];
 /** Contract 4.3: the one action that can stop a call. */
 export const CONTROL_ACTIONS = ['BLOCK'] as const;
 /** What an event with an unknown price does to a control (I5); an extension of Fusewire. */
-export const UNKNOWN_PRICE_REACTIONS = ['flag', 'refuse'] as const;
+export const UNKNOWN_PRICE_REACTIONS = ['refuse', 'assume', 'flag'] as const;
 
 const FILTERS_MAX = 20;
 const VALUES_MAX = 100;
@@ -107,7 +119,26 @@ const fields = {
     .nullish(),
   onUnknownPrice: oneOf('onUnknownPrice', UNKNOWN_PRICE_REACTIONS)
     .nullish()
-    .describe('flag where it is left out; refuse trips the control on an event whose price is unknown'),
+    .describe(
+      'flag where it is left out; refuse trips the control on an event whose price is unknown; assume counts it at a stated price',
+    ),
+  assumedPricePerMillionTokens: decimal('assumedPricePerMillionTokens')
+    .nullish()
+    .describe('dollars for a million tokens of an event whose price is unknown; with onUnknownPrice assume only'),
+  assumedPricePerRequest: decimal('assumedPricePerRequest')
+    .nullish()
+    .describe('dollars for each event whose price is unknown; with onUnknownPrice assume only'),
+  windowDuration: z
+    .string({ error: 'must be text: an ISO 8601 duration' })
+    .max(64, { error: 'must have at most 64 characters' })
+    .nullish()
+    .describe('ISO 8601, for ROLLING only: PT1M to P10Y; a day is 24 hours, a month 30 days, a year 365 days'),
+  timeZone: z
+    .string({ error: 'must be text: an IANA time zone' })
+    .max(64, { error: 'must have at most 64 characters' })
+    .nullish()
+    .describe('IANA name; UTC where it is left out'),
+  weekStart: oneOf('weekStart', WEEK_DAYS).nullish().describe('MONDAY where it is left out'),
   // A field that is not kept must not be taken in silence where it promises a hard budget (I7).
   enforcement: z
     .literal('POLLED', { error: 'only POLLED: HARD needs holds, which this version does not have' })
@@ -160,7 +191,12 @@ export const costControlResourceSchema = z.object({
   shadowMode: z.boolean(),
   enabled: z.boolean(),
   notificationChannelIds: z.array(z.string()),
+  windowDuration: z.string().nullable(),
+  timeZone: z.string(),
+  weekStart: z.enum(WEEK_DAYS),
   onUnknownPrice: z.enum(UNKNOWN_PRICE_REACTIONS),
+  assumedPricePerMillionTokens: z.number().nullable(),
+  assumedPricePerRequest: z.number().nullable(),
   feedRuleId: z.int().describe('the integer ruleId of this control in the rule feed; an extension of Fusewire'),
   teamId: z.string(),
   created: z.iso.datetime(),

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store, Team } from '../../service/store/store.js';
 import { feedContract } from './store-contract-feed.js';
 import { windowContract } from './store-contract-windows.js';
+import { declared } from './pricing-support.js';
 import { control, event, type HandClock, handClock, kindsOf, NOON, rulesOf, tempFolder } from './store-support.js';
 
 /** Opens a store of the implementation under test. The same `place` again is the same store again. */
@@ -82,15 +83,14 @@ function peopleContract(bench: Bench): void {
     const { store, team } = bench;
     const ollama = (transactionId: string) =>
       event(NOON, { transactionId, provider: 'OLLAMA', model: 'llama3.2:1b', inputTokenCount: 10 });
-    const [declared] = await store.listPrices(team.id);
-    expect(declared).toMatchObject({ provider: 'OLLAMA', model: '*', kind: 'free' });
-    const rates = { outputPicoUsd: 1n, cacheReadPicoUsd: null, cacheWritePicoUsd: null, requestPicoUsd: null };
+    const [first] = await store.listPrices(team.id);
+    expect(first).toMatchObject({ provider: 'OLLAMA', model: '*', kind: 'free' });
     await store.recordEvents(team.id, [ollama('free')]);
-    await store.setPrice(team.id, { provider: 'ollama', model: '*', kind: 'rates', inputPicoUsd: 7_000n, ...rates });
+    await store.setPrice(team.id, declared({ provider: 'ollama' }, { input: 7_000n, output: 1n }));
     await store.recordEvents(team.id, [ollama('priced')]);
     const prices = await store.listPrices(team.id);
     expect(prices).toHaveLength(1);
-    expect(prices[0]).toMatchObject({ kind: 'rates', inputPicoUsd: 7_000n });
+    expect(prices[0]).toMatchObject({ kind: 'rates', rates: { input: { basePicoUsd: 7_000n } } });
     const { items } = await store.findEvents(team.id, { page: 0, size: 10 });
     const seen = Object.fromEntries(items.map((item) => [item.transactionId, [item.priceState, item.amountNanoUsd]]));
     expect(seen).toEqual({ free: ['free', 0n], priced: ['known', 70n] });

@@ -1,12 +1,11 @@
 /** Teams, keys, events, balances, controls and windows: the ledger's heart. */
-import { compileFeed } from '../../compile/compile-feed.js';
 import { createControl, deleteControl, getControl, listControls, updateControl } from '../../ledger/controls.js';
-import { fillNext } from '../../ledger/fill-control.js';
+import { fillTeam, openFills } from '../../ledger/fill-control.js';
 import { findEvents, listConflicts } from '../../ledger/reading.js';
 import { record } from '../../ledger/record.js';
 import { addKey, createTeam, findKey, getTeam, listKeys, listTeams, revokeKey } from '../../ledger/teams.js';
-import { turnWindows } from '../../ledger/turn-windows.js';
-import { verifyBalances } from '../../ledger/verify-balances.js';
+import { dueTeams, nextTurn, purgeAnswers, turnTeam } from '../../ledger/turn-windows.js';
+import { verifyTeam } from '../../ledger/verify-balances.js';
 
 /** Their statements. */
 export const CORE_STATEMENTS = [
@@ -26,12 +25,16 @@ export const CORE_STATEMENTS = [
   'insert-spelling',
   'insert-team',
   'keep-answer',
+  'keep-held',
   'list-conflicts',
   'list-events',
   'load-aliases',
   'load-balances',
+  'load-rolling-sums',
   'move-controls-version',
   'next-sequence',
+  'purge-buckets',
+  'purge-heads',
   'purge-idempotency-keys',
   'put-balance',
   'put-fill',
@@ -39,36 +42,38 @@ export const CORE_STATEMENTS = [
   'select-address-groups',
   'select-balance',
   'select-balances',
+  'select-buckets',
   'select-control-by-id',
   'select-control',
   'select-controls',
   'select-counted-events',
+  'select-due-controls',
+  'select-due-teams',
   'select-ended-verdicts',
   'select-event-by-transaction',
+  'select-fill',
   'select-fills',
   'select-group-balances',
   'select-groups',
+  'select-held',
   'select-idempotency-key',
   'select-key-by-hash',
   'select-keys',
+  'select-next-turn',
   'select-open-fills',
   'select-open-verdicts',
-  'select-sharers',
-  'select-spellings',
   'select-team-state',
   'select-team',
   'select-teams',
-  'select-totals',
-  'select-window-turn',
   'set-control-counted-from',
+  'set-control-window',
   'set-team-revision',
-  'set-window-turn',
   'update-control',
 ] as const;
 
 /** Operations that change nothing. */
 export const coreReads = {
-  compileFeed,
+  dueTeams,
   findEvents,
   findKey,
   getControl,
@@ -77,7 +82,9 @@ export const coreReads = {
   listControls,
   listKeys,
   listTeams,
-  verifyBalances,
+  nextTurn,
+  openFills,
+  verifyTeam,
 } as const;
 
 /** Operations that change something. */
@@ -86,9 +93,10 @@ export const coreWrites = {
   createControl,
   createTeam,
   deleteControl,
-  fillNext,
+  fillTeam,
+  purgeAnswers,
   record,
   revokeKey,
-  turnWindows,
+  turnTeam,
   updateControl,
 } as const;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { BALANCE_OWN, BALANCE_READERS, BALANCE_WRITERS, BalanceBook } from '../../../service/ledger/balance-book.js';
-import { WindowMemo, windowOf } from '../../../service/ledger/windows.js';
+import { windowOf } from '../../../service/ledger/windows.js';
 import { SqliteDatabase } from '../../../service/store/sqlite/database.js';
 import { openSqliteStore } from '../../../service/store/sqlite/open-sqlite-store.js';
 import { readStatements } from '../../../service/store/statements.js';
@@ -32,8 +32,8 @@ test('a balance is read once and written once, however often it moves; a reader 
   }
   await book.announce('c', window, '', 2);
   expect(asked).toEqual(['load-balances']);
-  await book.query('select-totals', {});
-  expect(asked).toEqual(['load-balances', 'put-balance', 'select-totals']);
+  await book.query('select-feed-groups', {});
+  expect(asked).toEqual(['load-balances', 'put-balance', 'select-feed-groups']);
   await book.flush();
   expect(asked).toHaveLength(3);
   await book.query('delete-balances', {});
@@ -44,7 +44,8 @@ test('a balance is read once and written once, however often it moves; a reader 
 test('balances that are loaded together cost one round trip each way, and those that are here already none', async () => {
   const asked: string[] = [];
   const window = windowOf('DAILY', NOON);
-  const row = { control_id: 'c1', window_start_ms: BigInt(window.startMs), group_key: '' };
+  const times = { window_start_ms: BigInt(window.startMs), window_end_ms: BigInt(window.endMs) };
+  const row = { control_id: 'c1', group_key: '', ...times };
   const book = new BalanceBook({
     query: async () => [],
     async many(statement, sets) {
@@ -122,14 +123,4 @@ test('the book keeps a bound number of balances, and loses none beyond it', asyn
   database.exec('ROLLBACK');
   database.close();
   folder.remove();
-});
-
-test('the memo of windows answers as the calendar does, also backwards', () => {
-  const memo = new WindowMemo();
-  const hour = 3_600_000;
-  for (const at of [NOON, NOON + 11 * hour, NOON + 12 * hour, NOON + 12 * hour - 1, NOON, NOON + 90 * 24 * hour]) {
-    for (const type of ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY'] as const) {
-      expect(memo.of(type, at)).toEqual(windowOf(type, at));
-    }
-  }
 });
