@@ -1,79 +1,48 @@
-/** The feed as text, within its bound: a public SDK reads no further than 1 MiB (contract 2.2). Pure. */
-import { createHash } from 'node:crypto';
-import type { FeedSnapshot } from '../store/store.js';
-import type { FeedGroup, FeedRule } from './feed-rule.js';
+/** A feed, or a difference of one, as bytes that are made once and sent to many. */
+import { gzip } from 'node:zlib';
 
-/** Below 1 MiB with room for the envelope and for what grows on the way. */
-export const RULES_BYTES_MAX = 1_000_000;
+/** Joining and encoding goes in slices of so many UTF-16 code units: some 2 ms each. */
+const SLICE_CHARS = 524_288;
+/** Fast rather than small: a large feed is compressed for each of its versions. */
+const GZIP_LEVEL = 3;
 
-/** A rule list that fits, and how many rules and groups were left out. */
-export interface FittedRules {
-  readonly rulesText: string;
+/** One body and what goes with it into the header. */
+export class FeedBody {
+  readonly revision: number;
+  readonly etag: string;
+  readonly bytes: Buffer;
+  /** Rules and groups that are not in it for want of room. */
   readonly omitted: number;
-}
+  #compressed: Promise<Buffer> | undefined;
 
-/**
- * The rule list as JSON. If it is too long, what decides least goes first: groups that only warn, rules that refuse
- * nobody, and last, with `omitted` to say so, verdicts.
- */
-export function fitIntoBody(rules: readonly FeedRule[]): FittedRules {
-  const whole = JSON.stringify(rules);
-  if (Buffer.byteLength(whole) <= RULES_BYTES_MAX) return { rulesText: whole, omitted: 0 };
-  let left = RULES_BYTES_MAX - 2;
-  let omitted = 0;
-  const kept = new Map<FeedRule, string>();
-  for (const rule of [...rules].sort((a, b) => weightOf(b) - weightOf(a))) {
-    const groups: string[] = [];
-    const bare = JSON.stringify({ ...rule, groupBreakdown: rule.groupBreakdown === null ? null : [] });
-    let bytes = Buffer.byteLength(bare) + 1;
-    if (bytes > left) {
-      omitted += 1 + (rule.groupBreakdown?.length ?? 0);
-      continue;
-    }
-    for (const group of byWeight(rule.groupBreakdown ?? [])) {
-      const text = JSON.stringify(group);
-      const more = Buffer.byteLength(text) + 1;
-      if (bytes + more > left) omitted += 1;
-      else {
-        bytes += more;
-        groups.push(text);
-      }
-    }
-    left -= bytes;
-    kept.set(
-      rule,
-      groups.length === 0 ? bare : bare.replace(/"groupBreakdown":\[\]\}$/, `"groupBreakdown":[${groups}]}`),
-    );
+  constructor(revision: number, etag: string, bytes: Buffer, omitted = 0) {
+    this.revision = revision;
+    this.etag = etag;
+    this.bytes = bytes;
+    this.omitted = omitted;
   }
-  return { rulesText: `[${rules.filter((rule) => kept.has(rule)).map((rule) => kept.get(rule))}]`, omitted };
+
+  /** Compressed off this thread, once. */
+  gzip(): Promise<Buffer> {
+    this.#compressed ??= new Promise((resolve, reject) => {
+      gzip(this.bytes, { level: GZIP_LEVEL }, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
+    });
+    return this.#compressed;
+  }
 }
 
-/** Breached groups first; otherwise in the order they came. */
-function byWeight(groups: readonly FeedGroup[]): readonly FeedGroup[] {
-  return [...groups.filter((group) => group.breached), ...groups.filter((group) => !group.breached)];
-}
-
-/** Rules that refuse somebody come first, then those that warn. */
-function weightOf(rule: FeedRule): number {
-  if (rule.breached || rule.groupBreakdown?.some((group) => group.breached)) return 2;
-  return rule.warnBreached ? 1 : 0;
-}
-
-/** Puts a rule list into its envelope. The ETag is strong: it names these bytes. */
-export function feedSnapshotOf(
-  feed: { readonly revision: number; readonly compiledAtMs: number; readonly rulesText: string | null },
-  options: { readonly departmentMaps: boolean },
-): FeedSnapshot {
-  const { revision, compiledAtMs, rulesText } = feed;
-  const compiledAt = new Date(compiledAtMs).toISOString();
-  const maps = options.departmentMaps
-    ? ',"departmentBudgetBlocks":{},"departmentBudgetBlockBalances":{},"departmentBudgetWarnings":{}'
-    : '';
-  const body =
-    rulesText === null ? null : `{"revision":${revision},"compiledAt":"${compiledAt}","rules":${rulesText}${maps}}`;
-  const hash = createHash('sha256')
-    .update(`${revision}\n${body ?? ''}`)
-    .digest('base64url')
-    .slice(0, 27);
-  return { revision, etag: `"${revision}-${hash}"`, body };
+/** Texts as one buffer, with turns of the event loop in between where they are long. */
+export async function toBytes(parts: readonly string[]): Promise<Buffer> {
+  const buffers: Buffer[] = [];
+  let start = 0;
+  let chars = 0;
+  for (const [i, part] of parts.entries()) {
+    chars += part.length;
+    if (chars < SLICE_CHARS && i < parts.length - 1) continue;
+    buffers.push(Buffer.from(parts.slice(start, i + 1).join('')));
+    start = i + 1;
+    chars = 0;
+    if (start < parts.length) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
 }

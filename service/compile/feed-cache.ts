@@ -1,117 +1,141 @@
-/** Compiled feeds as text: reading one costs nothing but the bytes. */
+/** Compiled feeds by team: reading one costs the bytes, a change what it changed. */
 import type { Runtime } from 'fusewire/internal';
-import type { FeedSnapshot } from '../store/store.js';
-import type { CompiledFeed } from './compile-feed.js';
-import { feedSnapshotOf } from './feed-body.js';
+import { isNoneMatch, newestRevision } from '../feed/etag.js';
+import type { FeedAnswer, FeedAsk, FeedDesk, FeedSnapshot } from '../store/store.js';
+import { boundedRules } from './bounded-rules.js';
+import { FeedBody, toBytes } from './feed-body.js';
+import type { FeedReads } from './feed-compiler.js';
+import { TeamDesk } from './team-desk.js';
 
-/** Current values alone are compiled again at most this often (DESIGN section 5); verdicts at once. */
-export const VALUES_AGE_MAX_MS = 10_000;
+export { VALUES_AGE_MAX_MS } from './team-desk.js';
+
 /** Teams whose feeds are kept; more are compiled when they are read (I10). */
 const TEAMS_MAX = 1_000;
+/** UTF-16 code units of all feeds together: what nobody watches goes first, the longest unread of it first. */
+const CHARS_MAX = 256 * 1_048_576;
 
-interface Kept {
-  readonly snapshot: FeedSnapshot;
-  readonly rulesText: string | null;
-  /** Monotonic. */
-  compiledAt: number;
-  validUntilMs: number;
-  /** Values moved since. */
-  stale: boolean;
-}
-
-/**
- * Keeps a feed per team until its revision moves, its window ends, or its values moved and it is old enough. Several
- * readers of a feed that has to be compiled share one compilation.
- */
-export class FeedCache {
+/** Keeps the feeds that are read, and forgets those that are not where there are too many. */
+export class FeedCache implements FeedDesk {
   readonly #runtime: Runtime;
-  readonly #compile: (teamId: string) => Promise<CompiledFeed>;
-  readonly #kept = new Map<string, Kept>();
-  readonly #compiling = new Map<string, Promise<FeedSnapshot>>();
-  /** The newest revision that was told, so that a compilation that began before it is not kept. */
-  readonly #newest = new Map<string, number>();
-  readonly #touchedMeanwhile = new Set<string>();
-  readonly #omitting = new Set<string>();
-  readonly #shared: boolean;
+  readonly #reads: FeedReads;
+  /** In the order in which they were read last. */
+  readonly #desks = new Map<string, TeamDesk>();
+  readonly #omitting = new Map<string, number>();
+  #closed = false;
 
-  /** `shared`: other processes write too, and do not tell whose values moved: every feed counts as touched. */
-  constructor(
-    runtime: Runtime,
-    compile: (teamId: string) => Promise<CompiledFeed>,
-    options: { shared?: boolean } = {},
-  ) {
+  constructor(runtime: Runtime, reads: FeedReads) {
     this.#runtime = runtime;
-    this.#compile = compile;
-    this.#shared = options.shared ?? false;
+    this.#reads = reads;
   }
 
   /** The teams whose feeds are kept. */
-  watched(): Iterable<string> {
-    return this.#kept.keys();
+  kept(): Iterable<string> {
+    return this.#desks.keys();
   }
 
-  /** The feed of a team: at once if the kept one holds. */
-  async read(teamId: string): Promise<FeedSnapshot> {
-    const kept = this.#kept.get(teamId);
-    if (kept !== undefined && this.#holds(kept)) return kept.snapshot;
-    let compiling = this.#compiling.get(teamId);
-    if (compiling === undefined) {
-      const started = this.#refresh(teamId).finally(() => {
-        if (this.#compiling.get(teamId) === started) this.#compiling.delete(teamId);
-      });
-      compiling = started;
-      this.#compiling.set(teamId, started);
+  async answer(teamId: string, ask: FeedAsk): Promise<FeedAnswer> {
+    const { ifNoneMatch, form } = ask;
+    const known = (etag: string): boolean => isNoneMatch(ifNoneMatch, etag);
+    const atLeast = newestRevision(ifNoneMatch);
+    const { feed, bodies } = await this.#desk(teamId).current(atLeast);
+    const { revision } = feed;
+    const etag = bodies.etag(form);
+    if (known(etag)) return { kind: 'same', revision, etag };
+    if (feed.size === 0) return { kind: 'empty', revision, etag };
+    if (ask.difference && form === 'whole') {
+      for (const base of (ifNoneMatch ?? '').split(',')) {
+        const body = bodies.difference(base.trim());
+        if (body !== undefined) return { kind: 'difference', revision, etag, body, base: base.trim() };
+      }
     }
-    return compiling;
+    const body = await bodies.body(form, known, Math.min(atLeast, revision));
+    if (form === 'bounded') this.#sayOmitted(teamId, body.omitted);
+    return { kind: 'feed', revision: body.revision, etag: body.etag, body };
   }
 
-  /** The team's revision moved: what is kept or being compiled is out of date, unless it has that revision already. */
+  /** Whether the feed that is ready is another one than what is named. */
+  differs(teamId: string, { ifNoneMatch, form }: FeedAsk): boolean {
+    const ready = this.#desks.get(teamId)?.last;
+    return ready !== undefined && !isNoneMatch(ifNoneMatch, ready.bodies.etag(form));
+  }
+
+  watch(teamId: string, changed: () => void): () => void {
+    return this.#desk(teamId).watch(changed);
+  }
+
+  omitted(): number {
+    let sum = 0;
+    for (const omitted of this.#omitting.values()) sum += omitted;
+    return sum;
+  }
+
+  /** The feed as a public client gets it, or the rules of one control. */
+  async read(teamId: string, controlId?: string): Promise<FeedSnapshot> {
+    const ask = { form: 'bounded', difference: false } as const;
+    const answer = controlId === undefined ? await this.answer(teamId, ask) : await this.narrowed(teamId, controlId);
+    const { revision, etag } = answer;
+    return { revision, etag, body: 'body' in answer ? answer.body.bytes.toString() : null };
+  }
+
+  /** The rules of one control, without department maps (contract 2.1); none where it is not known. */
+  async narrowed(teamId: string, controlId: string): Promise<FeedAnswer & { readonly kind: 'feed' }> {
+    const { feed } = await this.#desk(teamId).current();
+    const { revision, compiledAtMs } = feed;
+    const states = feed.rulesOf(controlId);
+    const { parts, omitted } = boundedRules(states);
+    const begin = `{"revision":${revision},"compiledAt":"${new Date(compiledAtMs).toISOString()}","rules":`;
+    const etag = `"${revision}-${states.map(({ tally }) => tally.hash).join('')}r"`;
+    const bytes = await toBytes([begin, ...parts, '}']);
+    return { kind: 'feed', revision, etag, body: new FeedBody(revision, etag, bytes, omitted) };
+  }
+
+  /** The team's revision moved. */
   moved(teamId: string, revision: number): void {
-    if (revision <= (this.#newest.get(teamId) ?? 0)) return;
-    if (revision <= (this.#kept.get(teamId)?.snapshot.revision ?? 0)) return;
-    this.#newest.set(teamId, Math.max(revision, this.#newest.get(teamId) ?? 0));
-    this.#kept.delete(teamId);
-    this.#compiling.delete(teamId);
+    this.#desks.get(teamId)?.moved(revision);
   }
 
   /** The team's values moved. */
   touched(teamId: string): void {
-    const kept = this.#kept.get(teamId);
-    if (kept !== undefined) kept.stale = true;
-    if (this.#compiling.has(teamId)) this.#touchedMeanwhile.add(teamId);
+    this.#desks.get(teamId)?.touched();
   }
 
-  #holds(kept: Kept): boolean {
-    if (this.#runtime.now() >= kept.validUntilMs) return false;
-    return !(kept.stale || this.#shared) || this.#runtime.monotonicNow() - kept.compiledAt < VALUES_AGE_MAX_MS;
+  close(): void {
+    this.#closed = true;
+    for (const desk of this.#desks.values()) desk.close();
   }
 
-  async #refresh(teamId: string): Promise<FeedSnapshot> {
-    const compiledAt = this.#runtime.monotonicNow();
-    const before = this.#kept.get(teamId);
-    this.#touchedMeanwhile.delete(teamId);
-    const feed = await this.#compile(teamId);
-    this.#sayOmitted(teamId, feed.omitted);
-    const { revision, rulesText, validUntilMs } = feed;
-    // The same rules at the same revision keep their bytes, and so their ETag: pollers get a 304.
-    const same = before?.snapshot.revision === revision && before.rulesText === rulesText;
-    const snapshot = same ? before.snapshot : feedSnapshotOf(feed, { departmentMaps: true });
-    if (revision >= (this.#newest.get(teamId) ?? 0)) {
-      if (this.#kept.size >= TEAMS_MAX) this.#kept.clear();
-      // What moved while it was compiled may not be in it.
-      const stale = this.#touchedMeanwhile.delete(teamId);
-      this.#kept.set(teamId, { snapshot, rulesText, compiledAt, validUntilMs, stale });
+  #desk(teamId: string): TeamDesk {
+    let desk = this.#desks.get(teamId);
+    if (desk === undefined) {
+      desk = new TeamDesk(this.#runtime, this.#reads, teamId);
+      if (this.#closed) desk.close();
+      else this.#makeRoom();
+    } else this.#desks.delete(teamId);
+    this.#desks.set(teamId, desk);
+    return desk;
+  }
+
+  #makeRoom(): void {
+    let chars = 0;
+    for (const desk of this.#desks.values()) chars += desk.chars;
+    for (const [teamId, desk] of this.#desks) {
+      if (this.#desks.size < TEAMS_MAX && chars < CHARS_MAX) return;
+      if (desk.watched) continue;
+      chars -= desk.chars;
+      desk.close();
+      this.#desks.delete(teamId);
+      this.#omitting.delete(teamId);
     }
-    return snapshot;
   }
 
   #sayOmitted(teamId: string, omitted: number): void {
     const { log } = this.#runtime;
-    if (omitted > 0 === this.#omitting.has(teamId)) return;
+    const before = this.#omitting.has(teamId);
     if (omitted > 0) {
-      this.#omitting.add(teamId);
+      this.#omitting.set(teamId, omitted);
+      if (before) return;
       log.error('a feed is longer than 1 MiB; some of its groups or rules are left out', { teamId, omitted });
-    } else {
+    } else if (before) {
       this.#omitting.delete(teamId);
       log.info('a feed fits into 1 MiB again', { teamId });
     }

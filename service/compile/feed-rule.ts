@@ -1,7 +1,7 @@
 /** One rule of the feed as it goes over the wire (contract 2.2). Pure. */
-import type { Window } from '../ledger/windows.js';
 import type { ControlFilter } from '../store/store.js';
 import { type BalanceValues, type CompiledControl, valueText, verdictOf } from './compiled-control.js';
+import type { CurrentWindow } from './current-window.js';
 
 /** One entry of `groupBreakdown`. */
 export interface FeedGroup {
@@ -13,9 +13,13 @@ export interface FeedGroup {
   readonly breached: boolean;
 }
 
-/** A rule as JSON: integers and numbers, never strings for either; every field that a public SDK needs is there. */
+/**
+ * A rule as JSON, but for its `groupBreakdown`: integers and numbers, never strings for either; every field that a public
+ * SDK needs is there. `key` is ours: it tells apart the rules of one control.
+ */
 export interface FeedRule {
   readonly ruleId: number;
+  readonly key: string;
   readonly teamId: number;
   readonly name: string;
   readonly metricType: string;
@@ -31,12 +35,11 @@ export interface FeedRule {
   readonly periodType: string;
   /** Epoch seconds; the end is the last millisecond that belongs to the window. */
   readonly windowStart: number;
-  readonly windowEnd: number;
+  readonly windowEnd: number | null;
   readonly windowKey: string;
-  readonly resetsAt: string;
+  readonly resetsAt: string | null;
   readonly filters: readonly ControlFilter[];
   readonly groupBy: string | null;
-  readonly groupBreakdown: readonly FeedGroup[] | null;
 }
 
 /** The verdict and the values that a rule shows. */
@@ -46,40 +49,46 @@ export interface RuleReading {
   readonly warnBreached: boolean;
 }
 
-/** Builds a rule; `breakdown` is `null` for a rule without groups. */
+/** Builds the rule of a control, or of one group of it where `group` is named. `key` tells it apart from others. */
 export function feedRuleOf(
   compiled: CompiledControl,
   teamNumericId: number,
-  window: Window,
+  window: CurrentWindow,
   reading: RuleReading,
-  breakdown: readonly FeedGroup[] | null,
+  key: string,
+  group?: string,
 ): FeedRule {
   const { control } = compiled;
   const threshold = Number(control.hardLimit);
   const currentValue = displayNumber(compiled, reading.values.value);
+  const { resetsAtMs } = window;
   return {
     ruleId: control.ruleId,
+    key,
     teamId: teamNumericId,
-    name: control.name,
+    name: group === undefined ? control.name : `${control.name} (${group})`,
     metricType: control.metricType,
     operatorType: 'GREATER_THAN_OR_EQUAL_TO',
     threshold,
     warnThreshold: control.warnThreshold === null ? null : Number(control.warnThreshold),
     currentValue,
-    percentUsed: Math.round(10_000 * shareOf(currentValue, threshold)) / 100,
+    percentUsed: percentOf(currentValue, threshold),
     breached: reading.breached,
     warnBreached: reading.warnBreached,
     shadowMode: control.shadowMode,
     action: control.action,
     periodType: control.windowType,
     windowStart: window.startMs / 1_000,
-    windowEnd: (window.endMs - 1) / 1_000,
+    windowEnd: resetsAtMs === null ? null : (resetsAtMs - 1) / 1_000,
     windowKey: window.key,
-    resetsAt: new Date(window.endMs).toISOString(),
-    filters: control.filters,
-    groupBy: control.groupBy,
-    groupBreakdown: breakdown,
+    resetsAt: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
+    filters: group === undefined ? control.filters : [...control.filters, groupFilter(compiled, group)],
+    groupBy: group === undefined ? control.groupBy : null,
   };
+}
+
+function groupFilter({ control }: CompiledControl, value: string): ControlFilter {
+  return { dimension: control.groupBy!, operator: 'IS', value };
 }
 
 /** The verdict of one balance as a rule shows it. */
@@ -94,15 +103,16 @@ export function feedGroupOf(
   groupValue: string,
   displayName: string,
   values: BalanceValues,
+  breached: boolean,
 ): FeedGroup {
   const currentValue = displayNumber(compiled, values.value);
-  return {
-    groupValue,
-    displayName,
-    currentValue,
-    usagePercent: Math.round(10_000 * shareOf(currentValue, Number(compiled.control.hardLimit))) / 10_000,
-    breached: verdictOf(compiled, values) === 2,
-  };
+  const usagePercent = Math.round(10_000 * shareOf(currentValue, Number(compiled.control.hardLimit))) / 10_000;
+  return { groupValue, displayName, currentValue, usagePercent, breached };
+}
+
+/** As a rule shows it: 100 is the limit. */
+function percentOf(currentValue: number, threshold: number): number {
+  return Math.round(10_000 * shareOf(currentValue, threshold)) / 100;
 }
 
 /** For people and wire only: the verdict is taken from the integers, never from this. */

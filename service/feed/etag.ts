@@ -12,6 +12,16 @@ export function quoted(etag: string): string {
   return /^(W\/)?".*"$/.test(etag) ? etag : `"${etag}"`;
 }
 
+/** The newest revision that the tags of our own form name, `"<revision>-<hash>"`; 0 where there is none. */
+export function newestRevision(ifNoneMatch: string | undefined): number {
+  let newest = 0;
+  for (const tag of ifNoneMatch?.split(',') ?? []) {
+    const revision = /^"(\d{1,15})-[0-9a-z]+"$/.exec(quoted(tag.trim()).replace(/^W\//, ''))?.[1];
+    if (revision !== undefined) newest = Math.max(newest, Number(revision));
+  }
+  return newest;
+}
+
 function opaque(tag: string): string {
   return quoted(tag.trim()).replace(/^W\//, '');
 }

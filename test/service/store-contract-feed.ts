@@ -31,6 +31,7 @@ export function feedContract(bench: Bench): void {
       rules: [
         {
           ruleId: made.ruleId,
+          key: String(made.ruleId),
           teamId: team.numericId,
           name: 'Nightly',
           metricType: 'TOTAL_COST',
@@ -234,7 +235,7 @@ export function feedContract(bench: Bench): void {
     const { store, team, clock } = bench;
     await store.createControl(team.id, control({ groupBy: 'SUBSCRIBER', hardLimit: '2', warnThreshold: '1' }));
     const events = Array.from({ length: 6_000 }, (_, n) =>
-      event(NOON, { totalCost: n < 100 ? 2 : 1, ...person(`subscriber-${'x'.repeat(60)}-${n}`) }),
+      event(NOON, { totalCost: n < 100 ? 2 : 1, ...person(`subscriber-${'x'.repeat(160)}-${n}`) }),
     );
     await store.recordEvents(team.id, events);
     const { body } = await store.feed(team.id);

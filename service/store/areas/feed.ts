@@ -1,10 +1,32 @@
 /** What changed in a feed since a revision, and the roster. */
+import { purgeFeedChanges } from '../../compile/feed-changes.js';
+import {
+  feedChanges,
+  feedControls,
+  feedGroups,
+  feedGroupsOf,
+  feedTeam,
+  feedTotals,
+} from '../../compile/feed-reading.js';
 
 /** Their statements. */
-export const FEED_STATEMENTS = [] as const;
+export const FEED_STATEMENTS = [
+  'insert-feed-change',
+  'purge-feed-changes',
+  'put-feed-horizon',
+  'select-feed-balances',
+  'select-feed-changes',
+  'select-feed-group-end',
+  'select-feed-groups',
+  'select-feed-horizon',
+  'select-feed-owners',
+  'select-feed-renamed',
+  'select-feed-sharers',
+  'select-feed-spellings',
+] as const;
 
 /** Operations that change nothing. */
-export const feedReads = {} as const;
+export const feedReads = { feedChanges, feedControls, feedGroups, feedGroupsOf, feedTeam, feedTotals } as const;
 
 /** Operations that change something. */
-export const feedWrites = {} as const;
+export const feedWrites = { purgeFeedChanges } as const;

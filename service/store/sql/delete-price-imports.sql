@@ -1,0 +1,1 @@
+DELETE FROM price_import WHERE team_id = :teamId AND state <> 'accepted' AND expires_at_ms < :nowMs;

@@ -1,0 +1,8 @@
+SELECT e.id, e.transaction_id, e.kind, e.received_at_ms, e.window_time_ms, e.window_flagged, e.body,
+  p.price_state, p.amount_nano_usd, p.rate_source
+FROM usage_event e
+JOIN price_entry p ON p.event_id = e.id
+  AND p.version = (SELECT MAX(version) FROM price_entry WHERE event_id = e.id)
+WHERE e.team_id = :teamId AND (e.id = :name OR e.transaction_id = :name)
+ORDER BY CASE WHEN e.id = :name THEN 0 ELSE 1 END
+LIMIT 1;

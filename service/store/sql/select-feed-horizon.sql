@@ -1,0 +1,1 @@
+SELECT revision FROM feed_horizon WHERE team_id = :teamId;

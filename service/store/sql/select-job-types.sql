@@ -1,0 +1,1 @@
+SELECT DISTINCT type FROM job WHERE team_id = :teamId AND type IS NOT NULL ORDER BY type LIMIT 1000;
