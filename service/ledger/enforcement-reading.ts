@@ -95,7 +95,7 @@ export async function listEnforcementEvents(
     const end = Math.max(0, totalElements - query.page * query.size);
     const skip = Math.max(0, end - query.size);
     if (end === 0) return { items: [], totalElements };
-    const rows = await context.sql.query(list, { ...params, size: end - skip, skip: totalElements - end });
+    const rows = await context.sql.query(list, { ...params, size: end - skip, skip });
     return { items: rows.map(eventOf).reverse(), totalElements };
   }
 }
