@@ -61,7 +61,8 @@ function toApiError(error: FastifyError | ApiError | StoreError, bodyLimitBytes:
 /** What the store refuses as a person's mistake is one; anything else is over when the store works again. */
 function storeAnswer(error: StoreError): ApiError {
   if (error.code === 'CONFLICT') return new ApiError(409, 'conflict', error.message);
-  if (error.code !== 'INVALID_CONTROL' && error.code !== 'INVALID') return unavailable('the store is not available right now');
+  if (error.code !== 'INVALID_CONTROL' && error.code !== 'INVALID')
+    return unavailable('the store is not available right now');
   return invalidFields(Object.entries(error.problems).map(([field, problem]) => ({ field, problem })));
 }
 
@@ -81,9 +82,9 @@ function uniqueFields(problems: readonly FieldProblem[]): FieldProblem[] {
 
 function unknownPath(request: FastifyRequest): ApiError {
   const path = request.url.split('?')[0]!.slice(0, 200);
-  const metering = /^\/meter\/v2\/(ai\/(images|audio|video)|tool\/events|events|apis\/)/.test(path);
+  const metering = /^(\/meter)?\/v2\/apis\//.test(path);
   const message = metering
-    ? `${path} is not metered by this service yet; it takes POST /meter/v2/ai/completions`
+    ? `${path} meters API traffic, which this service does not; it takes POST /meter/v2/ai/completions and its neighbours`
     : `there is nothing at ${request.method} ${path}; /openapi.json lists what there is`;
   const paths = [
     '/v2/api/…',

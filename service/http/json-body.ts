@@ -34,7 +34,8 @@ function malformed(body: string): ApiError {
   return new ApiError(400, 'malformed_json', `the body is not valid JSON${place}`, { details: { ...fault } });
 }
 
-function isDeeper(value: unknown, levels: number): boolean {
+/** Whether a value nests deeper than `levels`. */
+export function isDeeper(value: unknown, levels: number): boolean {
   if (value === null || typeof value !== 'object') return false;
   if (levels === 0) return true;
   for (const item of Object.values(value)) if (isDeeper(item, levels - 1)) return true;

@@ -16,12 +16,16 @@ import { installTeams } from '../admin/teams-route.js';
 import { createSecretSealer } from '../alerts/secrets.js';
 import { createTargetGuard, type WebhookTargets } from '../alerts/targets.js';
 import { installWebhooks } from '../alerts/webhooks-route.js';
+import { installExplain } from '../explain/explain-route.js';
 import { installFeed } from '../feed/feed-route.js';
-import { installCompletions } from '../ingest/completions-route.js';
+import { installBatch } from '../ingest/batch-route.js';
 import { installConflicts } from '../ingest/conflicts-route.js';
+import { IngestState } from '../ingest/ingest-state.js';
+import { installMetering } from '../ingest/metering-route.js';
 import { createCredentialProtector } from '../ingest/protect-credential.js';
 import { installReadBack } from '../ingest/read-back-route.js';
 import { installRefusals } from '../ingest/refusals-route.js';
+import { installJobs } from '../jobs/jobs-route.js';
 import type { Store } from '../store/store.js';
 import { installAccess, type RateLimits } from './access.js';
 import { installErrorAnswers } from './error-answers.js';
@@ -39,7 +43,7 @@ import { installRequests } from './requests-route.js';
 import type { Api, ServiceContext } from './types.js';
 
 /** What an SDK may count on with this service (DESIGN section 5); announced with every answer. */
-export const CAPABILITIES = ['feed-revision', 'feed-etag', 'refusals', 'bypass'] as const;
+export const CAPABILITIES = ['feed-revision', 'feed-etag', 'refusals', 'bypass', 'ingest-batch'] as const;
 
 /** Connections at once; each that waits for a feed is one. */
 const CONNECTIONS_MAX = 20_000;
@@ -87,7 +91,16 @@ export async function createServer(parts: ServerParts): Promise<Api> {
     guard: createTargetGuard(config.webhookTargets ?? 'public'),
   };
   const { adminToken } = config;
-  const context: ServiceContext = { store, runtime, log, protectCredential, adminToken, metrics, webhooks };
+  const context: ServiceContext = {
+    store,
+    runtime,
+    log,
+    protectCredential,
+    ingest: new IngestState(),
+    adminToken,
+    metrics,
+    webhooks,
+  };
   const bodyLimitBytes = config.bodyLimitBytes ?? 1_048_576;
   const requestLimitMs = config.requestLimitMs ?? 30_000;
   const api: Api = fastify({
@@ -147,17 +160,21 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installTeams(api, context, prefix, described);
     installPrices(api, context, prefix, described);
     installReadBack(api, context, prefix, described);
+    installJobs(api, context, prefix, described);
     installConflicts(api, context, prefix, described);
     installRequests(api, context, prefix, described);
     installDepartments(api, context, prefix, described);
+    installExplain(api, context, prefix, described);
     installFeed(api, context, prefix, described);
   }
   // A client that adds the feed's path to its metering address (contract 1.6).
   installFeed(api, context, '/meter/v2/api', false);
-  installCompletions(api, context, '/meter/v2', true);
+  installMetering(api, context, '/meter/v2', true);
+  await installBatch(api, context, '/meter/v2', true);
   installRefusals(api, context, '/meter/v2', true);
   // A client whose base address ends in /v2 (contract 1.6).
-  installCompletions(api, context, '/v2', false);
+  installMetering(api, context, '/v2', false);
+  await installBatch(api, context, '/v2', false);
   installRefusals(api, context, '/v2', false);
   methods.close();
 }

@@ -6,6 +6,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Log, Runtime } from 'fusewire/internal';
 import type { SecretSealer } from '../alerts/secrets.js';
 import type { TargetGuard } from '../alerts/targets.js';
+import type { IngestState } from '../ingest/ingest-state.js';
 import type { CredentialProtector } from '../ingest/protect-credential.js';
 import type { KeyRecord, Store, Team } from '../store/store.js';
 import type { Metrics } from './metrics.js';
@@ -48,6 +49,8 @@ export interface ServiceContext {
   readonly runtime: Runtime;
   readonly log: Log;
   readonly protectCredential: CredentialProtector;
+  /** Keys that are being worked on, and the revisions that this process has seen. */
+  readonly ingest: IngestState;
   /** The secret that local commands send; `undefined`: there is no local door. */
   readonly adminToken?: string | undefined;
   readonly metrics: Metrics;

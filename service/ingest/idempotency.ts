@@ -1,6 +1,7 @@
 /** The header of contract 5.1. Opt-in: a request without it is idempotent by its transaction id alone. */
 import { createHash } from 'node:crypto';
 import { ApiError } from '../http/api-error.js';
+import type { IngestState } from './ingest-state.js';
 
 const FORMAT = /^[\x20-\x7e]{1,255}$/;
 
@@ -25,4 +26,32 @@ export function keyMismatch(): ApiError {
   return new ApiError(409, 'idempotency_key_mismatch', 'this key was used for another body', {
     headers: { 'x-should-retry': 'false' },
   });
+}
+
+/** 409: a request with this key is being worked on; its answer can be had in a moment. */
+export function keyInProgress(): ApiError {
+  return new ApiError(409, 'idempotency_key_in_progress', 'a request with this key is still being worked on', {
+    headers: { 'retry-after': '1' },
+  });
+}
+
+/**
+ * Does `work` while the key is claimed; without a key it is just done. A second request of this process with the same
+ * key is told to come back (contract 5.1); one at another replica waits for the team's lock and replays.
+ *
+ * @throws ApiError 409 `idempotency_key_in_progress`; whatever `work` throws
+ */
+export async function whileClaimed<T>(
+  state: IngestState,
+  owner: string,
+  key: string | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (key === undefined) return work();
+  if (!state.claim(owner, key)) throw keyInProgress();
+  try {
+    return await work();
+  } finally {
+    state.release(owner, key);
+  }
 }

@@ -4,9 +4,10 @@ import type { EventPrice } from '../pricing/price-event.js';
 import { bigintOf, flagOf, numberOf, type SqlRow, textOf, textOrNull } from '../store/sql.js';
 import type { MetricType } from '../store/store.js';
 import type { EventFacts } from './event-facts.js';
+import { type MediaCounts, mediaCountsOf } from './media-facts.js';
 
 /** The same whether it comes from an event that was just recorded or from the store, so that both count alike. */
-export interface CountedEvent {
+export interface CountedEvent extends MediaCounts {
   readonly id: string;
   readonly windowTimeMs: number;
   /** What a guard knew of the call: it decides by the model that was asked for. */
@@ -72,6 +73,7 @@ export function countedFromFacts(
     totalTokens: facts.totalTokens,
     cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
     failed: facts.failed,
+    ...mediaCountsOf(facts.kind, facts.media, facts.failed),
     amountNanoUsd: price.amountNanoUsd,
     priceUnknown: price.state === 'unknown',
   };
@@ -104,12 +106,17 @@ export function countedFromRow(row: SqlRow): CountedEvent {
     totalTokens: numberOf(row, 'total_tokens'),
     cachedTokens: numberOf(row, 'cached_tokens'),
     failed: flagOf(row, 'failed'),
+    imageCount: numberOf(row, 'image_count'),
+    videoCount: numberOf(row, 'video_count'),
+    audioCount: numberOf(row, 'audio_count'),
+    characterCount: numberOf(row, 'character_count'),
+    creditsNano: bigintOf(row, 'credits_nano'),
     amountNanoUsd: bigintOf(row, 'amount_nano_usd'),
     priceUnknown: textOf(row, 'price_state') === 'unknown',
   };
 }
 
-/** What an event adds to a metric: nano-dollars for TOTAL_COST, else a count. Media metrics come with a later issue. */
+/** What an event adds to a metric: nano-dollars for TOTAL_COST, thousand-millionths for CREDITS_CONSUMED, else a count. */
 export function contributionOf(metric: MetricType, event: CountedEvent): bigint {
   switch (metric) {
     case 'TOTAL_COST':
@@ -124,7 +131,15 @@ export function contributionOf(metric: MetricType, event: CountedEvent): bigint 
       return BigInt(event.cachedTokens);
     case 'ERROR_COUNT':
       return event.failed ? 1n : 0n;
-    default:
-      return 0n;
+    case 'IMAGE_COUNT':
+      return BigInt(event.imageCount);
+    case 'VIDEO_COUNT':
+      return BigInt(event.videoCount);
+    case 'AUDIO_COUNT':
+      return BigInt(event.audioCount);
+    case 'CHARACTER_COUNT':
+      return BigInt(event.characterCount);
+    case 'CREDITS_CONSUMED':
+      return event.creditsNano;
   }
 }

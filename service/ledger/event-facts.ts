@@ -1,7 +1,9 @@
 /** What the ledger reads of a usage event: flat, typed, and the same for every store. */
 import { createHash } from 'node:crypto';
+import { type BillingFacts, billingFactsOf } from '../pricing/billing-facts.js';
 import type { IncomingEvent } from '../store/store.js';
 import { parseScaled } from './decimal.js';
+import { type EventKind, type MediaFacts, mediaFactsOf } from './media-facts.js';
 
 /** Costs that came with the event, in nano-dollars; they win over every rate. */
 export interface GivenCosts {
@@ -12,8 +14,19 @@ export interface GivenCosts {
   readonly cacheRead?: bigint;
 }
 
+/** The job that an event belongs to (contract 5.9), with what the event says of it. */
+export interface EventJob {
+  readonly agenticJobId: string;
+  readonly name: string | undefined;
+  /** In lower case. */
+  readonly type: string | undefined;
+  readonly version: string | undefined;
+  readonly environment: string | undefined;
+}
+
 /** One event, prepared outside the transaction. Counts are whole and not negative. */
 export interface EventFacts {
+  readonly kind: EventKind;
   readonly transactionId: string;
   readonly receivedAtMs: number;
   /** Canonical JSON: the same content gives the same text, whatever the order of its keys. */
@@ -42,12 +55,18 @@ export interface EventFacts {
   readonly cacheWriteTokens: number;
   /** The part of `cacheWriteTokens` that is kept for an hour, which some providers price higher. */
   readonly cacheWrite1hTokens: number;
+  /** It ended in an error: `stopReason` ERROR, a video with `completionStatus` FAILED, a tool call without success. */
   readonly failed: boolean;
+  /** For images, audio and video. */
+  readonly media: MediaFacts | undefined;
+  readonly job: EventJob | undefined;
+  readonly traceId: string | undefined;
   readonly usageState: 'reported' | 'estimated' | 'unknown';
   readonly billingSkipped: boolean;
   readonly cacheInside: boolean | undefined;
   readonly reasoningInside: boolean | undefined;
   readonly costs: GivenCosts;
+  readonly billing: BillingFacts;
 }
 
 /** A count above this is nonsense; it is cut, so that no sum of a window leaves 64 bits. The body keeps what came. */
@@ -57,23 +76,24 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Reads an event. Never throws: what has the wrong type counts as absent; validation happened at the door. */
 export function eventFactsOf(event: IncomingEvent): EventFacts {
-  const { body } = event;
+  const { body, kind = 'completion' } = event;
   const attributes = object(body['attributes']);
   const bodyText = canonicalJson(body);
   const inputTokens = count(body['inputTokenCount']);
   const outputTokens = count(body['outputTokenCount']);
-  const model = text(body['model']) ?? 'unknown';
+  const { model, provider } = namesOf(kind, body);
   const requested = text(attributes['requestedModel']);
   const usageState = attributes['usageState'];
   return {
-    transactionId: event.transactionId,
+    kind,
+    transactionId: text(event.transactionId) ?? event.transactionId,
     receivedAtMs: event.receivedAtMs,
     bodyText,
     bodyHash: createHash('sha256').update(bodyText).digest('hex'),
-    requestTimeMs: time(body['requestTime']),
+    requestTimeMs: time(body[kind === 'tool' ? 'timestamp' : 'requestTime']),
     model,
     requestedModel: requested === model ? undefined : requested,
-    provider: text(body['provider']) ?? 'unknown',
+    provider,
     modelSource: text(body['modelSource']),
     ...peopleOf(body),
     inputTokens,
@@ -82,12 +102,35 @@ export function eventFactsOf(event: IncomingEvent): EventFacts {
     reasoningTokens: count(body['reasoningTokenCount']),
     cacheReadTokens: count(body['cacheReadTokenCount']),
     ...cacheWritesOf(body),
-    failed: body['stopReason'] === 'ERROR',
+    failed: body['stopReason'] === 'ERROR' || body['completionStatus'] === 'FAILED' || body['success'] === false,
+    media: mediaFactsOf(kind, body),
+    job: jobOf(body),
+    traceId: text(body['traceId']),
     usageState: usageState === 'estimated' || usageState === 'unknown' ? usageState : 'reported',
     billingSkipped: body['billingSkipped'] === true,
     cacheInside: flag(attributes['cacheInside']),
     reasoningInside: flag(attributes['reasoningInside']),
     costs: costsOf(body),
+    billing: billingFactsOf(body),
+  };
+}
+
+/** A tool is not a model: it gets a name that no model has, so that a filter on models does not meet it. */
+function namesOf(kind: EventKind, body: Json): { model: string; provider: string } {
+  if (kind === 'tool') return { model: `tool:${text(body['toolId']) ?? 'unknown'}`, provider: 'tool' };
+  if (kind === 'event') return { model: `event:${text(body['sourceType']) ?? 'UNKNOWN'}`, provider: 'event' };
+  return { model: text(body['model']) ?? 'unknown', provider: text(body['provider']) ?? 'unknown' };
+}
+
+function jobOf(body: Json): EventJob | undefined {
+  const agenticJobId = text(body['agenticJobId']);
+  if (agenticJobId === undefined) return undefined;
+  return {
+    agenticJobId,
+    name: text(body['agenticJobName']),
+    type: text(body['agenticJobType'])?.toLowerCase(),
+    version: text(body['agenticJobVersion']),
+    environment: text(body['environment']),
   };
 }
 
@@ -121,6 +164,8 @@ function costsOf(body: Json): GivenCosts {
     if (amount !== undefined) given[name] = amount;
   };
   put('total', 'totalCost');
+  // A tool event's own name for it (contract 5.7).
+  put('total', 'costUsd');
   put('input', 'inputTokenCost');
   put('output', 'outputTokenCost');
   put('cacheWrite', 'cacheCreationTokenCost');
@@ -151,8 +196,10 @@ function object(value: unknown): Json {
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Json) : {};
 }
 
+/** Text for a column. PostgreSQL keeps no NUL in one; the body, as JSON, keeps what came. */
 function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  if (typeof value !== 'string' || value === '') return undefined;
+  return value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
 }
 
 function flag(value: unknown): boolean | undefined {

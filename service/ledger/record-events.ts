@@ -4,6 +4,7 @@ import type { RecordResult } from '../store/store.js';
 import type { LedgerContext } from './context.js';
 import { aliasKeyOf } from './counted-event.js';
 import type { EventFacts } from './event-facts.js';
+import { addedColumnsOf } from './media-facts.js';
 import { windowTimeOf } from './windows.js';
 
 /** An event that was not there before. */
@@ -152,5 +153,6 @@ function eventParams(
     totalTokens: facts.totalTokens,
     cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
     failed: facts.failed,
+    ...addedColumnsOf(facts),
   };
 }

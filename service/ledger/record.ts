@@ -1,10 +1,13 @@
 /** Station 7: events into the ledger, each once, with everything that follows from them. */
-import { type EventPrice, priceEvent } from '../pricing/price-event.js';
+import type { EventPrice } from '../pricing/price-event.js';
+import { priceFacts } from '../pricing/price-facts.js';
 import type { KeptAnswer, RecordResult } from '../store/store.js';
+import { keepCatalogueUses } from './catalogue-uses.js';
 import { type LedgerContext, moveRevision, readTeamState, type TeamState } from './context.js';
 import { countEvents, type PricedFacts } from './count-events.js';
 import type { EventFacts } from './event-facts.js';
 import { NO_FILLS, readFills } from './fill-cursors.js';
+import { noteJobs } from './job-notes.js';
 import { receiptAnswer } from './receipt.js';
 import { type EventOutcome, insertEvents } from './record-events.js';
 import { claimKeys, type ItemKey, keepAnswers } from './record-once.js';
@@ -79,12 +82,11 @@ async function recordFacts(
   const { outcomes, stored } = await insertEvents(context, teamId, events);
   if (stored.length === 0) return outcomes;
   const priced = stored.map((event): PricedFacts => {
-    const { facts, windowTimeMs } = event;
-    const { provider, modelSource } = facts;
-    const price = priceEvent(facts, (model) => book.find(provider, modelSource, model, windowTimeMs));
-    return { ...event, price };
+    return { ...event, price: priceFacts(book, event.facts, event.windowTimeMs) };
   });
   await insertPrices(context, priced);
+  await keepCatalogueUses(context, teamId, book);
+  await noteJobs(context, teamId, stored);
   if (await countEvents(context, { teamId, scope, fills }, priced)) await moveRevision(context, teamId);
   return outcomes;
 }
