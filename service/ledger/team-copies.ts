@@ -1,6 +1,7 @@
 /** Read copies of a team's controls and prices, read again only when their version moved. */
 import { createTeamScope, type TeamScope } from '../compile/team-scope.js';
 import { createPriceBook, type PriceBook } from '../pricing/price-book.js';
+import { readPins } from './catalogue-uses.js';
 import type { LedgerContext } from './context.js';
 import { selectControls } from './control-rows.js';
 import { selectPrices } from './prices.js';
@@ -18,7 +19,7 @@ export async function readTeamScope(context: LedgerContext, teamId: string, vers
 export async function readPriceBook(context: LedgerContext, teamId: string, version: number): Promise<PriceBook> {
   const known = context.cache.prices.get(teamId);
   if (known?.version === version) return known.book;
-  const book = createPriceBook(await selectPrices(context, teamId), context.catalogue);
+  const book = createPriceBook(await selectPrices(context, teamId), context.catalogue, await readPins(context, teamId));
   context.cache.prices.set(teamId, { version, book });
   return book;
 }

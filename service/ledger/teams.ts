@@ -17,16 +17,16 @@ export async function createTeam(context: LedgerContext, name: string): Promise<
   // An SDK recognises a key of a self-hosted service by this beginning of its team's id.
   const team: Team = { id: `${LOCAL_TENANT_PREFIX}${newHashid()}`, numericId, name, createdAtMs: context.nowMs };
   await context.sql.query('insert-team', { ...team, revision });
-  await setPrice(context, team.id, {
+  const anyTime = { validFromMs: null, validUntilMs: null };
+  const ollama = {
     provider: 'OLLAMA',
     model: ANY_MODEL,
+    serviceTier: null,
     kind: 'free',
-    inputPicoUsd: null,
-    outputPicoUsd: null,
-    cacheReadPicoUsd: null,
-    cacheWritePicoUsd: null,
-    requestPicoUsd: null,
-  });
+    rates: {},
+    ...anyTime,
+  } as const;
+  await setPrice(context, team.id, ollama, { declaredBy: 'made with the team' });
   return team;
 }
 

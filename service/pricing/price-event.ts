@@ -1,9 +1,9 @@
-/** From the tokens of an event to its amount and price state (I5). Pure: rates are looked up through an argument. */
-import { divide } from '../ledger/decimal.js';
+/** From an event to its amount and price state (I5). Pure: rates are looked up through an argument. */
 import type { EventFacts } from '../ledger/event-facts.js';
-import { catalogueProviderOf } from './provider-names.js';
-import { type Rate, type Rates, rateFor } from './rates.js';
-import { tokenConventionOf } from './token-convention.js';
+import { type Charges, sumOf } from './charge.js';
+import { mediaCharges } from './media-charges.js';
+import { flatRate, RATE_NAMES, type Rates } from './rates.js';
+import { tokenCharges } from './token-charges.js';
 
 /** Whether an amount is right: `known`, declared `free` by a person, or `unknown`, which is never the same as zero. */
 export type PriceState = 'known' | 'free' | 'unknown';
@@ -22,8 +22,8 @@ export type ModelPrice =
   | { readonly kind: 'rates'; readonly rates: Rates }
   | { readonly kind: 'unknown' };
 
-/** Looks up what a model costs. */
-export type PriceLookup = (model: string) => ModelPrice;
+/** Looks up what a model costs in a service tier; `undefined` is the standard one. */
+export type PriceLookup = (model: string, serviceTier: string | undefined) => ModelPrice;
 
 /**
  * A million dollars for one event is nonsense (a unit error, an attack): its price counts as unknown. It also keeps
@@ -34,27 +34,43 @@ const UNKNOWN: EventPrice = { state: 'unknown', amountNanoUsd: 0n, rateSource: '
 
 /** Prices one event: its own cost wins, then the lookup by the model that answered, then by the one asked for. */
 export function priceEvent(facts: EventFacts, lookup: PriceLookup): EventPrice {
-  const { costs } = facts;
+  const { costs, billing } = facts;
   if (costs.total !== undefined) return bounded({ state: 'known', amountNanoUsd: costs.total, rateSource: 'caller' });
   if (facts.billingSkipped) return { state: 'known', amountNanoUsd: 0n, rateSource: 'billing-skipped' };
-  // A call that failed and consumed nothing was not billed, whatever its model costs.
-  const consumed = facts.inputTokens + facts.outputTokens + facts.totalTokens + facts.cacheReadTokens;
   const given = givenParts(facts);
-  if (facts.failed && consumed + facts.cacheWriteTokens === 0 && given === undefined) {
+  // A call that failed and consumed nothing was not billed, whatever its model costs.
+  if (facts.failed && !hasConsumed(facts) && given === undefined) {
     return { state: 'known', amountNanoUsd: 0n, rateSource: 'failed' };
   }
   const price = findPrice(facts, lookup);
   if (price.kind === 'free' && given === undefined) {
     return { state: 'free', amountNanoUsd: 0n, rateSource: price.source };
   }
+  // Nobody bills for a tool or for an event of one's own, unless it says so or a price is declared for it.
+  const isModel = facts.kind !== 'tool' && facts.kind !== 'event';
+  if (!isModel && price.kind === 'unknown') return { state: 'known', amountNanoUsd: 0n, rateSource: 'no-charge' };
   if (facts.usageState === 'unknown' && given === undefined) return UNKNOWN;
-  return priceTokens(facts, price.kind === 'rates' ? price.rates : undefined, given ?? 0n);
+  // Without sense in its multiplier nothing is known but what the event brought.
+  if (billing.multiplierNano === null) return { ...UNKNOWN, amountNanoUsd: given ?? 0n, rateSource: 'out-of-range' };
+  return priceCharges(facts, price.kind === 'rates' ? price.rates : undefined, given);
 }
 
-function findPrice(facts: EventFacts, lookup: PriceLookup): ModelPrice {
-  const answered = lookup(facts.model);
-  if (answered.kind !== 'unknown' || facts.requestedModel === undefined) return answered;
-  return lookup(facts.requestedModel);
+/**
+ * Who gives a multiplier has said what the tier does to the price: it is laid on the standard rates. Else a tier has
+ * rates of its own or none (I5).
+ */
+function findPrice({ model, requestedModel, billing }: EventFacts, lookup: PriceLookup): ModelPrice {
+  const tier = billing.multiplierNano === undefined ? billing.serviceTier : undefined;
+  const answered = lookup(model, tier);
+  return answered.kind !== 'unknown' || requestedModel === undefined ? answered : lookup(requestedModel, tier);
+}
+
+/** Seconds and characters are what went in, also where nothing came out: they are billed with an answer only. */
+function hasConsumed(facts: EventFacts): boolean {
+  const { media } = facts;
+  const tokens = facts.inputTokens + facts.outputTokens + facts.totalTokens + facts.cacheReadTokens;
+  const sound = (media?.inputAudioTokens ?? 0) + (media?.outputAudioTokens ?? 0);
+  return tokens + facts.cacheWriteTokens + sound + (media?.images ?? 0) > 0 || (media?.creditsNano ?? 0n) > 0n;
 }
 
 /** The sum of the single costs that came with the event; `undefined` where there was none. */
@@ -63,57 +79,54 @@ function givenParts({ costs }: EventFacts): bigint | undefined {
   return parts.length === 0 ? undefined : parts.reduce((sum, part) => sum + part, 0n);
 }
 
-interface Charge {
-  readonly tokens: bigint;
-  readonly rate: Rate | undefined;
-  /** The event brought this part's cost: it is not priced again. */
-  readonly given: boolean;
-}
-
-function priceTokens(facts: EventFacts, rates: Rates | undefined, givenNanoUsd: bigint): EventPrice {
-  const { charges, contextTokens } = chargesOf(facts, rates);
-  let picoUsd = 0n;
-  let unknown = rates === undefined && !charges.some((charge) => charge.given);
-  for (const charge of charges) {
-    if (charge.given || charge.tokens === 0n) continue;
-    if (charge.rate === undefined) unknown = true;
-    else picoUsd += charge.tokens * rateFor(charge.rate, contextTokens);
-  }
-  if (rates?.request !== undefined) picoUsd += rateFor(rates.request, contextTokens);
+function priceCharges(facts: EventFacts, rates: Rates | undefined, given: bigint | undefined): EventPrice {
+  const charges = chargesOf(facts, rates, given !== undefined);
+  const known = rates !== undefined || charges.charges.some((charge) => charge.given || isOwnRate(facts, charge.unit));
+  const amount = known ? sumOf(charges, facts.billing.multiplierNano ?? undefined) : undefined;
+  const source = rates?.source;
   // What the event brought is certain even where the rest is not.
-  if (unknown) return bounded({ state: 'unknown', amountNanoUsd: givenNanoUsd, rateSource: rates?.source ?? 'none' });
-  const amountNanoUsd = givenNanoUsd + divide(picoUsd, 1_000n);
-  return bounded({ state: 'known', amountNanoUsd, rateSource: rates?.source ?? 'caller' });
+  if (amount === undefined) {
+    return bounded({ state: 'unknown', amountNanoUsd: given ?? 0n, rateSource: source ?? 'none' });
+  }
+  return bounded({ state: 'known', amountNanoUsd: (given ?? 0n) + amount, rateSource: source ?? 'caller' });
 }
 
-/** Splits the counts so that each token is in exactly one charge. The whole context, caches included, picks the tier. */
-function chargesOf(facts: EventFacts, rates: Rates | undefined): { charges: Charge[]; contextTokens: bigint } {
-  const convention = tokenConventionOf(catalogueProviderOf(facts.provider, facts.modelSource), facts);
-  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens } = facts;
-  const readInside = convention.cacheRead === 'inside' ? cacheReadTokens : 0;
-  const writeInside = convention.cacheWrite === 'inside' ? cacheWriteTokens : 0;
-  const plainInput = Math.max(0, inputTokens - readInside - writeInside);
-  const plainOutput = convention.reasoning === 'inside' ? Math.max(0, outputTokens - reasoningTokens) : outputTokens;
-  // More reasoning than output, though it is said to be inside: all of the output is reasoning, and no more.
-  const reasoning = convention.reasoning === 'inside' ? Math.min(reasoningTokens, outputTokens) : reasoningTokens;
-  const oneHour = Math.min(facts.cacheWrite1hTokens, cacheWriteTokens);
-  const { costs } = facts;
-  const input = rates?.input;
-  const output = rates?.output;
-  const cacheWrite = rates?.cacheWrite ?? input;
-  const charges: Charge[] = [
-    charge(plainInput, input, costs.input),
-    charge(cacheReadTokens, rates?.cacheRead ?? input, costs.cacheRead),
-    charge(cacheWriteTokens - oneHour, cacheWrite, costs.cacheWrite),
-    charge(oneHour, rates?.cacheWrite1h ?? cacheWrite, costs.cacheWrite),
-    charge(plainOutput, output, costs.output),
-    charge(reasoning, rates?.reasoning ?? output, costs.output),
-  ];
-  return { charges, contextTokens: BigInt(plainInput) + BigInt(cacheReadTokens) + BigInt(cacheWriteTokens) };
+function isOwnRate({ media }: EventFacts, unit: string): boolean {
+  return unit === 'nano-credit' && media?.creditRateNanoUsd !== undefined;
 }
 
-function charge(tokens: number, rate: Rate | undefined, given: bigint | undefined): Charge {
-  return { tokens: BigInt(tokens), rate, given: given !== undefined };
+function chargesOf(facts: EventFacts, rates: Rates | undefined, hasGiven: boolean): Charges {
+  const counted = isFlat(rates) ? FLAT : countedCharges(facts, rates, hasGiven);
+  if (rates?.request === undefined) return counted;
+  const fee = { quantity: 1n, unit: 'one', rate: rates.request, given: false } as const;
+  return { ...counted, charges: [...counted.charges, fee] };
+}
+
+const FLAT: Charges = { charges: [], contextTokens: 0n, unclear: false };
+
+/** A price a request and no other rate: what the request consumes costs nothing more. */
+function isFlat(rates: Rates | undefined): boolean {
+  if (rates?.request === undefined || rates.images !== undefined) return false;
+  return RATE_NAMES.every((name) => name === 'request' || rates[name] === undefined);
+}
+
+function countedCharges(facts: EventFacts, rates: Rates | undefined, hasGiven: boolean): Charges {
+  const { media } = facts;
+  if (media !== undefined) {
+    const charges = mediaCharges(facts, media, rates);
+    const isByTokens = charges.charges.length > 1;
+    // The costs of tokens that came with an event that is not billed by them are all of its cost.
+    return hasGiven && !isByTokens
+      ? { charges: [{ quantity: 0n, unit: 'one', rate: flatRate(0n), given: true }], contextTokens: 0n, unclear: false }
+      : charges;
+  }
+  if (facts.kind === 'tool' || facts.kind === 'event') return rates === undefined ? FLAT : toolCharges(rates);
+  return tokenCharges(facts, rates);
+}
+
+/** Only a price a request can be meant. */
+function toolCharges(rates: Rates): Charges {
+  return { ...FLAT, unclear: rates.request === undefined };
 }
 
 function bounded(price: EventPrice): EventPrice {

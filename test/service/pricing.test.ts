@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { eventFactsOf } from '../../service/ledger/event-facts.js';
 import { createCatalogue } from '../../service/pricing/catalogue.js';
 import { createPriceBook } from '../../service/pricing/price-book.js';
-import { type EventPrice, priceEvent } from '../../service/pricing/price-event.js';
+import type { EventPrice } from '../../service/pricing/price-event.js';
+import { priceFacts } from '../../service/pricing/price-facts.js';
 import type { PriceOverride } from '../../service/store/store.js';
+import { override } from './pricing-support.js';
 import { event, NOON } from './store-support.js';
 
 const catalogue = createCatalogue();
@@ -11,20 +13,18 @@ const catalogue = createCatalogue();
 function priceOf(fields: Record<string, unknown>, overrides: readonly PriceOverride[] = []): EventPrice {
   const facts = eventFactsOf(event(NOON, fields));
   const book = createPriceBook(overrides, catalogue);
-  return priceEvent(facts, (model) => book.find(facts.provider, facts.modelSource, model, NOON));
-}
-
-function override(fields: Partial<PriceOverride>): PriceOverride {
-  const rates = { inputPicoUsd: null, outputPicoUsd: null, cacheReadPicoUsd: null, cacheWritePicoUsd: null };
-  const named = { id: 'o1', teamId: 't', provider: null, model: '*', kind: 'rates' as const, createdAtMs: 0 };
-  return { ...named, ...rates, requestPicoUsd: null, ...fields };
+  return priceFacts(book, facts, NOON);
 }
 
 describe('prices from the catalogue', () => {
   test('I6: rates are exact to the pico-dollar and rounded once', () => {
     // gpt-4o-mini: 0.15 dollars a million in, 0.6 out: 150 and 600 nano-dollars a thousand.
     const price = priceOf({ inputTokenCount: 1_001, outputTokenCount: 1 });
-    expect(price).toEqual({ state: 'known', amountNanoUsd: 150_750n, rateSource: 'catalogue:openai/gpt-4o-mini' });
+    expect(price).toEqual({
+      state: 'known',
+      amountNanoUsd: 150_750n,
+      rateSource: `catalogue:openai/gpt-4o-mini@${catalogue.version}`,
+    });
   });
 
   test('OpenAI counts cache reads inside the input: each token is priced once', () => {
@@ -90,7 +90,11 @@ describe('prices from the catalogue', () => {
       attributes: { requestedModel: 'gpt-4o' },
       inputTokenCount: 1_000,
     });
-    expect(price).toEqual({ state: 'known', amountNanoUsd: 2_500_000n, rateSource: 'catalogue:azure/gpt-4o' });
+    expect(price).toEqual({
+      state: 'known',
+      amountNanoUsd: 2_500_000n,
+      rateSource: `catalogue:azure/gpt-4o@${catalogue.version}`,
+    });
   });
 
   test('names of providers and models compare without case', () => {
@@ -163,9 +167,9 @@ describe('costs and prices that somebody gave', () => {
   });
 
   test('the closest declaration wins over wider ones and over the catalogue', () => {
-    const wide = override({ id: 'wide', inputPicoUsd: 1_000n, outputPicoUsd: 1_000n });
-    const provider = override({ id: 'provider', provider: 'OpenAI', inputPicoUsd: 2_000n, outputPicoUsd: 1n });
-    const model = override({ id: 'model', provider: 'openai', model: 'GPT-4o-mini', inputPicoUsd: 3_000n });
+    const wide = override({ id: 'wide' }, { input: 1_000n, output: 1_000n });
+    const provider = override({ id: 'provider', provider: 'OpenAI' }, { input: 2_000n, output: 1n });
+    const model = override({ id: 'model', provider: 'openai', model: 'GPT-4o-mini' }, { input: 3_000n });
     const fields = { inputTokenCount: 1 };
     expect(priceOf(fields, [wide, provider, model])).toMatchObject({ amountNanoUsd: 3n, rateSource: 'override:model' });
     expect(priceOf(fields, [wide, provider])).toMatchObject({ amountNanoUsd: 2n, rateSource: 'override:provider' });
@@ -173,13 +177,13 @@ describe('costs and prices that somebody gave', () => {
   });
 
   test('a price for each request alone covers the tokens too', () => {
-    const flat = override({ requestPicoUsd: 2_000_000_000n });
+    const flat = override({}, { request: 2_000_000_000n });
     const price = priceOf({ inputTokenCount: 5_000, outputTokenCount: 5 }, [flat]);
     expect(price).toMatchObject({ state: 'known', amountNanoUsd: 2_000_000n });
   });
 
   test('a half of a nano-dollar is rounded up, once for the event', () => {
-    const tiny = override({ inputPicoUsd: 250n, outputPicoUsd: 250n });
+    const tiny = override({}, { input: 250n, output: 250n });
     expect(priceOf({ inputTokenCount: 1, outputTokenCount: 1 }, [tiny]).amountNanoUsd).toBe(1n);
     expect(priceOf({ inputTokenCount: 1 }, [tiny]).amountNanoUsd).toBe(0n);
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openServiceFixture, type ServiceFixture } from '../../helpers/service-fixture.js';
 import { STORES } from '../../helpers/stores.js';
+import { sheet } from '../pricing-support.js';
 
 const PATH = '/v2/api/fusewire/prices';
 
@@ -32,12 +33,7 @@ describe.each(STORES)('declared prices, $name', ({ open }) => {
       cacheReadPerMillion: null,
     });
     const kept = (await service.store.listPrices(service.team.id)).find(({ model }) => model === 'my-model');
-    expect(kept).toMatchObject({
-      inputPicoUsd: 150_000n,
-      outputPicoUsd: 1n,
-      requestPicoUsd: 1n,
-      cacheReadPicoUsd: null,
-    });
+    expect(kept?.rates).toEqual(sheet({ input: 150_000n, output: 1n, request: 1n }));
     expect((await service.ask({ path: PATH })).json._embedded.objectList).toContainEqual(got.json);
   });
 

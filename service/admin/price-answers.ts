@@ -1,0 +1,18 @@
+/** What the routes of prices share. */
+import { ApiError } from '../http/api-error.js';
+import type { Caller } from '../http/types.js';
+import { PRICES_MAX } from '../ledger/prices.js';
+
+/** Who declares, for people: the key's label and its last characters. */
+export function declarerOf({ key }: Caller): string {
+  return `key ${key.label} (…${key.hint})`;
+}
+
+/** The answer where a team's prices would outgrow their bound. */
+export function tooManyPrices(): ApiError {
+  return new ApiError(
+    409,
+    'too_many_prices',
+    `a team may have at most ${PRICES_MAX} prices, those of the past included`,
+  );
+}

@@ -1,0 +1,64 @@
+/** The tokens of an event as charges: each token in exactly one of them, by the convention of its provider. */
+import type { EventFacts } from '../ledger/event-facts.js';
+import type { Charge, Charges } from './charge.js';
+import { catalogueProviderOf } from './provider-names.js';
+import type { Rate, RateSheet } from './rates.js';
+import { tokenConventionOf } from './token-convention.js';
+
+/** Splits the counts. The whole context, caches and sound included, picks the tier. */
+export function tokenCharges(facts: EventFacts, rates: RateSheet | undefined): Charges {
+  const convention = tokenConventionOf(catalogueProviderOf(facts.provider, facts.modelSource), facts);
+  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens, costs, media } = facts;
+  const readInside = convention.cacheRead === 'inside' ? cacheReadTokens : 0;
+  const writeInside = convention.cacheWrite === 'inside' ? cacheWriteTokens : 0;
+  // Sound is counted within the input and the output by everybody who counts it; where those are absent, beside them.
+  const heard = media?.inputAudioTokens ?? 0;
+  const spoken = media?.outputAudioTokens ?? 0;
+  const plainInput = Math.max(0, inputTokens - readInside - writeInside - heard);
+  const written = Math.max(0, outputTokens - spoken);
+  const plainOutput = convention.reasoning === 'inside' ? Math.max(0, written - reasoningTokens) : written;
+  // More reasoning than output, though it is said to be inside: all of the output is reasoning, and no more.
+  const reasoning = convention.reasoning === 'inside' ? Math.min(reasoningTokens, written) : reasoningTokens;
+  const oneHour = Math.min(facts.cacheWrite1hTokens, cacheWriteTokens);
+  const input = rates?.input;
+  const output = outputRate(facts, rates);
+  const cacheWrite = rates?.cacheWrite ?? input;
+  const cacheWrite1h = rates?.cacheWrite1h ?? (rates?.cacheWrite1hUnknown === true ? undefined : cacheWrite);
+  const charges: Charge[] = [
+    charge(plainInput, input, costs.input),
+    charge(heard, rates?.inputAudio ?? input, costs.input),
+    charge(cacheReadTokens, rates?.cacheRead ?? input, costs.cacheRead),
+    charge(cacheWriteTokens - oneHour, cacheWrite, costs.cacheWrite),
+    charge(oneHour, cacheWrite1h, costs.cacheWrite),
+    charge(plainOutput, output, costs.output),
+    charge(spoken, rates?.outputAudio ?? output, costs.output),
+    charge(reasoning, rates?.reasoning ?? output, costs.output),
+  ];
+  const context = plainInput + heard + cacheReadTokens + cacheWriteTokens;
+  const unclear = costs.input === undefined && hasUnclearInput(facts, rates);
+  return { charges, contextTokens: BigInt(context), unclear };
+}
+
+/** What an image model puts out are images, at the rate for those where it has one. */
+function outputRate(facts: EventFacts, rates: RateSheet | undefined): Rate | undefined {
+  return facts.kind === 'image' ? (rates?.outputImage ?? rates?.output) : rates?.output;
+}
+
+/** Input of two prices in one count: images or cached sound among text, where those cost something else. */
+function hasUnclearInput(facts: EventFacts, rates: RateSheet | undefined): boolean {
+  const { media } = facts;
+  const hasImages =
+    facts.billing.hasVision ||
+    (facts.kind === 'image' && media?.subtype !== undefined && media.subtype !== 'generation');
+  if (hasImages && facts.inputTokens > 0 && differs(rates?.inputImage, rates?.input)) return true;
+  const heard = media?.inputAudioTokens ?? 0;
+  return heard > 0 && facts.cacheReadTokens > 0 && differs(rates?.inputAudio, rates?.input);
+}
+
+function differs(special: Rate | undefined, plain: Rate | undefined): boolean {
+  return special !== undefined && special.basePicoUsd !== plain?.basePicoUsd;
+}
+
+function charge(tokens: number, rate: Rate | undefined, given: bigint | undefined): Charge {
+  return { quantity: BigInt(tokens), unit: 'one', rate, given: given !== undefined };
+}
