@@ -10,6 +10,9 @@ const ITEMS_MAX = 2_000;
 /** Items of a team that wait; what comes then is told to come back (I10). */
 const WAITING_MAX = 20_000;
 
+/** One is prepared while the one before it is being committed. */
+const OPERATIONS_AT_ONCE = 2;
+
 /** Records events of one team in one transaction. */
 export type RecordOperation = (teamId: string, items: readonly RecordItem[]) => Promise<readonly RecordedItem[]>;
 
@@ -22,7 +25,10 @@ interface Request {
 interface Lane {
   readonly waiting: Request[];
   waitingItems: number;
-  running: boolean;
+  /** Operations under way. */
+  running: number;
+  /** A turn of the event loop has been asked for, at whose end waiting requests leave. */
+  leaving: boolean;
 }
 
 /** After these nothing is known of the single request: nothing of the operation was kept, or the store is not there. */
@@ -31,12 +37,15 @@ const SHARED: ReadonlySet<StoreErrorCode> = new Set(['UNAVAILABLE', 'BROKEN', 'C
 /** One lane per team with work; lanes do not wait for each other. */
 export class RecordLanes {
   readonly #record: RecordOperation;
+  readonly #atOnce: number;
   readonly #lanes = new Map<string, Lane>();
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor(record: RecordOperation) {
+  /** `atOnce`: operations of one team under way at the same time; they are executed in the order in which they left. */
+  constructor(record: RecordOperation, atOnce: number = OPERATIONS_AT_ONCE) {
     this.#record = record;
+    this.#atOnce = atOnce;
   }
 
   /**
@@ -46,26 +55,16 @@ export class RecordLanes {
    */
   record(teamId: string, items: readonly RecordItem[]): Promise<readonly RecordedItem[]> {
     if (this.#closed) return Promise.reject(new StoreError('CLOSED', 'the store is closed'));
-    let lane = this.#lanes.get(teamId);
-    if (lane === undefined) {
-      lane = { waiting: [], waitingItems: 0, running: false };
-      this.#lanes.set(teamId, lane);
-    }
+    const lane = this.#lanes.get(teamId) ?? { waiting: [], waitingItems: 0, running: 0, leaving: false };
+    this.#lanes.set(teamId, lane);
     if (lane.waitingItems > 0 && lane.waitingItems + items.length > WAITING_MAX) {
       return Promise.reject(new StoreError('UNAVAILABLE', 'too many events wait to be recorded; send them again'));
     }
     lane.waitingItems += items.length;
-    const { waiting } = lane;
-    const recorded = new Promise<readonly RecordedItem[]>((resolve, reject) => {
-      waiting.push({ items, resolve, reject });
+    return new Promise((resolve, reject) => {
+      lane.waiting.push({ items, resolve, reject });
+      this.#leave(teamId, lane);
     });
-    if (!lane.running) {
-      lane.running = true;
-      const started = lane;
-      // What all sockets brought in one turn of the event loop leaves together.
-      setImmediate(() => void this.#run(teamId, started));
-    }
-    return recorded;
   }
 
   /** Takes nothing more; resolves when everything that waited has ended. */
@@ -77,8 +76,22 @@ export class RecordLanes {
     });
   }
 
+  /** What all sockets bring in one turn of the event loop leaves together. */
+  #leave(teamId: string, lane: Lane): void {
+    if (lane.leaving || lane.running >= this.#atOnce || lane.waiting.length === 0) return;
+    lane.leaving = true;
+    setImmediate(() => {
+      lane.leaving = false;
+      void this.#run(teamId, lane);
+    });
+  }
+
   async #run(teamId: string, lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) await this.#recordTogether(teamId, take(lane));
+    lane.running += 1;
+    await this.#recordTogether(teamId, take(lane));
+    lane.running -= 1;
+    this.#leave(teamId, lane);
+    if (lane.running > 0 || lane.waiting.length > 0) return;
     this.#lanes.delete(teamId);
     if (this.#lanes.size === 0) this.#idle?.();
   }

@@ -42,4 +42,4 @@ CREATE INDEX department_member_department ON department_member (department_id, e
 -- Moves whenever a tree or a membership of the team changes.
 ALTER TABLE team ADD COLUMN directory_version BIGINT NOT NULL DEFAULT 0;
 
-INSERT INTO sequence (name, value) VALUES ('department', 0);
+CREATE SEQUENCE department_sequence;
