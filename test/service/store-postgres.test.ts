@@ -8,7 +8,7 @@ const databases = new Map<string, Promise<string>>();
 storeContract('PostgreSQL', async (place, runtime) => {
   let url = databases.get(place);
   if (url === undefined) {
-    url = server.createDatabase();
+    url = server.createMigrated();
     databases.set(place, url);
   }
   return openPostgresStore({ url: await url, runtime });

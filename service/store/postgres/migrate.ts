@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { ClientBase } from 'pg';
 import type { Migration } from '../statements.js';
 import { StoreError } from '../store-error.js';
+import { troubleOf } from './trouble.js';
 
 /** The oldest server that we run on. */
 const OLDEST_SERVER = 15;
@@ -84,7 +85,7 @@ async function step(client: ClientBase, migrations: readonly Migration[]): Promi
 }
 
 function migrationError(name: string, error: pg.DatabaseError): unknown {
-  // Only the server can refuse a migration; what happens on the way is tried again by who opens the store.
-  if (error.severity === undefined) return error;
+  // Only a server that works can refuse a migration; everything else is tried again by who opens the store.
+  if (troubleOf(error) !== 'none') return error;
   return new StoreError('UNREADABLE', `migration ${name} failed: ${error.message}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 /** The engine on PostgreSQL: writers by team, readers on snapshots, and an ear for what other replicas do. */
 import type { Runtime } from 'fusewire/internal';
+import type pg from 'pg';
 import { createCatalogue } from '../../pricing/catalogue.js';
 import type { GroupResult } from '../operation-group.js';
 import {
@@ -19,7 +20,7 @@ import { prepareText } from './parameters.js';
 import { Patience } from './patience.js';
 import { Reader } from './reader.js';
 import type { PreparedTexts } from './transaction.js';
-import { wordsOf } from './trouble.js';
+import { isFutile, wordsOf } from './trouble.js';
 import { Watcher } from './watcher.js';
 import { Writer } from './writer.js';
 
@@ -44,13 +45,9 @@ export async function openPostgres(
   const pools = [settings.writers, settings.readers, 1].map((max) => createPool(url, max, limits, runtime.log));
   const [writePool, readPool, watchPool] = pools as [(typeof pools)[0], (typeof pools)[0], (typeof pools)[0]];
   const endAll = async (): Promise<void> => void (await Promise.all(pools.map((pool) => pool.end())));
+  const patience = new Patience(runtime, settings.patienceMs);
   try {
-    const client = await writePool.connect();
-    try {
-      await migrate(client, readMigrations('postgres'), runtime.now());
-    } finally {
-      client.release();
-    }
+    await migratePatiently(writePool, runtime, patience, url);
   } catch (error) {
     await endAll();
     if (error instanceof StoreError) throw error;
@@ -59,7 +56,6 @@ export async function openPostgres(
   const texts: PreparedTexts = new Map(
     [...readStatements('postgres')].map(([name, sql]) => [name, prepareText(sql)] as const),
   );
-  const patience = new Patience(runtime, settings.patienceMs);
   const shared = { runtime, log: runtime.log, texts, catalogue: createCatalogue(), patience };
   const told = (result: GroupResult): void => {
     for (const [teamId, revision] of result.effects.moved) listener.moved(teamId, revision);
@@ -72,6 +68,33 @@ export async function openPostgres(
   const watcher = new Watcher({ runtime, log: runtime.log, pool: watchPool, limits, listener, connect });
   await watcher.start();
   return new PostgresExecutor(writer, reader, watcher, endAll);
+}
+
+/** A database that is just being started, or restarted, is waited for. */
+async function migratePatiently(
+  pool: pg.Pool,
+  runtime: Runtime,
+  patience: Patience,
+  url: ConnectionUrl,
+): Promise<void> {
+  const attempts = patience.start();
+  for (let said = false; ; said = true) {
+    try {
+      const client = await pool.connect();
+      let broken = true;
+      try {
+        await migrate(client, readMigrations('postgres'), runtime.now());
+        broken = false;
+      } finally {
+        client.release(broken);
+      }
+      return;
+    } catch (error) {
+      if (error instanceof StoreError || isFutile(error) || !(await attempts.again())) throw error;
+      if (!said)
+        runtime.log.warn('the database cannot be opened yet; trying again', { url: `${url}`, error: wordsOf(error) });
+    }
+  }
 }
 
 /** States: open → closed. Closing waits for what was asked for. */

@@ -44,6 +44,13 @@ export function troubleOf(error: unknown): Trouble {
   return 'none';
 }
 
+/** Whether another attempt to open a database would fail in the same way: who we are or what we ask for is wrong. */
+export function isFutile(error: unknown): boolean {
+  if (!(error instanceof DatabaseError)) return false;
+  const code = error.code ?? '';
+  return code.startsWith('28') || code === '3D000' || troubleOf(error) === 'none';
+}
+
 /** The error as callers of the store know it: trouble of the server is `UNAVAILABLE`, everything else stays. */
 export function asServerTrouble(error: unknown): unknown {
   if (!(error instanceof DatabaseError) || troubleOf(error) === 'none') return error;
