@@ -58,18 +58,24 @@ function applies(verdict: Verdict, call: CallDimensions, nowMs: number): boolean
 
 /** The caller's group: the first of its identities that the breakdown lists decides (contract 2.6). */
 function groupOf(groups: NonNullable<Verdict['groups']>, call: CallDimensions): GroupReading | undefined {
+  const value = groupValueOf(groups, call);
+  return value === undefined ? undefined : groups.byValue.get(value);
+}
+
+function groupValueOf(groups: NonNullable<Verdict['groups']>, call: CallDimensions): string | undefined {
   for (let which = 0; which < CANDIDATES_MAX; which += 1) {
     const value = candidate(call, groups.dimension, which);
-    const group = value === undefined ? undefined : groups.byValue.get(value);
-    if (group !== undefined) return group;
+    if (value !== undefined && groups.byValue.get(value) !== undefined) return value;
   }
   return undefined;
 }
 
 /** A grouped rule shows the group's own value, never the sum over all groups. */
 function ruleFor(verdict: Verdict, call: CallDimensions): TrippedRule {
-  if (verdict.groups === undefined) return trippedRule(verdict.rule);
-  return trippedRule(verdict.rule, groupOf(verdict.groups, call)?.currentValue ?? null);
+  const { groups, rule } = verdict;
+  if (groups === undefined) return trippedRule(rule);
+  const value = groupValueOf(groups, call);
+  return trippedRule(rule, value === undefined ? null : (groups.byValue.get(value)?.currentValue ?? null), value);
 }
 
 function observationOf(verdict: Verdict, call: CallDimensions): Observation {

@@ -37,6 +37,10 @@ export interface TrippedRule {
   readonly resetsAt: string | null;
   readonly periodType: WindowType | string | null;
   readonly action: RuleAction | string;
+  /** Our extension: the rule's key in the feed; absent where the feed names none. */
+  readonly ruleKey?: string;
+  /** The group of a grouped rule that the call belongs to. */
+  readonly groupValue?: string;
 }
 
 /** How many {@link Observation}s a decision lists at most. */

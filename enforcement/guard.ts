@@ -86,6 +86,8 @@ export function createGuard(sources: GuardSources): Guard {
       return state.failMode === 'closed' ? UNINITIALIZED : NOT_CONFIGURED;
     }
     const loaded = sources.rules();
+    // The rules that were just read from a mirror may say so.
+    if (state.bypassed) return BYPASSED;
     if (loaded === undefined) return state.failMode === 'closed' ? UNINITIALIZED : NO_RULES_YET;
     const nowMs = sources.now();
     const decision = decide(loaded.ruleSet, call, nowMs);

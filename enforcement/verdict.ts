@@ -37,7 +37,11 @@ export function validUntilMs(rule: Rule): number {
 }
 
 /** What the error and the logs show of a rule. */
-export function trippedRule(rule: Rule, currentValue: number | null = rule.currentValue ?? null): TrippedRule {
+export function trippedRule(
+  rule: Rule,
+  currentValue: number | null = rule.currentValue ?? null,
+  groupValue?: string,
+): TrippedRule {
   return {
     ruleId: rule.ruleId,
     ruleName: rule.name ?? null,
@@ -46,6 +50,8 @@ export function trippedRule(rule: Rule, currentValue: number | null = rule.curre
     resetsAt: rule.resetsAt ?? null,
     periodType: rule.periodType ?? null,
     action: rule.action,
+    ...(rule.key === undefined ? {} : { ruleKey: rule.key }),
+    ...(groupValue === undefined ? {} : { groupValue }),
   };
 }
 

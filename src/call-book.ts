@@ -1,5 +1,5 @@
 /** What an instance keeps of its calls: those under way, and how many there were. */
-import type { RefuseDecision } from '../enforcement/decision.js';
+import type { CallDimensions, RefuseDecision } from '../enforcement/decision.js';
 import type { Attempt, AttemptSink } from './metering/attempt.js';
 import { createTokenEstimator } from './metering/estimate-tokens.js';
 import type { Outbox } from './metering/outbox.js';
@@ -32,8 +32,12 @@ export interface CallBook {
   noteUse(): void;
 }
 
-/** Opens the book of an instance. */
-export function createCallBook(runtime: Runtime, outbox: Outbox): CallBook {
+/** Opens the book of an instance. `onRefused` is told of each call that was refused; it must be cheap. */
+export function createCallBook(
+  runtime: Runtime,
+  outbox: Outbox,
+  onRefused: (decision: RefuseDecision, call: CallDimensions) => void = () => undefined,
+): CallBook {
   let refused = 0;
   let attempts = 0;
   let unknownEndpoints = 0;
@@ -57,9 +61,10 @@ export function createCallBook(runtime: Runtime, outbox: Outbox): CallBook {
     middlewareSource: `fusewire-node@${VERSION}`,
     open,
     estimateTokens: createTokenEstimator().estimate,
-    refused(decision) {
+    refused(decision, call) {
       refused += 1;
       lastRefusal = decision;
+      onRefused(decision, call);
     },
     started(request) {
       noteUse();

@@ -17,6 +17,7 @@ import { createDelivery, type Delivery } from './metering/delivery.js';
 import { openOutbox } from './metering/open-outbox.js';
 import type { Outbox } from './metering/outbox.js';
 import { flushAtExit } from './metering/process-exit.js';
+import { RefusalReporter } from './metering/refusals.js';
 import { createRuntime, type Runtime } from './runtime.js';
 import { VERSION } from './version.js';
 
@@ -33,6 +34,7 @@ export interface Parts {
   readonly cache: EnforcementCache | undefined;
   readonly outbox: Outbox;
   readonly delivery: Delivery;
+  readonly refusals: RefusalReporter;
   readonly path: CallPath;
   readonly book: CallBook;
   readonly decide: (call: CallDimensions) => Decision;
@@ -61,15 +63,18 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     ...(bypassFile ? { file: bypassFile } : {}),
   });
   const capabilities = new Capabilities(runtime);
-  const cache = config.circuitBreakerEnabled ? openCache(config, runtime, credentials, capabilities) : undefined;
+  const cache = config.circuitBreakerEnabled
+    ? openCache(config, runtime, credentials, capabilities, bypass)
+    : undefined;
   const outbox = openOutbox(config, runtime, credentials);
   const delivery = openDelivery(config, runtime, credentials, outbox, cache, capabilities);
-  const book = createCallBook(runtime, outbox);
+  const refusals = openRefusals(config, runtime, credentials, cache, capabilities);
+  const book = createCallBook(runtime, outbox, (decision, call) => refusals.note(decision, call));
   const state = createGuardState(config, runtime, credentials, bypass);
   const decider = createGuard({ state: () => state, rules: () => cache?.current(), now: runtime.now, log });
   const uninstallExit = flushAtExit({
     runtime,
-    flush: (timeoutMs) => delivery.flush(timeoutMs),
+    flush: (timeoutMs) => flushAll(delivery, refusals, timeoutMs),
     settleOpenAttempts: book.settleOpen,
     reportLeft: () => reportLeft(config, outbox, log),
     timeoutMs: config.shutdownTimeoutMs,
@@ -85,11 +90,18 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     cache,
     outbox,
     delivery,
+    refusals,
     path: createCallPath(decider, metadata, book.sink, runtime),
     book,
     decide: (call) => decider.decide(call),
     uninstallExit,
   };
+}
+
+/** Delivers what was metered and reports what was refused, both in `timeoutMs`. Resolves to whether all of it is there. */
+export async function flushAll(delivery: Delivery, refusals: RefusalReporter, timeoutMs: number): Promise<boolean> {
+  const [isDelivered, isReported] = await Promise.all([delivery.flush(timeoutMs), refusals.flush(timeoutMs)]);
+  return isDelivered && isReported;
 }
 
 /** Says that usage events are not delivered at the end, and what becomes of them. */
@@ -106,6 +118,7 @@ function openCache(
   runtime: Runtime,
   credentials: () => Credentials | undefined,
   capabilities: Capabilities,
+  bypass: BypassSwitch,
 ): EnforcementCache {
   return createEnforcementCache({
     runtime,
@@ -113,6 +126,7 @@ function openCache(
     baseUrl: config.enforcementBaseUrl,
     pollIntervalMs: config.pollIntervalMs,
     capabilities,
+    onBypass: (operators) => bypass.setOperators(operators),
     userAgent: `fusewire/${VERSION}`,
     ...(config.cacheDir === undefined ? {} : { cacheDir: config.cacheDir }),
   });
@@ -142,5 +156,24 @@ function openDelivery(
       flushIntervalMs: config.flushIntervalMs,
     },
     onRevision: (revision) => cache?.noteRevision(revision),
+  });
+}
+
+function openRefusals(
+  config: Config,
+  runtime: Runtime,
+  credentials: () => Credentials | undefined,
+  cache: EnforcementCache | undefined,
+  capabilities: Capabilities,
+): RefusalReporter {
+  return new RefusalReporter({
+    runtime,
+    endpoint: new URL(config.meteringBaseUrl),
+    credentials,
+    capabilities,
+    userAgent: `fusewire/${VERSION}`,
+    timeoutMs: config.timeoutMs,
+    connectTimeoutMs: config.connectTimeoutMs,
+    revision: () => cache?.current()?.revision,
   });
 }

@@ -3,7 +3,7 @@
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
 import type { CallDimensions } from '../enforcement/decision.js';
 import type { FusewireOptions } from './config.js';
-import { assemble, type Parts, reportLeft } from './fusewire.js';
+import { assemble, flushAll, type Parts, reportLeft } from './fusewire.js';
 import { type GuardOptions, guardClient } from './guard-client.js';
 import type { Guarded, WithUsageMetadata } from './guarded.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
@@ -48,7 +48,10 @@ export interface Fusewire {
    * to `true` while the circuit breaker is not enabled. Never rejects.
    */
   ready(options?: { timeoutMs?: number }): Promise<boolean>;
-  /** Delivers what is waiting; resolves to whether everything was acknowledged in `timeoutMs` (default 5,000). */
+  /**
+   * Delivers what is waiting, reports of refused calls included; resolves to whether everything was acknowledged in
+   * `timeoutMs` (default 5,000).
+   */
   flush(options?: { timeoutMs?: number }): Promise<boolean>;
   /** Switches the bypass on or off in this process. While it is on every call passes, is metered and marked. */
   setBypass(on: boolean): void;
@@ -119,7 +122,7 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       announce();
       return parts.cache === undefined ? true : parts.cache.ready(limitOf(options, READY_TIMEOUT_MS));
     },
-    flush: (options) => parts.delivery.flush(limitOf(options, FLUSH_TIMEOUT_MS)),
+    flush: (options) => flushAll(parts.delivery, parts.refusals, limitOf(options, FLUSH_TIMEOUT_MS)),
     setBypass: (on) => parts.bypass.set(on),
     close: () => closeParts(parts),
   };
@@ -151,8 +154,9 @@ async function closeParts(parts: Parts): Promise<void> {
   parts.uninstallExit();
   parts.bypass.stop();
   await parts.cache?.stop();
-  const isDelivered = await parts.delivery.flush(parts.config.shutdownTimeoutMs);
+  const isDelivered = await flushAll(parts.delivery, parts.refusals, parts.config.shutdownTimeoutMs);
   if (!isDelivered && !wasClosed) reportLeft(parts.config, parts.outbox, parts.runtime.log);
   await parts.delivery.stop();
+  await parts.refusals.stop();
   await parts.outbox.close();
 }

@@ -6,6 +6,7 @@ import type { Parts } from './fusewire.js';
 import { type PatchedClient, patchedClients } from './instrument/patched.js';
 import type { DeliveryStatus } from './metering/delivery.js';
 import type { OutboxCounters } from './metering/outbox.js';
+import type { RefusalStatus } from './metering/refusals.js';
 
 /** A snapshot of one instance. Times are milliseconds since the epoch, `undefined` where it did not happen yet. */
 export interface Status {
@@ -28,6 +29,8 @@ export interface Status {
     /** Why the last refused call was refused. */
     readonly lastRefusal: string | undefined;
   };
+  /** Refused calls that the service was told of, where it records them. */
+  readonly refusals: RefusalStatus;
   /** What `fusewire/register` patched in this process. */
   readonly patched: readonly PatchedClient[];
 }
@@ -47,6 +50,7 @@ export function readStatus(parts: Parts): Status {
     delivery: parts.delivery.status(),
     outbox: { ...parts.outbox.counters(), depth: parts.outbox.depth() },
     calls: { ...book.counters(), open: book.sink.open.size, lastRefusal: book.lastRefusal()?.message },
+    refusals: parts.refusals.status(),
     patched: patchedClients(),
   };
 }

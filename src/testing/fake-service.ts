@@ -1,17 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import type { FusewireOptions } from '../config.js';
-import { isRecord } from '../wire/is-record.js';
+import { type FakeAnswer, type FakeBypass, FakeFeed, type FakeRule } from './fake-feed.js';
+import { FakeIngest } from './fake-ingest.js';
 
-/** A rule as a test writes it: only what matters; the rest is filled in as the real service would. */
-export interface FakeRule {
-  readonly ruleId?: number;
-  readonly name: string;
-  readonly breached?: boolean;
-  readonly threshold?: number;
-  readonly currentValue?: number;
-  /** Any other field of contract 2.2. */
-  readonly [field: string]: unknown;
+/** One request, as it came. */
+export interface FakeRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
 }
 
 /** A service in this process that speaks the wire of contract 2 and 5. It keeps everything in memory. */
@@ -23,10 +22,21 @@ export interface FakeService {
   readonly options: FusewireOptions;
   /** The usage events that were taken in, once each, in order of arrival. */
   readonly events: readonly Readonly<Record<string, unknown>>[];
-  /** How many polls of the feed were answered. */
+  /** The reports of refused calls that were taken in, once each. */
+  readonly refusals: readonly Readonly<Record<string, unknown>>[];
+  /** Every request, in order of arrival. */
+  readonly requests: readonly FakeRequest[];
+  /** How many polls of the feed were asked. */
   readonly polls: number;
-  /** Replaces the rules; an empty list is answered with 204, as a team without enabled controls. */
-  setRules(rules: readonly FakeRule[]): void;
+  /**
+   * Replaces the rules; an empty list is answered with 204, as a team without enabled controls. `envelope` are further
+   * members of the feed, such as the department maps.
+   */
+  setRules(rules: readonly FakeRule[], envelope?: Readonly<Record<string, unknown>>): void;
+  /** Switches an operators' bypass on or off. */
+  setBypass(bypass: FakeBypass | undefined): void;
+  /** What is announced, and done, beyond the contract; by default all that the real service can. */
+  setCapabilities(capabilities: readonly string[]): void;
   /** Answers every request with this status until {@link recover}; `0` cuts the connection instead. */
   fail(status: number, headers?: Readonly<Record<string, string>>): void;
   recover(): void;
@@ -37,28 +47,33 @@ export interface FakeService {
 
 const TEAM_ID = 'fakeTeam';
 const API_KEY = 'rev_mk_fakeTeam_0123456789abcdef';
-const BODY_MAX_BYTES = 4 * 1024 * 1024;
+const BODY_MAX_BYTES = 8 * 1024 * 1024;
+const INGEST_PATHS = new Set(['completions', 'images', 'audio', 'video'].map((name) => `/meter/v2/ai/${name}`));
 
-interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+/** Everything that the real service can beyond the contract. */
+const CAPABILITIES = [
+  ...['feed-revision', 'feed-etag', 'feed-wait', 'feed-delta', 'feed-whole'],
+  ...['ingest-batch', 'refusals', 'bypass'],
+];
+/** Shorter answers are not worth compressing. */
+const COMPRESSED_MIN_CHARS = 1_024;
+/** Requests that are remembered. */
+const REQUESTS_MAX = 10_000;
 
 interface State {
   apiKey: string;
-  rules: readonly FakeRule[];
-  revision: number;
-  polls: number;
   failure: { status: number; headers: Readonly<Record<string, string>> } | undefined;
-  readonly events: Record<string, unknown>[];
-  readonly transactionIds: Set<string>;
-  readonly answersByKey: Map<string, { readonly body: string; readonly answer: Answer }>;
+  polls: number;
+  capabilities: ReadonlySet<string>;
+  readonly requests: FakeRequest[];
+  readonly feed: FakeFeed;
+  readonly ingest: FakeIngest;
 }
 
 /**
- * Starts a fake service on 127.0.0.1. It checks keys, answers polls with ETags, takes each usage event once by
- * transaction id and by Idempotency-Key, and passes the same contract suite as the real service.
+ * Starts a fake service on 127.0.0.1. It checks keys, answers polls with ETags, lets them wait, answers with differences,
+ * takes each usage event once by transaction id and by Idempotency-Key, singly or in batches, and passes the same
+ * contract suite as the real service.
  *
  * @example
  * const service = await startFakeService();
@@ -67,13 +82,12 @@ interface State {
 export async function startFakeService(): Promise<FakeService> {
   const state: State = {
     apiKey: API_KEY,
-    rules: [],
-    revision: 1,
-    polls: 0,
     failure: undefined,
-    events: [],
-    transactionIds: new Set(),
-    answersByKey: new Map(),
+    polls: 0,
+    capabilities: new Set(CAPABILITIES),
+    requests: [],
+    feed: new FakeFeed(),
+    ingest: new FakeIngest(),
   };
   const server = createServer((request, response) => {
     respond(state, request, response).catch(() => response.destroy());
@@ -86,16 +100,21 @@ export async function startFakeService(): Promise<FakeService> {
     teamId: TEAM_ID,
     apiKey: API_KEY,
     options: { apiKey: API_KEY, teamId: TEAM_ID, meteringBaseUrl: url, circuitBreakerEnabled: true, logLevel: 'ERROR' },
-    events: state.events,
+    events: state.ingest.events,
+    refusals: state.ingest.refusals,
+    requests: state.requests,
     get polls() {
       return state.polls;
     },
-    setRules(rules) {
-      state.rules = rules;
-      state.revision += 1;
+    setRules: (rules, envelope = {}) => state.feed.setRules(rules, envelope),
+    setBypass: (bypass) => state.feed.setBypass(bypass),
+    setCapabilities(capabilities) {
+      state.capabilities = new Set(capabilities);
     },
     fail(status, headers = {}) {
       state.failure = { status, headers };
+      // Who waits learns it too.
+      state.feed.release();
     },
     recover() {
       state.failure = undefined;
@@ -116,21 +135,31 @@ function closeServer(server: Server): Promise<void> {
 
 async function respond(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await readBody(request);
-  if (state.failure?.status === 0) {
+  const { method = '', url = '', headers } = request;
+  state.requests.push({ method, path: url, headers });
+  if (state.requests.length > REQUESTS_MAX) state.requests.shift();
+  const isDown = () => state.failure?.status === 0;
+  const routed = state.failure === undefined ? await route(state, request, body) : undefined;
+  if (isDown()) {
     request.socket.destroy();
     return;
   }
-  const answer = state.failure === undefined ? route(state, request, body) : failed(state.failure);
-  const text = answer.body === undefined ? '' : JSON.stringify(answer.body);
+  const answer = state.failure === undefined ? (routed ?? NOT_FOUND) : failed(state.failure);
+  const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? '');
+  const isEmpty = answer.body === undefined;
+  const isPacked = text.length >= COMPRESSED_MIN_CHARS && /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''));
   response.writeHead(answer.status, {
-    'fusewire-capabilities': 'feed-revision',
-    ...(text === '' ? {} : { 'content-type': 'application/json' }),
+    ...(state.capabilities.size === 0 ? {} : { 'fusewire-capabilities': [...state.capabilities].join(', ') }),
+    ...(isEmpty ? {} : { 'content-type': 'application/json' }),
+    ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
     ...answer.headers,
   });
-  response.end(text);
+  response.end(isEmpty ? '' : isPacked ? gzipSync(text) : text);
 }
 
-function failed(failure: NonNullable<State['failure']>): Answer {
+const NOT_FOUND: FakeAnswer = { status: 404, body: { message: 'no such path' } };
+
+function failed(failure: NonNullable<State['failure']>): FakeAnswer {
   return { status: failure.status, body: { message: 'the fake service was told to fail' }, headers: failure.headers };
 }
 
@@ -145,66 +174,30 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-function route(state: State, request: IncomingMessage, body: string): Answer {
-  const path = new URL(request.url ?? '/', 'http://localhost').pathname.replace(/^\/profitstream/, '');
-  if (request.headers['x-api-key'] !== state.apiKey) return { status: 401, body: { message: 'unknown key' } };
-  if (request.method === 'GET' && path === `/v2/api/ai/enforcement-rules/${TEAM_ID}`) return feed(state, request);
+async function route(state: State, request: IncomingMessage, body: string): Promise<FakeAnswer> {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  const path = url.pathname.replace(/^\/profitstream/, '');
+  const { headers, method } = request;
+  if (headers['x-api-key'] !== state.apiKey) return { status: 401, body: { message: 'unknown key' } };
+  if (method === 'GET' && path === `/v2/api/ai/enforcement-rules/${TEAM_ID}`) {
+    state.polls += 1;
+    return await state.feed.answer(headers, url.searchParams, state.capabilities);
+  }
   if (path.startsWith('/v2/api/ai/enforcement-rules/')) return { status: 403, body: { message: 'not your team' } };
-  if (request.method === 'POST' && path === '/meter/v2/ai/completions') return ingest(state, request, body);
-  return { status: 404, body: { message: `no such path: ${path}` } };
+  const taken = method === 'POST' ? take(state, path, body, headers) : undefined;
+  return taken === undefined ? NOT_FOUND : withRevision(state, taken);
 }
 
-function feed(state: State, request: IncomingMessage): Answer {
-  state.polls += 1;
-  const etag = `"${state.revision}"`;
-  if (request.headers['if-none-match'] === etag) return { status: 304, headers: { etag } };
-  if (state.rules.length === 0) return { status: 204, headers: { etag } };
-  const rules = state.rules.map((rule, index) => ({
-    ruleId: index + 1,
-    metricType: 'TOTAL_COST',
-    threshold: 1,
-    currentValue: rule.breached === true ? 1 : 0,
-    breached: false,
-    shadowMode: false,
-    action: 'BLOCK',
-    periodType: 'DAILY',
-    filters: [],
-    groupBy: null,
-    groupBreakdown: null,
-    ...rule,
-  }));
-  return { status: 200, body: { revision: state.revision, rules }, headers: { etag } };
+function take(state: State, path: string, body: string, headers: IncomingMessage['headers']): FakeAnswer | undefined {
+  const { ingest, capabilities } = state;
+  if (INGEST_PATHS.has(path)) return ingest.take(body, String(headers['idempotency-key'] ?? ''));
+  if (path === '/meter/v2/batch' && capabilities.has('ingest-batch')) {
+    return ingest.takeBatch(body, String(headers['content-type'] ?? ''));
+  }
+  if (path === '/meter/v2/fusewire/refusals' && capabilities.has('refusals')) return ingest.takeRefusals(body);
+  return undefined;
 }
 
-function ingest(state: State, request: IncomingMessage, body: string): Answer {
-  const key = String(request.headers['idempotency-key'] ?? '');
-  const kept = state.answersByKey.get(key);
-  if (key !== '' && kept !== undefined) {
-    return kept.body === body ? kept.answer : { status: 409, body: { error: 'idempotency_key_mismatch' } };
-  }
-  const event = parseObject(body);
-  if (event === undefined) return { status: 400, body: { message: 'the body is not a JSON object' } };
-  if (typeof event['model'] !== 'string') return { status: 400, body: { model: 'model is required' } };
-  const transactionId =
-    typeof event['transactionId'] === 'string' ? event['transactionId'] : `fake-${state.events.length}`;
-  if (!state.transactionIds.has(transactionId)) {
-    state.transactionIds.add(transactionId);
-    state.events.push(event);
-  }
-  const answer: Answer = {
-    status: 201,
-    body: { id: `mtr_${transactionId}`, label: transactionId, resourceType: 'metering', signature: '', _links: {} },
-    headers: { 'fusewire-revision': String(state.revision) },
-  };
-  if (key !== '') state.answersByKey.set(key, { body, answer });
-  return answer;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function withRevision(state: State, answer: FakeAnswer): FakeAnswer {
+  return { ...answer, headers: { 'fusewire-revision': String(state.feed.revision), ...answer.headers } };
 }

@@ -12,6 +12,9 @@ export interface OperatorBypass {
   readonly sinceMs?: number;
 }
 
+/** The latest time that a Date can hold, milliseconds (ECMA-262, 21.4.1.1). */
+const DATE_MAX_MS = 8.64e15;
+
 /** What the member says; `none` where it is absent, `malformed` where it means nothing: then it is ignored. */
 export type BypassReading = OperatorBypass | 'none' | 'malformed';
 
@@ -20,10 +23,11 @@ export function readBypass(raw: unknown): BypassReading {
   if (raw === undefined || raw === null) return 'none';
   if (!isRecord(raw)) return 'malformed';
   const untilMs = typeof raw['until'] === 'string' ? readTimeMs(raw['until']) : undefined;
-  if (untilMs === undefined) return 'malformed';
+  if (untilMs === undefined || Math.abs(untilMs) > DATE_MAX_MS) return 'malformed';
   const reason = readText(raw['reason']);
   const by = readText(raw['by']);
-  const sinceMs = readTimeMs(raw['since']);
+  const since = readTimeMs(raw['since']);
+  const sinceMs = since === undefined || Math.abs(since) > DATE_MAX_MS ? undefined : since;
   return {
     untilMs,
     ...(reason === undefined ? {} : { reason }),
