@@ -11,6 +11,7 @@ import { callerOf, ownTeam } from '../http/access.js';
 import { ApiError, invalidFields } from '../http/api-error.js';
 import { boundedSize, envelope, envelopeSchema, errorSchema, pageQuery, teamQuery } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
+import { keyActor } from '../ledger/audit.js';
 import type { ControlQuery, CostControl, Store } from '../store/store.js';
 import { CONTROLS_PATH, controlResource } from './control-resource.js';
 import { readCreate, readPatch } from './read-control.js';
@@ -73,8 +74,9 @@ function installCollection(api: Api, store: Store, path: string, hide: boolean):
       },
     },
     async (request, reply) => {
-      const teamId = ownTeam(callerOf(request), [request.body.teamId, request.query.teamId], true);
-      const control = await store.createControl(teamId, readCreate(request.body));
+      const caller = callerOf(request);
+      const teamId = ownTeam(caller, [request.body.teamId, request.query.teamId], true);
+      const control = await store.createControl(teamId, readCreate(request.body), keyActor(caller.key));
       return reply.code(201).send(controlResource(control));
     },
   );
@@ -106,10 +108,11 @@ function installOne(api: Api, store: Store, path: string, hide: boolean): void {
       },
     },
     async (request) => {
-      const teamId = ownTeam(callerOf(request), [request.body.teamId, request.query.teamId]);
+      const caller = callerOf(request);
+      const teamId = ownTeam(caller, [request.body.teamId, request.query.teamId]);
       const { id } = request.params;
       const changes = readPatch(request.body, await findControl(store, teamId, id));
-      const changed = await store.updateControl(teamId, id, changes);
+      const changed = await store.updateControl(teamId, id, changes, keyActor(caller.key));
       return controlResource(changed ?? (await findControl(store, teamId, id)));
     },
   );
@@ -120,9 +123,10 @@ function installOne(api: Api, store: Store, path: string, hide: boolean): void {
       schema: { ...common, summary: 'Delete', params, querystring: query, response: { 204: z.undefined(), ...errors } },
     },
     async (request, reply) => {
-      const teamId = ownTeam(callerOf(request), [request.query.teamId]);
+      const caller = callerOf(request);
+      const teamId = ownTeam(caller, [request.query.teamId]);
       const { id } = request.params;
-      if (!(await store.deleteControl(teamId, id))) await findControl(store, teamId, id);
+      if (!(await store.deleteControl(teamId, id, keyActor(caller.key)))) await findControl(store, teamId, id);
       return reply.code(204).send();
     },
   );

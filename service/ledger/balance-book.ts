@@ -49,6 +49,8 @@ export const BALANCE_READERS: ReadonlySet<StatementName> = new Set<StatementName
   'select-groups',
   'select-next-turn',
   'select-open-verdicts',
+  'select-roster-counts',
+  'select-roster-rows',
 ]);
 /** Statements that change balances behind the book: it is written before them and read anew after them. */
 export const BALANCE_WRITERS: ReadonlySet<StatementName> = new Set<StatementName>([

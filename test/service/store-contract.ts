@@ -4,6 +4,8 @@ import type { Runtime } from 'fusewire/internal';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store, Team } from '../../service/store/store.js';
 import { feedContract } from './store-contract-feed.js';
+import { measureContract } from './store-contract-controls.js';
+import { rollingContract, zoneContract } from './store-contract-rolling.js';
 import { windowContract } from './store-contract-windows.js';
 import { declared } from './pricing-support.js';
 import { control, event, type HandClock, handClock, kindsOf, NOON, rulesOf, tempFolder } from './store-support.js';
@@ -49,6 +51,9 @@ export function storeContract(name: string, open: OpenStore): void {
     idempotencyContract(bench);
     feedContract(bench);
     windowContract(bench);
+    zoneContract(bench);
+    rollingContract(bench);
+    measureContract(bench);
   });
 }
 
