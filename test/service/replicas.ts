@@ -1,0 +1,72 @@
+/** Several stores on one database, as several processes have them, and one store that is all of them in turn. */
+import type { Runtime } from 'fusewire/internal';
+import { openPostgresStore, type PostgresStoreOptions } from '../../service/store/postgres/open-postgres-store.js';
+import type { Store } from '../../service/store/store.js';
+import { runSql } from './postgres-support.js';
+
+/** Opens `count` stores at the same moment. */
+export function openReplicas(url: string, count: number, options: Omit<PostgresStoreOptions, 'url'>): Promise<Store[]> {
+  return Promise.all(
+    Array.from({ length: count }, () => openPostgresStore({ url, writers: 3, readers: 2, ...options })),
+  );
+}
+
+/** Resolves when `isSo` does, or throws after a while. */
+export async function eventually(isSo: () => boolean | Promise<boolean>, limitMs = 5_000): Promise<void> {
+  const untilMs = performance.now() + limitMs;
+  while (!(await isSo())) {
+    if (performance.now() > untilMs) throw new Error('it did not come about in time');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/**
+ * A store whose every call goes to the next replica. Feeds are read from one replica, which has to hear of what the
+ * others did: before a read it is waited for until it has the team's revision. Keys are waited for likewise.
+ */
+export async function openInTurn(
+  url: string,
+  runtime: Runtime,
+  options: Partial<PostgresStoreOptions> = {},
+): Promise<Store> {
+  const replicas = await openReplicas(url, 3, { ...options, runtime });
+  let turn = 0;
+  const next = (): Store => {
+    turn += 1;
+    return replicas[turn % replicas.length]!;
+  };
+  const reader = replicas[0]!;
+  const own: Partial<Store> = {
+    async feed(teamId, ruleId) {
+      const rows = await runSql(url, 'SELECT revision FROM team WHERE id = $1', [teamId]);
+      const revision = Number(rows[0]?.['revision'] ?? 0);
+      await eventually(async () => (await reader.feed(teamId)).revision >= revision);
+      return reader.feed(teamId, ruleId);
+    },
+    async revokeKey(id) {
+      const isRevoked = await next().revokeKey(id);
+      const [row] = await runSql(url, 'SELECT hash FROM api_key WHERE id = $1', [id]);
+      for (const replica of replicas) {
+        const hash = String(row?.['hash']);
+        await eventually(
+          async () => row === undefined || (await replica.findKey(hash))?.revokedAtMs !== undefined,
+          1_000,
+        );
+      }
+      return isRevoked;
+    },
+    async close() {
+      await Promise.all(replicas.map((replica) => replica.close()));
+    },
+  };
+  return new Proxy(own as Store, {
+    get(target, name) {
+      if (name in target) return target[name as keyof Store];
+      if (name === 'then') return undefined;
+      return (...input: unknown[]) => {
+        const store = next() as unknown as Record<string | symbol, (...all: unknown[]) => unknown>;
+        return store[name]!(...input);
+      };
+    },
+  });
+}
