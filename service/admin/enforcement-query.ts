@@ -48,8 +48,10 @@ export interface RangedFilter extends EnforcementFilter {
 
 /** Reads the filters. @throws ApiError 422 that names what makes no sense */
 export function readFilter(asked: FilterQuery, nowMs: number): RangedFilter {
-  const untilMs = readTime('until', asked.until) ?? nowMs;
-  const sinceMs = readTime('since', asked.since) ?? untilMs - RANGE_MAX_MS;
+  const givenMs = readTime('since', asked.since);
+  // Whoever asks from a moment of the near future on has a clock that is ahead.
+  const untilMs = readTime('until', asked.until) ?? Math.max(nowMs, givenMs ?? 0);
+  const sinceMs = givenMs ?? untilMs - RANGE_MAX_MS;
   if (sinceMs > untilMs) throw unprocessable('since', 'must not be after until');
   if (untilMs - sinceMs > RANGE_MAX_MS && untilMs < nowMs) {
     throw unprocessable('since', 'a range that ends in the past spans at most 30 days');

@@ -1,4 +1,5 @@
 /** The operators' bypass of a team: while it is on, no call is refused (DESIGN section 6). It ends by itself. */
+import { noteFeedChange, TEAM } from '../compile/feed-changes.js';
 import { numberOf, type SqlRow, textOf } from '../store/sql.js';
 import { type AuditActor, actorText, noteAudit, SERVICE_ACTOR } from './audit.js';
 import { type LedgerContext, moveRevision, readTeamState } from './context.js';
@@ -11,7 +12,7 @@ export interface Bypass {
   readonly by: string;
 }
 
-/** Bypasses that one operation ends; the rest is for the next (I10). */
+/** Bypasses that are ended at a time; the rest is for the next (I10). */
 const ENDED_AT_ONCE = 100;
 
 /**
@@ -61,22 +62,36 @@ export async function endBypass(context: LedgerContext, teamId: string, actor: A
   return true;
 }
 
+/** Teams whose bypass is over and not ended yet, and when the next one is over. */
+export interface BypassesToEnd {
+  readonly teamIds: readonly string[];
+  /** `undefined`: none is on. */
+  readonly nextMs: number | undefined;
+}
+
+/** What a timer has to do: call `expireBypass` for the teams, and come back in time. */
+export async function bypassesToEnd(context: LedgerContext): Promise<BypassesToEnd> {
+  const { nowMs } = context;
+  const rows = await context.sql.query('select-ended-bypasses', { nowMs, size: ENDED_AT_ONCE });
+  const [next] = await context.sql.query('select-next-bypass', { nowMs });
+  const nextMs = next === undefined ? undefined : numberOf(next, 'until_ms');
+  return { teamIds: rows.map((row) => textOf(row, 'team_id')), nextMs };
+}
+
 /**
- * Ends the bypasses whose time is over, each once over all replicas: their teams' revisions move, the audit says so.
- * Returns when the next one ends, or `undefined` where none is on.
+ * Ends the bypass of a team whose time is over: the revision moves, the audit says so; once, however many replicas ask.
+ * `false` where there is nothing to end: another replica was faster, or an operator prolonged it.
  */
-export async function endBypasses(context: LedgerContext): Promise<number | undefined> {
-  for (const row of await context.sql.query('select-ended-bypasses', { nowMs: context.nowMs, size: ENDED_AT_ONCE })) {
-    const teamId = textOf(row, 'team_id');
-    const bypass = bypassOf(row);
-    // Another replica may have ended it, or an operator prolonged it, since.
-    const gone = await context.sql.query('delete-bypass', { teamId, untilMs: bypass.untilMs });
-    if (gone.length === 0) continue;
-    await note(context, teamId, SERVICE_ACTOR, 'ended', bypass, undefined);
-    context.log.info('a bypass is over: calls are refused again', { teamId });
-  }
-  const [next] = await context.sql.query('select-next-bypass');
-  return next === undefined ? undefined : numberOf(next, 'until_ms');
+export async function expireBypass(context: LedgerContext, teamId: string): Promise<boolean> {
+  const [row] = await context.sql.query('select-bypass', { teamId });
+  if (row === undefined) return false;
+  const bypass = bypassOf(row);
+  if (bypass.untilMs > context.nowMs) return false;
+  const gone = await context.sql.query('delete-bypass', { teamId, untilMs: bypass.untilMs });
+  if (gone.length === 0) return false;
+  await note(context, teamId, SERVICE_ACTOR, 'ended', bypass, undefined);
+  context.log.info('a bypass is over: calls are refused again', { teamId });
+  return true;
 }
 
 /** Revision and audit. */
@@ -88,6 +103,7 @@ async function note(
   before: Bypass | undefined,
   after: Bypass | undefined,
 ): Promise<void> {
+  noteFeedChange(context, teamId, TEAM, '');
   await moveRevision(context, teamId);
   const seen = { before: before && bypassState(before), after: after && bypassState(after) };
   await noteAudit(context, { teamId, actor, action, subject: 'bypass', subjectId: teamId, ...seen });

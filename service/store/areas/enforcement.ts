@@ -1,6 +1,6 @@
 /** What cost controls did, and who changed what. */
 import { listAudit } from '../../ledger/audit.js';
-import { endBypass, endBypasses, selectBypass, setBypass } from '../../ledger/bypass.js';
+import { bypassesToEnd, endBypass, expireBypass, selectBypass, setBypass } from '../../ledger/bypass.js';
 import {
   affectedByEnforcement,
   enforcementSlots,
@@ -39,6 +39,7 @@ export const ENFORCEMENT_STATEMENTS = [
 /** Operations that change nothing. */
 export const enforcementReads = {
   affectedByEnforcement,
+  bypassesToEnd,
   enforcementSlots,
   listAudit,
   listEnforcementEvents,
@@ -47,4 +48,4 @@ export const enforcementReads = {
 } as const;
 
 /** Operations that change something. */
-export const enforcementWrites = { endBypass, endBypasses, recordRefusals, setBypass } as const;
+export const enforcementWrites = { endBypass, expireBypass, recordRefusals, setBypass } as const;

@@ -1,2 +1,1 @@
-SELECT team_id, since_ms, until_ms, reason, by_text FROM bypass
-WHERE until_ms <= :nowMs ORDER BY until_ms LIMIT :size;
+SELECT team_id FROM bypass WHERE until_ms <= :nowMs ORDER BY until_ms LIMIT :size;
