@@ -37,12 +37,14 @@ export function installAccess(api: Api, context: ServiceContext, limits: RateLim
     if (access === 'local') return checkLocal(request, context.adminToken);
     if (access === 'loopback' && isLocal(request)) return;
     const caller = await findCallerOnce(request, context, wrong);
-    const waitMs = keys.take(caller.key.id, caller.key.ratePerSecond);
+    const waits = request.routeOptions.config.waits === true && /[?&]wait=[1-9]/.test(request.url);
+    const waitMs = waits ? 0 : keys.take(caller.key.id, caller.key.ratePerSecond);
     if (waitMs > 0) {
       request.refusedKey = caller.key;
       throw rateLimited(waitMs, 'this key sends more requests than it may');
     }
     if (access !== 'metering' && caller.key.scope !== 'write') {
+      request.refusedKey = caller.key;
       throw new ApiError(
         403,
         'forbidden',

@@ -5,18 +5,39 @@ import type { Api, ServiceContext } from './types.js';
 /** Requests at once; each holds a body of at most 1 MiB. */
 export const IN_FLIGHT_MAX = 1_024;
 
+/** The place of a request among those that are worked on: who only waits leaves it, and takes it again to be answered. */
+export interface Place {
+  leave(): void;
+  enter(): void;
+}
+
 /** Counts requests from their head to the end of their answer; one log line when the bound is reached, one when it is over. */
 export function installOverloadLimit(api: Api, { log }: ServiceContext, max: number = IN_FLIGHT_MAX): void {
   let inFlight = 0;
   let refused = 0;
-  api.addHook('onRequest', async (_request, reply) => {
-    inFlight += 1;
-    reply.raw.once('close', () => {
-      inFlight -= 1;
-      if (refused === 0 || inFlight > max / 2) return;
-      log.info('requests are accepted again', { refused });
-      refused = 0;
-    });
+  const placeOf = (): Place => {
+    let counted = false;
+    return {
+      enter() {
+        if (!counted) inFlight += 1;
+        counted = true;
+      },
+      leave() {
+        if (!counted) return;
+        counted = false;
+        inFlight -= 1;
+        if (refused === 0 || inFlight > max / 2) return;
+        log.info('requests are accepted again', { refused });
+        refused = 0;
+      },
+    };
+  };
+  api.decorateRequest('place', null);
+  api.addHook('onRequest', async (request, reply) => {
+    const place = placeOf();
+    place.enter();
+    request.place = place;
+    reply.raw.once('close', () => place.leave());
     if (inFlight <= max) return;
     if (refused === 0) log.warn('too many requests at once; the rest is told to come back', { max });
     refused += 1;

@@ -18,6 +18,8 @@ import { createTargetGuard, type WebhookTargets } from '../alerts/targets.js';
 import { installWebhooks } from '../alerts/webhooks-route.js';
 import { installExplain } from '../explain/explain-route.js';
 import { installFeed } from '../feed/feed-route.js';
+import { installFeedWaiters } from '../feed/install-waiters.js';
+import { installRoster } from '../feed/roster-route.js';
 import { installBatch } from '../ingest/batch-route.js';
 import { installConflicts } from '../ingest/conflicts-route.js';
 import { IngestState } from '../ingest/ingest-state.js';
@@ -43,7 +45,16 @@ import { installRequests } from './requests-route.js';
 import type { Api, ServiceContext } from './types.js';
 
 /** What an SDK may count on with this service (DESIGN section 5); announced with every answer. */
-export const CAPABILITIES = ['feed-revision', 'feed-etag', 'refusals', 'bypass', 'ingest-batch'] as const;
+export const CAPABILITIES = [
+  'feed-revision',
+  'feed-etag',
+  'feed-wait',
+  'feed-delta',
+  'feed-whole',
+  'ingest-batch',
+  'refusals',
+  'bypass',
+] as const;
 
 /** Connections at once; each that waits for a feed is one. */
 const CONNECTIONS_MAX = 20_000;
@@ -149,6 +160,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
   installHealth(api, context);
   installMetrics(api, context);
   installLocalAdmin(api, context);
+  const waiters = installFeedWaiters(api, context);
   for (const prefix of ['/v2/api', '/profitstream/v2/api']) {
     const described = prefix === '/v2/api';
     installControls(api, context, prefix, described);
@@ -165,10 +177,12 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installRequests(api, context, prefix, described);
     installDepartments(api, context, prefix, described);
     installExplain(api, context, prefix, described);
-    installFeed(api, context, prefix, described);
+    installFeed(api, context, waiters, prefix, described);
+    installRoster(api, context, prefix, described);
   }
   // A client that adds the feed's path to its metering address (contract 1.6).
-  installFeed(api, context, '/meter/v2/api', false);
+  installFeed(api, context, waiters, '/meter/v2/api', false);
+  installRoster(api, context, '/meter/v2/api', false);
   installMetering(api, context, '/meter/v2', true);
   await installBatch(api, context, '/meter/v2', true);
   installRefusals(api, context, '/meter/v2', true);

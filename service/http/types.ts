@@ -10,6 +10,7 @@ import type { IngestState } from '../ingest/ingest-state.js';
 import type { CredentialProtector } from '../ingest/protect-credential.js';
 import type { KeyRecord, Store, Team } from '../store/store.js';
 import type { Metrics } from './metrics.js';
+import type { Place } from './overload.js';
 
 /** A fastify instance whose schemas are zod's. */
 export type Api = FastifyInstance<
@@ -65,12 +66,16 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     access?: Access;
+    /** With `wait` in its query a request may wait to be answered: a thousand of one key do at once, and are not too many. */
+    waits?: boolean;
   }
   interface FastifyRequest {
     /** The text of a JSON body as it came; empty where there was none. */
     rawBody: string;
     /** Set on every route that needs a key, before its handler runs. */
     caller: Caller | null;
+    /** Among the requests that are worked on. */
+    place: Place | null;
     /** A key that is known and was refused: revoked, over its rate. */
     refusedKey: KeyRecord | null;
     /** The code of the error that was answered. */

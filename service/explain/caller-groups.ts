@@ -1,0 +1,17 @@
+/** Whose budget a call draws on under a grouped control. Pure. */
+import { groupOf } from '../compile/compiled-control.js';
+import type { CountedEvent } from '../ledger/counted-event.js';
+import type { CostControl } from '../store/store.js';
+import type { AskedCall } from './explanation.js';
+
+/** Groups that have to be looked up. */
+export interface CallerGroups {
+  readonly subscriber: string | undefined;
+}
+
+/** The group of a call; the same as that of the event that it would leave. `undefined`: it belongs to none. */
+export function groupOfCall(control: CostControl, call: AskedCall, groups: CallerGroups): string | undefined {
+  const event: Pick<CountedEvent, 'asked' | 'subscriberGroup'> = { asked: call, subscriberGroup: groups.subscriber };
+  const group = groupOf(control, event as CountedEvent);
+  return group === '' ? undefined : group;
+}

@@ -1,0 +1,96 @@
+/** `GET …/fusewire/explain`: what the controls of a team say about a call, and why (an extension of Fusewire). */
+import { z } from 'zod';
+import { callerOf, ownTeam } from '../http/access.js';
+import { errorSchema, teamQuery } from '../http/envelope.js';
+import type { Api, ServiceContext } from '../http/types.js';
+
+const text = z.string().min(1, { error: 'must not be empty' }).max(1_024).optional();
+const dimensions = {
+  model: text,
+  provider: text,
+  subscriberId: text,
+  subscriberEmail: text,
+  organization: text,
+  product: text,
+  credential: text,
+  credentialName: text,
+  agent: text,
+  taskType: text,
+};
+const nullableText = z.string().nullable();
+const explanationSchema = z.object({
+  revision: z.int(),
+  at: z.iso.datetime(),
+  call: z.record(z.string(), z.string()),
+  price: z.object({ state: z.enum(['known', 'free', 'unknown']), source: z.string() }).nullable(),
+  bypass: z.object({ until: z.string(), since: z.string(), reason: z.string(), by: z.string() }).nullable(),
+  verdict: z.object({
+    outcome: z.enum(['allow', 'refuse']),
+    controlId: nullableText,
+    ruleId: z.int().nullable(),
+    equation: z.string(),
+  }),
+  controls: z.array(
+    z.object({
+      controlId: z.string(),
+      ruleId: z.int(),
+      name: z.string(),
+      metricType: z.string(),
+      enabled: z.boolean(),
+      shadowMode: z.boolean(),
+      filters: z.array(z.object({ filter: z.string(), holds: z.boolean(), actual: nullableText })),
+      groupBy: nullableText,
+      group: nullableText,
+      spend: z.string().describe('decimal text in the unit of the metric'),
+      unknownPrices: z.int(),
+      limit: z.string(),
+      warnThreshold: nullableText,
+      window: z.object({
+        type: z.string(),
+        key: z.string(),
+        start: z.string(),
+        resetsAt: nullableText,
+        timeZone: z.string(),
+      }),
+      reaction: z.enum(['not-concerned', 'allow', 'warn', 'observe', 'refuse']),
+      equation: z.string(),
+    }),
+  ),
+});
+
+/** Registers the route; a metering key may ask, since a guard with the same key would be told the verdict. */
+export function installExplain(api: Api, { store }: ServiceContext, prefix: string, described: boolean): void {
+  api.get(
+    `${prefix}/fusewire/explain`,
+    {
+      config: { access: 'metering' },
+      schema: {
+        summary: 'What the controls say about a call, each with its arithmetic',
+        tags: ['enforcement'],
+        hide: !described,
+        querystring: z.object({ ...teamQuery, ...dimensions }),
+        response: { 200: explanationSchema, 400: errorSchema, 401: errorSchema, 403: errorSchema },
+      },
+    },
+    async (request) => {
+      const { teamId: named, tenantId: _tenant, ...asked } = request.query;
+      const teamId = ownTeam(callerOf(request), [named]);
+      const call = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
+      const { bypass, controls, ...rest } = await store.explain(teamId, call);
+      return {
+        ...rest,
+        call,
+        bypass:
+          bypass === null
+            ? null
+            : {
+                until: new Date(bypass.untilMs).toISOString(),
+                since: new Date(bypass.sinceMs).toISOString(),
+                reason: bypass.reason,
+                by: bypass.by,
+              },
+        controls: controls.map(({ filters, ...control }) => ({ ...control, filters: [...filters] })),
+      };
+    },
+  );
+}

@@ -1,0 +1,244 @@
+/**
+ * Explains a verdict by the same functions that make it: the filters of the guard's index, the groups and balances of the
+ * ledger, the limits of the compiler. Reads only.
+ */
+import { matchesFilters } from 'fusewire/internal';
+import {
+  type BalanceValues,
+  type CompiledControl,
+  compileControl,
+  valueText,
+  verdictOf,
+} from '../compile/compiled-control.js';
+import { currentWindow } from '../compile/current-window.js';
+import { readBalances } from '../compile/feed-balances.js';
+import { createTeamScope } from '../compile/team-scope.js';
+import { selectBypass } from '../ledger/bypass.js';
+import { type LedgerContext, readTeamState } from '../ledger/context.js';
+import { selectControls } from '../ledger/control-rows.js';
+import { standingOf } from '../ledger/rolling-balances.js';
+import { Subscribers } from '../ledger/subscribers.js';
+import { readPriceBook } from '../ledger/team-copies.js';
+import type { ControlFilter } from '../store/store.js';
+import { type CallerGroups, groupOfCall } from './caller-groups.js';
+import type {
+  AskedCall,
+  ExplainedControl,
+  ExplainedFilter,
+  ExplainedPrice,
+  Explanation,
+  Reaction,
+} from './explanation.js';
+
+const NOTHING: BalanceValues = { value: 0n, unknownCount: 0n };
+
+/** Controls that are explained one by one: all that concern the call, and of the others as many as fit (I10). */
+const CONTROLS_MAX = 1_000;
+
+/** A control towards the call, before its balance is known. */
+interface Candidate {
+  readonly compiled: CompiledControl;
+  readonly filters: readonly ExplainedFilter[];
+  readonly concerned: boolean;
+  readonly group: string | null;
+}
+
+/** Explains what a team's controls say about a call. @throws StoreError `UNKNOWN_TEAM` */
+export async function explain(context: LedgerContext, teamId: string, call: AskedCall): Promise<Explanation> {
+  const state = await readTeamState(context, teamId);
+  const controls = (await selectControls(context, teamId)).map(compileControl);
+  const groups = await groupsOf(context, teamId, call);
+  const all = controls.map((compiled) => candidateOf(compiled, call, groups));
+  const candidates = [...all.filter(({ concerned }) => concerned), ...all.filter(({ concerned }) => !concerned)];
+  const shown = candidates.slice(0, CONTROLS_MAX);
+  const balances = await readBalances(
+    context,
+    shown.map(({ compiled, group }) => ({ compiled, groupKey: group ?? '' })),
+  );
+  const explained: ExplainedControl[] = [];
+  for (const [i, candidate] of shown.entries()) {
+    explained.push(await explainOne(context, candidate, balances[i] ?? NOTHING));
+  }
+  const bypass = (await selectBypass(context, teamId)) ?? null;
+  return {
+    revision: state.revision,
+    at: new Date(context.nowMs).toISOString(),
+    call,
+    price: await priceOf(context, teamId, state.pricesVersion, call),
+    bypass,
+    verdict: verdict(explained, bypass?.untilMs),
+    controls: explained,
+  };
+}
+
+/** Departments are asked first, as a guard does; then the order of the feed. */
+function verdict(controls: readonly ExplainedControl[], bypassUntilMs: number | undefined): Explanation['verdict'] {
+  const refusing = controls.filter(({ reaction }) => reaction === 'refuse');
+  const first = refusing.find(goesByDepartments) ?? refusing[0];
+  if (first === undefined) {
+    return {
+      outcome: 'allow',
+      controlId: null,
+      ruleId: null,
+      equation: 'no control that concerns the call refuses it',
+    };
+  }
+  const { controlId, ruleId, equation, name } = first;
+  if (bypassUntilMs !== undefined) {
+    const until = new Date(bypassUntilMs).toISOString();
+    const without = `${name}: ${equation}`;
+    return {
+      outcome: 'allow',
+      controlId,
+      ruleId,
+      equation: `an operators' bypass is on until ${until}; without it ${without}`,
+    };
+  }
+  return { outcome: 'refuse', controlId, ruleId, equation: `${name}: ${equation}` };
+}
+
+function goesByDepartments({ groupBy, filters }: ExplainedControl): boolean {
+  return groupBy === 'DEPARTMENT' || filters.some(({ filter }) => filter.startsWith('DEPARTMENT '));
+}
+
+async function groupsOf(context: LedgerContext, teamId: string, call: AskedCall): Promise<CallerGroups> {
+  const person = { subscriberId: call.subscriberId, subscriberEmail: call.subscriberEmail };
+  const subscribers = new Subscribers(context, teamId, createTeamScope([]));
+  await subscribers.load([person]);
+  return { subscriber: subscribers.expectedGroupOf(person) };
+}
+
+function candidateOf(compiled: CompiledControl, call: AskedCall, groups: CallerGroups): Candidate {
+  const { control } = compiled;
+  const filters = control.filters.map((filter) => explainFilter(filter, call));
+  const group = groupOfCall(control, call, groups) ?? null;
+  const concerned =
+    control.enabled && filters.every(({ holds }) => holds) && (control.groupBy === null || group !== null);
+  return { compiled, filters, concerned, group };
+}
+
+function explainFilter(filter: ControlFilter, call: AskedCall): ExplainedFilter {
+  const { dimension, operator, value, values } = filter;
+  const operand = values === undefined ? (value ?? '') : `(${values.join(', ')})`;
+  return {
+    filter: `${dimension} ${operator} ${operand}`,
+    holds: matchesFilters([filter], call),
+    actual: actualOf(filter, call) ?? null,
+  };
+}
+
+function actualOf({ dimension }: ControlFilter, call: AskedCall): string | undefined {
+  switch (dimension) {
+    case 'MODEL':
+      return call.model;
+    case 'PROVIDER':
+      return call.provider;
+    case 'SUBSCRIBER':
+      return call.subscriberId ?? call.subscriberEmail;
+    case 'ORGANIZATION':
+      return call.organization;
+    case 'PRODUCT':
+      return call.product;
+    case 'CREDENTIAL':
+      return call.credentialName;
+    case 'AGENT':
+      return call.agent;
+    case 'TASK_TYPE':
+      return call.taskType;
+    default:
+      return call.subscriberEmail;
+  }
+}
+
+async function explainOne(
+  context: LedgerContext,
+  candidate: Candidate,
+  balance: BalanceValues,
+): Promise<ExplainedControl> {
+  const { compiled, filters, group } = candidate;
+  const { control } = compiled;
+  const window = currentWindow(control, context.nowMs, context.cache.windows);
+  const isRolling = control.windowType === 'ROLLING';
+  const standing = isRolling && candidate.concerned ? await standingOf(context, compiled, group ?? '') : undefined;
+  const values = standing?.values ?? balance;
+  const resetsAtMs = standing === undefined ? window.resetsAtMs : standing.fallsAtMs;
+  const { reaction, equation } = react(candidate, values);
+  return {
+    controlId: control.id,
+    ruleId: control.ruleId,
+    name: control.name,
+    metricType: control.metricType,
+    enabled: control.enabled,
+    shadowMode: control.shadowMode,
+    filters,
+    groupBy: control.groupBy,
+    group,
+    spend: valueText(compiled, values.value),
+    unknownPrices: Number(values.unknownCount),
+    limit: control.hardLimit,
+    warnThreshold: control.warnThreshold,
+    window: {
+      type: control.windowType,
+      key: window.key,
+      start: new Date(window.startMs).toISOString(),
+      resetsAt: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
+      timeZone: control.timeZone ?? 'UTC',
+    },
+    reaction,
+    equation,
+  };
+}
+
+function react(
+  candidate: Candidate,
+  values: BalanceValues,
+): { readonly reaction: Reaction; readonly equation: string } {
+  const { compiled, filters, group, concerned } = candidate;
+  const { control } = compiled;
+  if (!concerned) return { reaction: 'not-concerned', equation: whyNot(control, filters, group) };
+  const spend = valueText(compiled, values.value);
+  const level = verdictOf(compiled, values);
+  const unknown = values.unknownCount > 0n ? `, with ${values.unknownCount} events of unknown price` : '';
+  if (level === 2) {
+    const byPrice = values.value < compiled.limit;
+    const cause = byPrice
+      ? `${values.unknownCount} events of unknown price, and onUnknownPrice is refuse`
+      : `${spend} >= ${control.hardLimit}${unknown}`;
+    if (control.shadowMode)
+      return { reaction: 'observe', equation: `${cause}: would be refused, but the control only observes` };
+    return { reaction: 'refuse', equation: `${cause}: refused` };
+  }
+  const within = `${spend} < ${control.hardLimit}${unknown}`;
+  if (level === 1)
+    return { reaction: 'warn', equation: `${within}, past the warning at ${control.warnThreshold}: passes` };
+  return { reaction: 'allow', equation: `${within}: passes` };
+}
+
+function whyNot(
+  control: CompiledControl['control'],
+  filters: readonly ExplainedFilter[],
+  group: string | null,
+): string {
+  if (!control.enabled) return 'the control is not enabled';
+  const failed = filters.filter(({ holds }) => !holds);
+  if (failed.length > 0) {
+    return failed
+      .map(({ filter, actual }) => `${filter}: the call has ${actual === null ? 'nothing there' : `'${actual}'`}`)
+      .join('; ');
+  }
+  return group === null ? `grouped by ${control.groupBy}, and the call belongs to no group` : 'not concerned';
+}
+
+async function priceOf(
+  context: LedgerContext,
+  teamId: string,
+  version: number,
+  call: AskedCall,
+): Promise<ExplainedPrice | null> {
+  if (call.model === undefined) return null;
+  const book = await readPriceBook(context, teamId, version);
+  const found = book.look({ provider: call.provider ?? '', model: call.model, atMs: context.nowMs });
+  if (found.kind === 'unknown') return { state: 'unknown', source: 'none' };
+  if (found.kind === 'free') return { state: 'free', source: found.source };
+  return { state: 'known', source: found.rates.source };
+}

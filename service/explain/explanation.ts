@@ -1,0 +1,71 @@
+/** Why a call would pass or be refused: plain data. */
+import type { CallDimensions } from 'fusewire/internal';
+import type { Bypass } from '../ledger/bypass.js';
+
+/** A call as somebody asks about it: what a guard would know of it. */
+export type AskedCall = Partial<Record<keyof CallDimensions, string>>;
+
+/** One filter of a control, and whether the call is within it. */
+export interface ExplainedFilter {
+  /** `MODEL IS gpt-4o`. */
+  readonly filter: string;
+  readonly holds: boolean;
+  /** What the call has there; `null`: nothing. */
+  readonly actual: string | null;
+}
+
+/** How a control stands towards the call. */
+export type Reaction = 'not-concerned' | 'allow' | 'warn' | 'observe' | 'refuse';
+
+/** One control. Values are decimal text in the metric's own unit: dollars for TOTAL_COST and credits, else a count. */
+export interface ExplainedControl {
+  readonly controlId: string;
+  readonly ruleId: number;
+  readonly name: string;
+  readonly metricType: string;
+  readonly enabled: boolean;
+  readonly shadowMode: boolean;
+  readonly filters: readonly ExplainedFilter[];
+  readonly groupBy: string | null;
+  /** Whose budget it is; `null` where the control has no groups, or the call belongs to none. */
+  readonly group: string | null;
+  readonly spend: string;
+  /** Events of unknown price within the spend: where there are some, it is a lower bound (I5). */
+  readonly unknownPrices: number;
+  readonly limit: string;
+  readonly warnThreshold: string | null;
+  readonly window: {
+    readonly type: string;
+    readonly key: string;
+    readonly start: string;
+    readonly resetsAt: string | null;
+    readonly timeZone: string;
+  };
+  readonly reaction: Reaction;
+  /** `251.37 >= 250: refused`, or why it is not concerned. */
+  readonly equation: string;
+}
+
+/** What the model of the call costs. */
+export interface ExplainedPrice {
+  readonly state: 'known' | 'free' | 'unknown';
+  /** Which rates: `override:<id>`, `catalogue:…`; `none` where the price is unknown. */
+  readonly source: string;
+}
+
+/** The whole answer. */
+export interface Explanation {
+  readonly revision: number;
+  readonly at: string;
+  readonly call: AskedCall;
+  readonly price: ExplainedPrice | null;
+  readonly bypass: Bypass | null;
+  readonly verdict: {
+    readonly outcome: 'allow' | 'refuse';
+    readonly controlId: string | null;
+    readonly ruleId: number | null;
+    readonly equation: string;
+  };
+  /** Those that concern the call first, in the order in which a guard asks them. */
+  readonly controls: readonly ExplainedControl[];
+}
