@@ -81,9 +81,11 @@ function prepare({ runtime, protectCredential }: ServiceContext, teamId: string,
   const { type, idempotencyKey, event } = parse(itemSchema, given);
   const kind = METERED_KIND_OF.get(type);
   if (kind === undefined) throw new Error(`${type} is listed and not known`);
+  // In the order of a single request, so that an item that is wrong twice is told the same.
+  const input = parse(kind.schema, event);
   const key = idempotencyKey == null ? undefined : readIdempotencyKey(idempotencyKey);
   const tools = { newId: runtime.newId, protect: (value: string) => protectCredential(teamId, value) };
-  const body = kind.canonical(parse(kind.schema, event), tools);
+  const body = kind.canonical(input, tools);
   return {
     event: { transactionId: body.transactionId, receivedAtMs: runtime.now(), kind: kind.kind, body },
     // A single request of our own client has the same text, so that a key means the same in both.

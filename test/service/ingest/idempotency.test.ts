@@ -85,12 +85,76 @@ describe.each(STORES)('Idempotency-Key, $name', ({ open }) => {
     expect((await send('k-1', usageEvent({ transactionId: 'second' }))).status).toBe(201);
   });
 
-  it('I4: stores one event of 64 parallel requests with the same key', async () => {
+  it('I4: stores one event of 64 parallel requests with the same key; who comes too early is told to come back', async () => {
     const event = usageEvent({ transactionId: undefined });
     const answers = await Promise.all(Array.from({ length: 64 }, () => send('same', event)));
-    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
-    expect(answers[0]?.status).toBe(201);
-    expect(answers.filter(({ headers }) => headers['idempotent-replayed'] === undefined)).toHaveLength(1);
+    const early = answers.filter(({ status }) => status !== 201);
+    for (const { status, json, headers } of early) {
+      expect([status, json.error, headers['retry-after']]).toEqual([409, 'idempotency_key_in_progress', '1']);
+    }
+    const again = await send('same', event);
+    const done = [...answers.filter(({ status }) => status === 201), again];
+    expect(new Set(done.map(({ text }) => text)).size).toBe(1);
+    expect(done.filter(({ headers }) => headers['idempotent-replayed'] === undefined)).toHaveLength(1);
     expect(await count()).toBe(1);
+  });
+
+  it('answers 409 with Retry-After while a request with the key is under way, and its answer afterwards', async () => {
+    const record = service.store.recordOnce.bind(service.store);
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    let reached = () => {};
+    const atGate = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    service.store.recordOnce = async (...input) => {
+      reached();
+      await gate;
+      return record(...input);
+    };
+    const event = usageEvent();
+    const first = send('k-1', event);
+    await atGate;
+    const early = await send('k-1', event);
+    expect([early.status, early.json.error, early.headers['retry-after'], early.headers['x-should-retry']]).toEqual([
+      409,
+      'idempotency_key_in_progress',
+      '1',
+      undefined,
+    ]);
+    // Another account's key of the same name is another key, and a request without one does not wait.
+    const theirs = send('k-1', usageEvent({ transactionId: 'theirs' }), service.otherKeys.metering);
+    expect((await service.ask({ path: PATH, json: usageEvent({ transactionId: 'free' }) })).status).toBe(201);
+    open();
+    expect([(await first).status, (await theirs).status]).toEqual([201, 201]);
+    const late = await send('k-1', event);
+    expect([late.status, late.text, late.headers['idempotent-replayed']]).toEqual([201, (await first).text, 'true']);
+  });
+
+  it('holds for every kind of event, and a key of one kind is not a key of another', async () => {
+    const at = new Date().toISOString();
+    const common = { model: 'm', provider: 'p', requestTime: at, responseTime: at, requestDuration: 5 };
+    const bodies: Readonly<Record<string, object>> = {
+      'ai/images': { ...common, actualImageCount: 2 },
+      'ai/audio': { ...common, characterCount: 23 },
+      'ai/video': { ...common, durationSeconds: 10 },
+      'tool/events': { toolId: 'crm', durationMs: 84, success: true, timestamp: at },
+      events: { payload: { any: 'thing' } },
+    };
+    for (const [type, json] of Object.entries(bodies)) {
+      const ask = (path: string, body: object = json) =>
+        service.ask({ path, json: body, headers: { 'idempotency-key': `key of ${type}` } });
+      const first = await ask(`/meter/v2/${type}`);
+      expect(first.status, type).toBe(201);
+      const again = await ask(`/v2/${type}`);
+      expect([again.status, again.text, again.headers['idempotent-replayed']], type).toEqual([201, first.text, 'true']);
+      const mismatch = await ask(PATH, usageEvent({ transactionId: type }));
+      expect([mismatch.status, mismatch.json.error], type).toEqual([409, 'idempotency_key_mismatch']);
+      const malformed = await service.ask({ path: `/meter/v2/${type}`, json, headers: { 'idempotency-key': 'é' } });
+      expect([malformed.status, malformed.json.error], type).toEqual([400, 'invalid_idempotency_key']);
+    }
+    expect(await count()).toBe(5);
   });
 });
