@@ -7,7 +7,7 @@ import type { FeedAsk, FeedDesk } from '../store/store.js';
 
 /** Waiters of one team, and of all; whoever comes above that is answered at once (I10). */
 const TEAM_MAX = 10_000;
-const ALL_MAX = 50_000;
+const ALL_MAX = 15_000;
 /** Waits end on such a grid, up to so much later than asked: one timer ends all of a slot. */
 const SLOT_MS = 250;
 /** Answers between two turns of the event loop. */

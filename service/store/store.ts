@@ -337,7 +337,8 @@ export interface FeedAsk {
 
 /** An answer to it. `same`: it has that. `empty`: the team has no enabled control. */
 export type FeedAnswer = { readonly revision: number; readonly etag: string } & (
-  | { readonly kind: 'same' | 'empty' }
+  | { readonly kind: 'same' }
+  | { readonly kind: 'empty' }
   | { readonly kind: 'feed'; readonly body: FeedBody }
   | { readonly kind: 'difference'; readonly body: FeedBody; readonly base: string }
 );

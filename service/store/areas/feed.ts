@@ -8,6 +8,7 @@ import {
   feedTeam,
   feedTotals,
 } from '../../compile/feed-reading.js';
+import { rosterHead, rosterPart, rosterRecent } from '../../feed/roster-reading.js';
 
 /** Their statements. */
 export const FEED_STATEMENTS = [
@@ -23,10 +24,23 @@ export const FEED_STATEMENTS = [
   'select-feed-renamed',
   'select-feed-sharers',
   'select-feed-spellings',
+  'select-recent-events',
+  'select-roster-counts',
+  'select-roster-rows',
 ] as const;
 
 /** Operations that change nothing. */
-export const feedReads = { feedChanges, feedControls, feedGroups, feedGroupsOf, feedTeam, feedTotals } as const;
+export const feedReads = {
+  feedChanges,
+  feedControls,
+  feedGroups,
+  feedGroupsOf,
+  feedTeam,
+  feedTotals,
+  rosterHead,
+  rosterPart,
+  rosterRecent,
+} as const;
 
 /** Operations that change something. */
 export const feedWrites = { purgeFeedChanges } as const;
