@@ -1,11 +1,17 @@
 /** What the routes of prices share. */
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/types.js';
-import { PRICES_MAX } from '../ledger/prices.js';
+import { keyActor } from '../ledger/audit.js';
+import { type Declaration, PRICES_MAX } from '../ledger/prices.js';
 
 /** Who declares, for people: the key's label and its last characters. */
 export function declarerOf({ key }: Caller): string {
   return `key ${key.label} (…${key.hint})`;
+}
+
+/** The same for prices that the caller declares. */
+export function declarationOf(caller: Caller): Declaration {
+  return { declaredBy: declarerOf(caller), actor: keyActor(caller.key) };
 }
 
 /** The answer where a team's prices would outgrow their bound. */

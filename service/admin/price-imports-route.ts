@@ -4,6 +4,7 @@ import { callerOf, ownTeam } from '../http/access.js';
 import { ApiError, type FieldProblem, invalidFields } from '../http/api-error.js';
 import { envelope, envelopeSchema, errorSchema, teamQuery } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
+import { keyActor } from '../ledger/audit.js';
 import { formatScaled } from '../ledger/decimal.js';
 import type { AcceptResult } from '../ledger/price-imports.js';
 import type { RateMove } from '../pricing/price-change.js';
@@ -140,7 +141,7 @@ export function installPriceImports(api: Api, context: ServiceContext, path: str
       const caller = callerOf(request);
       const teamId = ownTeam(caller, [request.body?.teamId, request.query.teamId]);
       const confirm = request.body?.confirm ?? [];
-      const accepted = { confirm, acceptedBy: declarerOf(caller) };
+      const accepted = { confirm, acceptedBy: declarerOf(caller), actor: keyActor(caller.key) };
       const result = await store.acceptPriceImport(teamId, request.params.id, accepted);
       if (result.outcome !== 'accepted') throw refusalOf(result, confirm);
       return showImport(result.list, runtime.now());

@@ -5,7 +5,7 @@ import { ApiError } from '../http/api-error.js';
 import { envelope, envelopeSchema, errorSchema, teamQuery } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
 import { installCatalogue } from './catalogue-route.js';
-import { declarerOf, tooManyPrices } from './price-answers.js';
+import { declarationOf, tooManyPrices } from './price-answers.js';
 import { readPrice, shownPriceSchema, showPrice, writtenPriceSchema } from './price-body.js';
 import { installPriceImports } from './price-imports-route.js';
 import { installPriceLookup } from './price-lookup-route.js';
@@ -58,7 +58,7 @@ function installDeclared(api: Api, { store, runtime }: ServiceContext, path: str
     async (request, reply) => {
       const caller = callerOf(request);
       const teamId = ownTeam(caller, [request.body.teamId, request.query.teamId]);
-      const price = await store.setPrice(teamId, readPrice(request.body), { declaredBy: declarerOf(caller) });
+      const price = await store.setPrice(teamId, readPrice(request.body), declarationOf(caller));
       if (price === undefined) throw tooManyPrices();
       return reply.code(201).send(showPrice(price, runtime.now()));
     },
@@ -70,8 +70,7 @@ function installDeclared(api: Api, { store, runtime }: ServiceContext, path: str
     async (request, reply) => {
       const caller = callerOf(request);
       const teamId = ownTeam(caller, [request.query.teamId]);
-      const declaredBy = declarerOf(caller);
-      if (!(await store.withdrawPrice(teamId, request.params.id, { declaredBy }))) {
+      if (!(await store.withdrawPrice(teamId, request.params.id, declarationOf(caller)))) {
         throw new ApiError(404, 'not_found', 'no price with this id holds now or is planned');
       }
       return reply.code(204).send();

@@ -1,6 +1,7 @@
 /** What a service finds or makes when it starts: one first team, one set of keys, one secret, however many start at once. */
 import { textOf } from '../store/sql.js';
 import type { KeyRecord, Team } from '../store/store.js';
+import { SERVICE_ACTOR } from './audit.js';
 import type { LedgerContext } from './context.js';
 import { addKey, createTeam, listKeys, listTeams } from './teams.js';
 
@@ -16,7 +17,7 @@ export async function addFirstKeys(
   keys: readonly Omit<KeyRecord, 'id' | 'createdAtMs' | 'teamId'>[],
 ): Promise<boolean> {
   if ((await listKeys(context, teamId)).length > 0) return false;
-  for (const key of keys) await addKey(context, { ...key, teamId });
+  for (const key of keys) await addKey(context, { ...key, teamId }, SERVICE_ACTOR);
   return true;
 }
 

@@ -4,6 +4,7 @@ import { differenceOf, type ListedChange } from '../pricing/price-list.js';
 import { decodeChanges, encodeChanges } from '../pricing/price-list-json.js';
 import { numberOf, type SqlRow, textOf, textOrNull } from '../store/sql.js';
 import type { DeclaredPrice, PriceImport } from '../store/store.js';
+import type { AuditActor } from './audit.js';
 import { type LedgerContext, readTeamState } from './context.js';
 import { timeOrNull } from './price-rows.js';
 import { listPrices, setPrices } from './prices.js';
@@ -85,7 +86,11 @@ export async function acceptPriceImport(
   context: LedgerContext,
   teamId: string,
   id: string,
-  request: { readonly confirm: readonly string[]; readonly acceptedBy?: string | null },
+  request: {
+    readonly confirm: readonly string[];
+    readonly acceptedBy?: string | null;
+    readonly actor?: AuditActor;
+  },
 ): Promise<AcceptResult> {
   const state = await readTeamState(context, teamId);
   const list = await getPriceImport(context, teamId, id);
@@ -99,7 +104,11 @@ export async function acceptPriceImport(
   const keys = request.confirm.filter((key) => !held.has(key));
   if (keys.length > 0) return { outcome: 'not-held', keys };
   const taken = waiting.filter(({ key, heldBack }) => !heldBack || confirmed.has(key));
-  const declaration = { declaredBy: request.acceptedBy ?? null, importId: id };
+  const declaration = {
+    declaredBy: request.acceptedBy ?? null,
+    importId: id,
+    ...(request.actor === undefined ? {} : { actor: request.actor }),
+  };
   const declared = await setPrices(
     context,
     teamId,

@@ -2,7 +2,9 @@
 import { keyOf, startOf } from '../pricing/price-book.js';
 import { numberOf } from '../store/sql.js';
 import type { DeclaredPrice, PriceOverride } from '../store/store.js';
+import { type AuditActor, SERVICE_ACTOR } from './audit.js';
 import { type LedgerContext, readTeamState } from './context.js';
+import { notePrices } from './price-audit.js';
 import { priceOf, priceParams } from './price-rows.js';
 import { askReprice } from './reprice-runs.js';
 
@@ -13,6 +15,8 @@ export const PRICES_MAX = 20_000;
 export interface Declaration {
   readonly declaredBy?: string | null;
   readonly importId?: string | null;
+  /** For the audit. @defaultValue the service itself */
+  readonly actor?: AuditActor;
 }
 
 /** Every price that may hold for some event, in the order in which they were declared. */
@@ -95,11 +99,11 @@ export async function setPrices(
   context: LedgerContext,
   teamId: string,
   prices: readonly DeclaredPrice[],
-  { declaredBy = null, importId = null }: Declaration,
+  { declaredBy = null, importId = null, actor = SERVICE_ACTOR }: Declaration,
 ): Promise<readonly PriceOverride[] | undefined> {
   await readTeamState(context, teamId);
-  const have = (await selectPrices(context, teamId)).length;
-  if (have + prices.length > PRICES_MAX) return undefined;
+  const before = await selectPrices(context, teamId);
+  if (before.length + prices.length > PRICES_MAX) return undefined;
   const [row] = await context.sql.query('move-prices-version', { id: teamId });
   const version = row === undefined ? 0 : numberOf(row, 'prices_version');
   const kept: PriceOverride[] = [];
@@ -114,6 +118,7 @@ export async function setPrices(
     await context.sql.query('insert-price-override', priceParams(override));
     kept.push(override);
   }
+  await notePrices(context, { teamId, actor, importId, before, after: kept });
   return kept;
 }
 

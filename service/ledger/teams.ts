@@ -3,6 +3,7 @@ import { LOCAL_TENANT_PREFIX } from 'fusewire/internal';
 import { ANY_MODEL } from '../pricing/price-book.js';
 import { bigintOrNull, numberOf, type SqlRow, textOf } from '../store/sql.js';
 import type { KeyRecord, Team } from '../store/store.js';
+import { type AuditActor, LOCAL_ACTOR, noteAudit } from './audit.js';
 import { type LedgerContext, nextInSequence, readTeamState } from './context.js';
 import { newHashid } from './hashid.js';
 import { setPrice } from './prices.js';
@@ -41,13 +42,19 @@ export async function listTeams(context: LedgerContext): Promise<readonly Team[]
   return (await context.sql.query('select-teams')).map(teamOf);
 }
 
-/** Keeps a key's hash. */
-export async function addKey(context: LedgerContext, key: Omit<KeyRecord, 'id' | 'createdAtMs'>): Promise<KeyRecord> {
+/** Keeps a key's hash. Keys are made on the service's machine, unless `actor` says otherwise. The change is audited. */
+export async function addKey(
+  context: LedgerContext,
+  key: Omit<KeyRecord, 'id' | 'createdAtMs'>,
+  actor: AuditActor = LOCAL_ACTOR,
+): Promise<KeyRecord> {
   await readTeamState(context, key.teamId);
   const { teamId, scope, label, hash, hint, revokedAtMs, ratePerSecond } = key;
   const kept = { id: context.newId(), teamId, scope, label, hash, hint, createdAtMs: context.nowMs };
   const nullable = { revokedAtMs: revokedAtMs ?? null, ratePerSecond: ratePerSecond ?? null };
   await context.sql.query('insert-key', { ...kept, ...nullable });
+  const after = { scope, label, hint, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) };
+  await noteAudit(context, { teamId, actor, action: 'created', subject: 'key', subjectId: kept.id, after });
   return {
     ...kept,
     ...(revokedAtMs === undefined ? {} : { revokedAtMs }),
@@ -66,9 +73,14 @@ export async function listKeys(context: LedgerContext, teamId: string): Promise<
   return (await context.sql.query('select-keys', { teamId })).map(keyOf);
 }
 
-/** Revokes a key; `false` where there is none, or it is revoked already. */
-export async function revokeKey(context: LedgerContext, id: string): Promise<boolean> {
-  return (await context.sql.query('revoke-key', { id, atMs: context.nowMs })).length > 0;
+/** Revokes a key; `false` where there is none, or it is revoked already. The change is audited. */
+export async function revokeKey(context: LedgerContext, id: string, actor: AuditActor = LOCAL_ACTOR): Promise<boolean> {
+  const [row] = await context.sql.query('revoke-key', { id, atMs: context.nowMs });
+  if (row === undefined) return false;
+  const before = { scope: textOf(row, 'scope'), label: textOf(row, 'label'), hint: textOf(row, 'hint') };
+  const teamId = textOf(row, 'team_id');
+  await noteAudit(context, { teamId, actor, action: 'revoked', subject: 'key', subjectId: id, before });
+  return true;
 }
 
 function teamOf(row: SqlRow): Team {

@@ -1,1 +1,2 @@
-UPDATE api_key SET revoked_at_ms = :atMs WHERE id = :id AND revoked_at_ms IS NULL RETURNING id;
+UPDATE api_key SET revoked_at_ms = :atMs WHERE id = :id AND revoked_at_ms IS NULL
+RETURNING id, team_id, scope, label, hint;

@@ -277,6 +277,33 @@ describe.each(STORES)('what operators read and switch, $name', ({ open }) => {
   });
 
   describe('the audit', () => {
+    it('tells of keys and prices too, and by whom; I12: of no key', async () => {
+      const audit = async (subject: string) =>
+        (await service.ask({ path: `/v2/api/fusewire/audit?subject=${subject}` })).json._embedded.objectList;
+      const [write] = await audit('key');
+      expect(write).toMatchObject({
+        action: 'created',
+        actor: { id: 'local:cli' },
+        after: { scope: 'write', label: 'test' },
+      });
+      await service.store.revokeKey((await service.store.listKeys(service.team.id))[0]!.id);
+      expect((await audit('key'))[0]).toMatchObject({ action: 'revoked', before: { scope: 'metering' }, after: null });
+      const price = { provider: 'OLLAMA', model: 'llama3', kind: 'rates', inputPerMillion: 0.25 };
+      expect((await service.ask({ path: '/v2/api/fusewire/prices', json: price })).status).toBe(201);
+      const again = { ...price, kind: 'free', inputPerMillion: undefined };
+      const { id } = (await service.ask({ path: '/v2/api/fusewire/prices', json: again })).json;
+      expect(await audit('price')).toMatchObject([
+        {
+          ...{ action: 'declared', subjectId: id, actor: { hint: service.keys.write.slice(-4) } },
+          ...{ before: { kind: 'rates', model: 'llama3' }, after: { kind: 'free', model: 'llama3' } },
+        },
+        { action: 'declared', before: null },
+        { action: 'declared', actor: { id: 'service' } },
+      ]);
+      const whole = (await service.ask({ path: '/v2/api/fusewire/audit?size=500' })).text;
+      for (const key of Object.values(service.keys)) expect(whole).not.toContain(key.slice(20));
+    });
+
     it('names the key that changed a control, and what was before', async () => {
       const control = await makeControl();
       const path = `/v2/api/ai/cost-controls/${control.id}`;
