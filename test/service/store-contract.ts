@@ -3,11 +3,12 @@
 import type { Runtime } from 'fusewire/internal';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store, Team } from '../../service/store/store.js';
-import { feedContract } from './store-contract-feed.js';
+import { declared } from './pricing-support.js';
 import { measureContract } from './store-contract-controls.js';
+import { feedContract } from './store-contract-feed.js';
+import { priceContract } from './store-contract-prices.js';
 import { rollingContract, zoneContract } from './store-contract-rolling.js';
 import { windowContract } from './store-contract-windows.js';
-import { declared } from './pricing-support.js';
 import { control, event, type HandClock, handClock, kindsOf, NOON, rulesOf, tempFolder } from './store-support.js';
 
 /** Opens a store of the implementation under test. The same `place` again is the same store again. */
@@ -50,6 +51,7 @@ export function storeContract(name: string, open: OpenStore): void {
     controlContract(bench);
     idempotencyContract(bench);
     feedContract(bench);
+    priceContract(bench);
     windowContract(bench);
     zoneContract(bench);
     rollingContract(bench);

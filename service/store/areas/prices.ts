@@ -9,7 +9,6 @@ import { listReprices, openReprices, startReprice } from '../../ledger/reprice-r
 /** Their statements. */
 export const PRICE_STATEMENTS = [
   'count-reprice-runs',
-  'count-unpriced-events',
   'delete-old-price-imports',
   'delete-price-imports',
   'delete-reprice-runs',
