@@ -216,8 +216,10 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
 
   it('are changed in part; lists are replaced whole', async () => {
     const filters = [{ dimension: 'MODEL', operator: 'IS', value: 'gpt-4o' }];
+    const hook = { name: 'pager', url: 'https://example.org/hook' };
+    const channel = (await service.ask({ path: '/v2/api/fusewire/webhooks', json: hook })).json.id;
     const { id, feedRuleId } = (
-      await create({ filters, notificationChannelIds: ['a'], warnThreshold: 200, groupBy: 'MODEL' })
+      await create({ filters, notificationChannelIds: [channel], warnThreshold: 200, groupBy: 'MODEL' })
     ).json;
     const name = await patch(id, { name: 'renamed' });
     expect(name.json).toMatchObject({
