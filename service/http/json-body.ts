@@ -1,6 +1,7 @@
 /** How bodies are read: JSON only, bounded in depth, and a fault is named with its place. */
 import { ApiError } from './api-error.js';
 import { findJsonFault } from './json-fault.js';
+import { installNullCharacters, refuseNullCharacters } from './null-character.js';
 import type { Api } from './types.js';
 
 /** Objects and arrays inside each other; deeper bodies are refused before anything recurses into them. */
@@ -11,6 +12,7 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/;
 
 /** Makes `api` take JSON bodies only; the text as it came is kept in `request.rawBody`. An empty body is `undefined`. */
 export function installJsonBody(api: Api): void {
+  installNullCharacters(api);
   const parse = api.getDefaultJsonParser('remove', 'remove');
   api.removeAllContentTypeParsers();
   api.decorateRequest('rawBody', '');
@@ -22,6 +24,12 @@ export function installJsonBody(api: Api): void {
       if (error !== null) return done(malformed(body), undefined);
       if (isDeeper(value, DEPTH_MAX)) {
         return done(new ApiError(400, 'too_deep', `the body nests deeper than ${DEPTH_MAX} levels`), undefined);
+      }
+      try {
+        // In JSON it can only be written as \u0000. The items of a batch are judged one by one, later.
+        if (body.includes('\\u0000') && !Array.isArray(value)) refuseNullCharacters(value);
+      } catch (fault) {
+        return done(fault as ApiError, undefined);
       }
       done(null, value);
     });

@@ -2,6 +2,7 @@
 import { notAllowed } from 'fusewire/internal';
 import { z } from 'zod';
 import { ApiError, errorBody, type FieldProblem, invalidFields } from '../http/api-error.js';
+import { refuseNullCharacters } from '../http/null-character.js';
 import type { Caller, ServiceContext } from '../http/types.js';
 import { receiptAnswer } from '../ledger/receipt.js';
 import type { IncomingItem, ItemOutcome } from '../store/store.js';
@@ -78,6 +79,7 @@ export async function recordBatch(
 
 function prepare({ runtime, protectCredential }: ServiceContext, teamId: string, given: unknown): IncomingItem {
   if (given instanceof UnreadableItem) throw given.error;
+  refuseNullCharacters(given);
   const { type, idempotencyKey, event } = parse(itemSchema, given);
   const kind = METERED_KIND_OF.get(type);
   if (kind === undefined) throw new Error(`${type} is listed and not known`);

