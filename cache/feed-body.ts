@@ -26,7 +26,8 @@ export async function readBody(
   const encoding = contentEncoding?.trim().toLowerCase() ?? 'identity';
   if (encoding === 'identity' || encoding === '') return await readText(body, bytesMax);
   if (encoding !== 'gzip' && encoding !== 'x-gzip') {
-    body.destroy();
+    // Its end is an error, which must have a listener.
+    body.on('error', () => undefined).destroy();
     return { kind: 'unknown-encoding' };
   }
   const unpacked = createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES });

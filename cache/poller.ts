@@ -115,14 +115,15 @@ export class Poller {
     const startedAt = this.#runtime.monotonicNow();
     this.#startedRunAt = startedAt;
     let result = await this.#refreshOnce(mayWait);
-    if (result.kind === 'skipped' && result.reason === 'interrupted' && !this.isStopped) {
+    const isInterrupted = result.kind === 'skipped' && result.reason === 'interrupted';
+    if (isInterrupted && !this.isStopped) {
       this.#startedRunAt = this.#runtime.monotonicNow();
       result = await this.#refreshOnce(false);
     }
     this.#running = undefined;
     if (this.isStopped) return result;
     const now = this.#runtime.monotonicNow();
-    if (mayWait)
+    if (mayWait && !isInterrupted)
       this.#unheeded = result.kind === 'not-modified' && now - startedAt < HEEDED_MIN_MS ? this.#unheeded + 1 : 0;
     this.#backOffUntil = now + this.#backOffAfter(result);
     this.#arm(result);

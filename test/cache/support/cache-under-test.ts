@@ -4,6 +4,7 @@ import type { FeedCredentials } from '../../../cache/feed-refresher.js';
 import { REQUEST_TIMEOUT_MS } from '../../../cache/request-feed.js';
 import { decide } from '../../../enforcement/decide.js';
 import { createFakeClock, type FakeClock } from '../../../src/testing/fake-clock.js';
+import type { OperatorBypass } from '../../../src/wire/feed-bypass.js';
 import { realRuntime, type TestRuntime, until } from './fake-runtime.js';
 
 export const MINUTE = 60_000;
@@ -13,6 +14,8 @@ export interface CacheUnderTest {
   readonly cache: EnforcementCache;
   readonly clock: FakeClock;
   readonly runtime: TestRuntime;
+  /** What the cache told of the operators' bypass last. */
+  readonly told: { bypass: OperatorBypass | undefined };
   /** Mutable: what `credentials()` answers from now on. */
   readonly who: { now: FeedCredentials | undefined };
   /** Lets time pass in steps, and in each one real I/O finish, so that the fake clock never outruns the network. */
@@ -54,18 +57,23 @@ export function caches(): (choices: CacheChoices) => CacheUnderTest {
       },
     });
     const who: CacheUnderTest['who'] = { now: { apiKey: 'rev_mk_T_first', teamId: choices.teamId ?? 'k7PqWz' } };
+    const told: CacheUnderTest['told'] = { bypass: undefined };
     const cache = createEnforcementCache({
       runtime,
       credentials: () => who.now,
       baseUrl: choices.url,
       pollIntervalMs: choices.pollIntervalMs ?? MINUTE,
       cacheDir: choices.cacheDir,
+      onBypass: (bypass) => {
+        told.bypass = bypass;
+      },
     });
     made.push(cache);
     return {
       cache,
       clock,
       runtime,
+      told,
       who,
       async pass(durationMs, stepMs = 500) {
         await clock.advance(0);
