@@ -8,13 +8,16 @@ import { Worker } from 'node:worker_threads';
 import type { SpawnWriter } from '../service/store/sqlite/spawn-writer.js';
 import type { CostControlInput, Store } from '../service/store/store.js';
 import { built } from './built.js';
+import { openRawPostgres } from './raw-postgres.js';
 import { openRawSqlite } from './raw-sqlite.js';
 import { createRawStore, type RawSetup } from './raw-store.js';
 
 /** What the parent asks for, as JSON in the first argument. */
 export interface SideSettings {
   readonly side: 'fusewire' | 'raw';
-  readonly database: string;
+  readonly database: 'sqlite' | 'postgres';
+  /** Of an empty database, for PostgreSQL. */
+  readonly url?: string;
   readonly controls: number;
   /** Added to each commit. */
   readonly commitMs: number;
@@ -105,10 +108,25 @@ async function openSqliteSide({ side, controls, commitMs }: SideSettings) {
   return { key, runtime, store: await sqlite.openSqliteStore({ file, runtime, ...spawnWorker }) };
 }
 
+async function openPostgresSide({ side, controls, url = '' }: SideSettings) {
+  const { createRuntime } = await built<typeof import('../src/internal.js')>('internal.js');
+  const postgres = await built<typeof import('../service/store/postgres/open-postgres-store.js')>(
+    'store/postgres/open-postgres-store.js',
+  );
+  const runtime = createRuntime({}, 'ERROR');
+  const store = await postgres.openPostgresStore({ url, runtime });
+  const { setup, key } = await setUp(store, controls);
+  if (side === 'fusewire') return { key, runtime, store };
+  await store.close();
+  return { key, runtime, store: await createRawStore(setup, await openRawPostgres(url)) };
+}
+
 async function main(settings: SideSettings): Promise<void> {
   const { createServer } = await built<typeof import('../service/http/server.js')>('http/server.js');
-  const { key, runtime, store } = await openSqliteSide(settings);
-  const config = { credentialSecret: randomBytes(32) };
+  const open = settings.database === 'sqlite' ? openSqliteSide : openPostgresSide;
+  const { key, runtime, store } = await open(settings);
+  // No limit of requests: both sides are driven as hard as they go.
+  const config = { credentialSecret: randomBytes(32), rateLimits: { keyPerSecond: 0 } };
   const api = await createServer({ store, runtime, log: runtime.log, config });
   await api.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`;

@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { drive, quantile } from './ingest-load.js';
 import type { SideSettings } from './ingest-server.js';
+import { startPostgres } from './postgres-server.js';
 import { type BenchResult, printResult } from './table.js';
 
 interface Case {
@@ -30,7 +31,7 @@ const BLOCKS = Number(process.env['BENCH_BLOCKS'] ?? 5);
 const BLOCK_MS = Number(process.env['BENCH_BLOCK_MS'] ?? 2_000);
 const PROFILE =
   process.env['BENCH_PROFILE'] === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env['BENCH_PROFILE']}`];
-const DATABASES = (process.env['BENCH_DATABASES'] ?? 'sqlite').split(',');
+const DATABASES = (process.env['BENCH_DATABASES'] ?? 'sqlite,postgres').split(',') as SideSettings['database'][];
 
 interface Side {
   readonly child: ChildProcess;
@@ -60,10 +61,14 @@ export async function run(): Promise<readonly BenchResult[]> {
 }
 
 /** All sides in turns, so that all meet the same moods of the machine; the first block of each only warms up. */
-async function measure({ name, connections, batch, commitMs }: Case, database: string) {
+async function measure({ name, connections, batch, commitMs }: Case, database: SideSettings['database']) {
+  const server = database === 'postgres' ? await startPostgres(commitMs) : undefined;
   const sides: Side[] = [];
   for (const controls of CONTROLS) {
-    for (const side of ['fusewire', 'raw'] as const) sides.push(await start({ side, database, controls, commitMs }));
+    for (const side of ['fusewire', 'raw'] as const) {
+      const url = await server?.createDatabase();
+      sides.push(await start({ side, database, controls, commitMs, ...(url === undefined ? {} : { url }) }));
+    }
   }
   const measured = sides.map((): Measured => ({ rates: [], cpuMicros: [], latencies: [] }));
   for (let block = 0; block <= BLOCKS; block += 1) {
@@ -85,6 +90,7 @@ async function measure({ name, connections, batch, commitMs }: Case, database: s
     child.kill();
     await once(child, 'exit');
   }
+  await server?.remove();
   const fewest = measured[0]!;
   return CONTROLS.map((controls, i) => rowOf(name, controls, measured[2 * i]!, measured[2 * i + 1]!, fewest));
 }

@@ -53,7 +53,9 @@ function insertEventSql(parameters: readonly string[]): string {
   return `INSERT INTO usage_event (${parameters.map(columnOf).join(', ')}) VALUES (${names})`;
 }
 
-function bind(params: Readonly<Record<string, string | number | null>>): Record<string, string | bigint | null> {
+function bind(
+  params: Readonly<Record<string, string | number | bigint | null>>,
+): Record<string, string | bigint | null> {
   const bound: Record<string, string | bigint | null> = {};
   for (const [name, value] of Object.entries(params)) bound[name] = typeof value === 'number' ? BigInt(value) : value;
   return bound;

@@ -10,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run(): Promise<BenchRe
   call: () => import('./call.bench.js'),
   memory: () => import('./memory.bench.js'),
   'import-cost': () => import('./import-cost.bench.js'),
+  ingest: () => import('./ingest.bench.js'),
 };
 
 const wanted = process.argv.slice(2);
