@@ -2,7 +2,7 @@
 
 import type { CountedEvent } from '../ledger/counted-event.js';
 import { formatScaled, parseScaled } from '../ledger/decimal.js';
-import type { CostControl, MetricType } from '../store/store.js';
+import type { ControlFilter, CostControl, MetricType } from '../store/store.js';
 
 /** 0: within the limits. 1: past the warn threshold. 2: the limit is reached. Kept as a number in `balance.announced`. */
 export type VerdictLevel = 0 | 1 | 2;
@@ -90,6 +90,8 @@ export function groupOf(control: CostControl, event: CountedEvent): string | und
   switch (control.groupBy) {
     case 'SUBSCRIBER':
       return event.subscriberGroup;
+    case 'DEPARTMENT':
+      return departmentGroupOf(control, event.departments);
     case 'MODEL':
       return asked.model;
     case 'PROVIDER':
@@ -108,4 +110,29 @@ export function groupOf(control: CostControl, event: CountedEvent): string | und
     default:
       return undefined;
   }
+}
+
+/**
+ * The department whose budget an event draws on: the person's own; under a control that is filtered to a department and
+ * what lies below it, that department's direct child on the way down (contract 4.6), or itself for its own members.
+ */
+export function departmentGroupOf(control: Pick<CostControl, 'filters'>, line: readonly number[]): string | undefined {
+  const filter = departmentFilterOf(control);
+  if (filter?.includeDescendants !== true) return line.length === 0 ? undefined : String(line.at(-1));
+  const position = line.indexOf(Number(filter.value));
+  if (position < 0) return undefined;
+  return String(line[position + 1] ?? line[position]);
+}
+
+/** Whether the departments of an event are within the scope of a control. */
+export function isInDepartments(control: Pick<CostControl, 'filters'>, line: readonly number[]): boolean {
+  const filter = departmentFilterOf(control);
+  if (filter === undefined) return true;
+  const id = Number(filter.value);
+  return filter.includeDescendants === true ? line.includes(id) : line.at(-1) === id;
+}
+
+/** The filter on departments; a control has at most one. */
+export function departmentFilterOf({ filters }: Pick<CostControl, 'filters'>): ControlFilter | undefined {
+  return filters.find(({ dimension }) => dimension === 'DEPARTMENT');
 }

@@ -19,8 +19,7 @@ export class FeedChain {
   /** Adds what leads from one version to the next. A difference that is too long breaks the chain. */
   add(from: string, draft: StepDraft): void {
     if (draft.tooLong) {
-      this.#links = [];
-      this.#chars = 0;
+      this.clear();
       return;
     }
     const text = draft.empty ? undefined : draft.text();
@@ -29,6 +28,12 @@ export class FeedChain {
     while (this.#links.length > STEPS_MAX || this.#chars > CHARS_MAX) {
       this.#chars -= this.#links.shift()?.text?.length ?? 0;
     }
+  }
+
+  /** Forgets all: from here on only later versions are known. */
+  clear(): void {
+    this.#links = [];
+    this.#chars = 0;
   }
 
   /** The steps since the version `etag`; `undefined` where they are not known any more. */

@@ -115,6 +115,7 @@ export class TeamFeed {
   /** Makes what was noted visible, as one step. Returns whether anything but the clock is different. */
   commit(team: TeamReading, revision: number): boolean {
     const draft = new StepDraft();
+    const wasEmpty = this.size === 0;
     for (const controlId of this.#going) this.#drop(controlId, draft);
     for (const loaded of this.#coming) this.#place(loaded, draft);
     for (const state of this.#dirty) {
@@ -133,7 +134,9 @@ export class TeamFeed {
     this.#etag = `"${revision}-${this.#tally.hash}"`;
     if (this.#etag === before) return false;
     this.compiledAtMs = team.nowMs;
-    if (before !== '') this.chain.add(before, draft);
+    // Whoever was told that there are no rules (204) has nothing that a difference could be applied to.
+    if (wasEmpty) this.chain.clear();
+    else this.chain.add(before, draft);
     return true;
   }
 

@@ -2,7 +2,7 @@
 import { createScopeIndex, matchesFilters, type RuleFilter, type ScopeIndex } from 'fusewire/internal';
 import type { CountedEvent } from '../ledger/counted-event.js';
 import type { CostControl } from '../store/store.js';
-import { type CompiledControl, compileControl } from './compiled-control.js';
+import { type CompiledControl, compileControl, departmentFilterOf, isInDepartments } from './compiled-control.js';
 
 /** The enabled controls of a team, ready for events and for the feed. */
 export interface TeamScope {
@@ -17,18 +17,22 @@ export interface TeamScope {
 export function createTeamScope(controls: readonly CostControl[]): TeamScope {
   const compiled = controls.filter((control) => control.enabled).map(compileControl);
   const index: ScopeIndex<CompiledControl> = createScopeIndex(
-    compiled.map((payload) => ({ filters: payload.control.filters, payload })),
+    compiled.map((payload) => ({ filters: ofCall(payload.control.filters), payload })),
   );
+  const hasDepartments = compiled.some(({ control }) => departmentFilterOf(control) !== undefined);
   return {
     controls: compiled,
     byId: new Map(compiled.map((entry) => [entry.control.id, entry])),
-    touchedBy: (event) => touched(index, event),
+    touchedBy: hasDepartments
+      ? (event) => touched(index, event).filter(({ control }) => isInDepartments(control, event.departments))
+      : (event) => touched(index, event),
   };
 }
 
 /** Whether one control covers an event; agrees with {@link TeamScope.touchedBy}. */
 export function covers(compiled: CompiledControl, event: CountedEvent): boolean {
-  const { filters } = compiled.control;
+  if (!isInDepartments(compiled.control, event.departments)) return false;
+  const filters = ofCall(compiled.control.filters);
   if (event.answeredModel === undefined) return matchesFilters(filters, event.asked);
   const answered = { ...event.asked, model: event.answeredModel };
   const asked = matchesFilters(filters, event.asked);
@@ -47,6 +51,11 @@ function touched(index: ScopeIndex<CompiledControl>, event: CountedEvent): reado
   return [...both].filter(
     ({ control: { filters } }) => exclusionsHold(filters, event.asked) && exclusionsHold(filters, answered),
   );
+}
+
+/** The filters that a guard could judge by the call alone; departments come from the directory. */
+function ofCall(filters: readonly RuleFilter[]): readonly RuleFilter[] {
+  return filters.filter(({ dimension }) => dimension !== 'DEPARTMENT');
 }
 
 function exclusionsHold(filters: readonly RuleFilter[], call: CountedEvent['asked']): boolean {

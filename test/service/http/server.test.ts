@@ -189,7 +189,9 @@ describe('the HTTP side', () => {
       { path: CONTROLS, method: 'PUT' as const },
     ];
     for (const ask of asks) {
-      expect((await service.ask(ask)).headers['fusewire-capabilities'], ask.path).toBe('feed-revision, feed-etag');
+      expect((await service.ask(ask)).headers['fusewire-capabilities'], ask.path).toBe(
+        'feed-revision, feed-etag, feed-wait, feed-delta, feed-whole, ingest-batch, refusals, bypass',
+      );
     }
   });
 
