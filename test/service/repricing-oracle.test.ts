@@ -36,11 +36,19 @@ type Step =
   | { readonly kind: 'pass'; readonly scope: 'unknown' | 'all' }
   | { readonly kind: 'control'; readonly input: CostControlInput }
   | { readonly kind: 'wait'; readonly hours: number; readonly turn: boolean }
-  | { readonly kind: 'settle' };
+  | { readonly kind: 'settle' }
+  /** At once: a control that meets its events while they are priced again. */
+  | {
+      readonly kind: 'together';
+      readonly price: Priced;
+      readonly input: CostControlInput;
+      readonly made: readonly Made[];
+    };
 
 const made: fc.Arbitrary<Made> = fc.record({
   model: fc.constantFrom(...MODELS),
-  hoursAgo: fc.integer({ min: 0, max: 24 }),
+  // Many at the same instant, so that a slice ends among them.
+  hoursAgo: fc.constantFrom(0, 0, 0, 1, 5, 24),
   cents: fc.option(fc.integer({ min: 0, max: 300 }), { freq: 2, nil: null }),
   batch: fc.constantFrom(false, false, true),
   subscriber: fc.constantFrom(undefined, 'u1', 'u2'),
@@ -73,6 +81,10 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     { weight: 3, arbitrary: one('control', { input: inputs }) },
     { weight: 2, arbitrary: one('wait', { hours: fc.integer({ min: 1, max: 30 }), turn: fc.boolean() }) },
     { weight: 1, arbitrary: one('settle', {}) },
+    {
+      weight: 3,
+      arbitrary: one('together', { price, input: inputs, made: fc.array(made, { minLength: 1, maxLength: 8 }) }),
+    },
   ) as fc.Arbitrary<Step>,
   { minLength: 4, maxLength: 25 },
 );
@@ -103,7 +115,10 @@ class History {
     else if (step.kind === 'list') await this.#accept(step.prices);
     else if (step.kind === 'pass') await store.startReprice(teamId, { reason: 'asked', scope: step.scope });
     else if (step.kind === 'settle') await repriced(store, teamId);
-    else if (step.kind === 'control') await this.#addControl(step.input);
+    else if (step.kind === 'together') {
+      const declaring = store.setPrice(teamId, this.#declare(step.price));
+      await Promise.all([this.#record(step.made), declaring, this.#addControl(step.input)]);
+    } else if (step.kind === 'control') await this.#addControl(step.input);
     else if (step.kind === 'wait') {
       clock.advance(step.hours * HOUR);
       if (step.turn) await store.turnWindows();
@@ -203,27 +218,35 @@ function naive(book: readonly PriceOverride[], { made: { model, batch }, atMs }:
 async function live(steps: readonly Step[], store: Store, clock: HandClock): Promise<void> {
   clock.advance(28 * DAY - ((clock.nowMs - NOON) % (28 * DAY)));
   const { id } = await store.createTeam('t');
-  const history = new History(store, id, clock);
-  history.books.push(await store.listPrices(id, { all: true }));
+  try {
+    await run(steps, new History(store, id, clock));
+  } finally {
+    // What is wrong in one history is not wrong in the next one.
+    for (const { id: controlId } of (await store.listControls(id, { page: 0, size: 100 })).items) {
+      await store.deleteControl(id, controlId);
+    }
+  }
+}
+
+async function run(steps: readonly Step[], history: History): Promise<void> {
+  const { store, teamId } = history;
+  const balancesAreRight = async (): Promise<void> => expect((await store.verifyBalances()).wrong).toEqual([]);
+  history.books.push(await store.listPrices(teamId, { all: true }));
   for (const step of steps) {
     await history.take(step);
     // Also while events are being priced again: I6 holds at every commit.
-    expect((await store.verifyBalances()).wrong).toEqual([]);
+    await balancesAreRight();
   }
-  await repriced(store, id);
-  expect((await store.verifyBalances()).wrong).toEqual([]);
+  await repriced(store, teamId);
+  await balancesAreRight();
   await history.check();
   await store.turnWindows();
-  expect((await store.verifyBalances()).wrong).toEqual([]);
+  await balancesAreRight();
   // Verdicts follow from what is kept: a rule that refuses has reached its limit, or has a price that it refuses.
-  for (const rule of await rulesOf(store, id)) {
-    if (rule.groupBy === null && rule.breached && rule.currentValue < rule.threshold) {
-      const { items } = await store.findEvents(id, { page: 0, size: 10_000 });
-      expect(items.some(({ priceState }) => priceState === 'unknown')).toBe(true);
-    }
-  }
-  for (const { id: controlId } of (await store.listControls(id, { page: 0, size: 100 })).items) {
-    await store.deleteControl(id, controlId);
+  for (const rule of await rulesOf(store, teamId)) {
+    if (rule.groupBy !== null || !rule.breached || rule.currentValue >= rule.threshold) continue;
+    const { items } = await store.findEvents(teamId, { page: 0, size: 10_000 });
+    expect(items.some(({ priceState }) => priceState === 'unknown')).toBe(true);
   }
 }
 
