@@ -43,8 +43,7 @@ CREATE INDEX enforcement_event_time
 CREATE INDEX enforcement_event_rule
   ON enforcement_event (control_id, at_ms, id, level, is_shadow, team_id, kind, times);
 CREATE INDEX enforcement_event_window ON enforcement_event (control_id, kind, window_start_ms);
-CREATE INDEX enforcement_event_transaction ON enforcement_event (team_id, transaction_id)
-  WHERE transaction_id IS NOT NULL;
+CREATE INDEX enforcement_event_transaction ON enforcement_event (team_id, transaction_id, at_ms, id);
 CREATE UNIQUE INDEX enforcement_event_report ON enforcement_event (team_id, report_id) WHERE report_id IS NOT NULL;
 
 -- Who changed what, when, from what to what. Append-only; secrets are never in it.
