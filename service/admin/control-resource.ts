@@ -21,7 +21,12 @@ export function controlResource(control: CostControl): CostControlResource {
     hardLimit: Number(control.hardLimit),
     filters: control.filters.map((filter) =>
       filter.values === undefined
-        ? { dimension: filter.dimension, operator: filter.operator, value: filter.value ?? '' }
+        ? {
+            dimension: filter.dimension,
+            operator: filter.operator,
+            value: filter.value ?? '',
+            ...(filter.includeDescendants === true ? { includeDescendants: true } : {}),
+          }
         : { dimension: filter.dimension, operator: filter.operator, values: [...filter.values] },
     ),
     shadowMode: control.shadowMode,

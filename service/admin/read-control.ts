@@ -134,7 +134,12 @@ function filterOf(filter: WrittenFilter): ControlFilter {
   const operator = filter.operator ?? 'IS';
   return operator === 'IN'
     ? { dimension, operator, values: filter.values ?? [] }
-    : { dimension, operator, value: String(filter.value) };
+    : {
+        dimension,
+        operator,
+        value: String(filter.value),
+        ...(filter.includeDescendants === true ? { includeDescendants: true } : {}),
+      };
 }
 
 function dimensionOf(name: Dimension | 'ORG_UNIT'): Dimension {

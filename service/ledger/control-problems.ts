@@ -24,9 +24,8 @@ export function controlProblems(input: CostControlInput): Record<string, string>
   if (hardLimit !== undefined) problems['hardLimit'] = `hardLimit ${hardLimit}`;
   const warn = input.warnThreshold === null ? undefined : limitProblem(input, input.warnThreshold);
   if (warn !== undefined) problems['warnThreshold'] = `warnThreshold ${warn}`;
-  if (input.groupBy === 'DEPARTMENT') {
-    problems['groupBy'] = 'DEPARTMENT needs a directory of departments, which this service does not have yet';
-  }
+  const grouping = groupingProblem(input);
+  if (grouping !== undefined) problems['groupBy'] = grouping;
   Object.assign(problems, windowProblems(input), assumedProblems(input));
   const filters = filterProblem(input);
   if (filters !== undefined) problems['filters'] = filters;
@@ -71,6 +70,14 @@ function assumedProblems(input: CostControlInput): Record<string, string> {
   return problems;
 }
 
+/** A verdict on departments reaches guards by the addresses of persons, which says nothing about a model or an agent. */
+function groupingProblem({ groupBy, filters }: CostControlInput): string | undefined {
+  const ofDepartments = filters.filter(({ dimension }) => dimension === 'DEPARTMENT').length;
+  if (ofDepartments > 1) return 'only one filter can be on DEPARTMENT';
+  if (ofDepartments === 0 || groupBy === null || groupBy === 'SUBSCRIBER' || groupBy === 'DEPARTMENT') return undefined;
+  return `a control with a DEPARTMENT filter can be grouped by SUBSCRIBER or DEPARTMENT, not by ${groupBy}`;
+}
+
 function limitProblem(input: CostControlInput, text: string): string | undefined {
   const value = parseScaled(text, digitsOf(input.metricType), 'ceiling');
   if (value === undefined) return 'must be a decimal number';
@@ -82,9 +89,6 @@ function filterProblem(input: CostControlInput): string | undefined {
   if (input.filters.length > FILTERS_MAX) return `at most ${FILTERS_MAX} filters are possible`;
   for (const [position, filter] of input.filters.entries()) {
     const place = `filter ${position}`;
-    if (filter.dimension === 'DEPARTMENT') {
-      return `${place}: DEPARTMENT needs a directory of departments, which this service does not have yet`;
-    }
     const operands = filter.operator === 'IN' ? (filter.values ?? []) : [filter.value ?? ''];
     if (operands.length === 0) return `${place}: IN needs values`;
     if (operands.length > FILTER_VALUES_MAX) return `${place}: IN takes at most ${FILTER_VALUES_MAX} values`;

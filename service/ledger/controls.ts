@@ -9,6 +9,7 @@ import { announce, type Balance, balanceOf, TOTAL } from './balances.js';
 import { type LedgerContext, moveRevision, nextInSequence, readTeamState } from './context.js';
 import { controlProblems } from './control-problems.js';
 import { controlOf, controlParams, selectControls } from './control-rows.js';
+import { refuseUnknownDepartment } from './directory.js';
 import { noteEnforcement } from './enforcement-log.js';
 import { carriesVerdict, fillControl, openWindow } from './fill-control.js';
 import { newHashid } from './hashid.js';
@@ -29,6 +30,7 @@ export async function createControl(
 ): Promise<CostControl> {
   await readTeamState(context, teamId);
   refuseProblems(input);
+  await refuseUnknownDepartment(context, teamId, input);
   await refuseUnknownWebhooks(context, teamId, input.notificationChannelIds);
   const { nowMs } = context;
   const control: CostControl = {
@@ -68,6 +70,7 @@ export async function updateControl(
   const defined = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
   const after: CostControl = { ...before, ...pickInput({ ...before, ...defined }), updatedAtMs: context.nowMs };
   refuseProblems(after);
+  await refuseUnknownDepartment(context, teamId, after);
   await refuseUnknownWebhooks(context, teamId, after.notificationChannelIds, before.notificationChannelIds);
   await context.sql.query('update-control', controlParams(after));
   await controlsMoved(context, after);

@@ -16,6 +16,8 @@ export interface CountedEvent extends MediaCounts {
   readonly answeredModel: string | undefined;
   /** The subscriber's group: what its address stands for, else its id, else the address in lower case. */
   readonly subscriberGroup: string | undefined;
+  /** The departments of its person at its receipt, from the root down to their own; empty where there is none. */
+  readonly departments: readonly number[];
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly totalTokens: number;
@@ -43,6 +45,12 @@ export function aliasKeyOf(named: {
   return subscriberEmail === undefined ? undefined : emailKeyOf(subscriberEmail) || undefined;
 }
 
+const NOWHERE: readonly number[] = [];
+
+function departmentsOf(line: string | null | undefined): readonly number[] {
+  return line == null ? NOWHERE : line.split('/').map(Number);
+}
+
 /** From an event that is being recorded. */
 export function countedFromFacts(
   id: string,
@@ -68,6 +76,7 @@ export function countedFromFacts(
     },
     answeredModel: facts.requestedModel === undefined ? undefined : facts.model,
     subscriberGroup,
+    departments: departmentsOf(facts.departmentLine),
     inputTokens: facts.inputTokens,
     outputTokens: facts.outputTokens,
     totalTokens: facts.totalTokens,
@@ -101,6 +110,7 @@ export function countedFromRow(row: SqlRow): CountedEvent {
     },
     answeredModel: requestedModel === null ? undefined : textOf(row, 'model'),
     subscriberGroup: alias ?? subscriberId ?? textOrNull(row, 'alias_key') ?? undefined,
+    departments: departmentsOf(textOrNull(row, 'department_line')),
     inputTokens: numberOf(row, 'input_tokens'),
     outputTokens: numberOf(row, 'output_tokens'),
     totalTokens: numberOf(row, 'total_tokens'),

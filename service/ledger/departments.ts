@@ -1,6 +1,6 @@
 /**
- * The directory of a team: who belongs to which department. A change holds from the next event on; what was counted
- * stays with the department that it was counted for. Controls that go by the tree itself are counted anew by it.
+ * The directory of a team: who belongs to which department. A change holds from the next event on: what was counted
+ * stays with the departments that its person had then.
  */
 import { numberOf, textOf } from '../store/sql.js';
 import type { Page } from '../store/store.js';
@@ -59,7 +59,7 @@ export async function createDepartment(
   const after = new DepartmentTree([...tree.departments, department]);
   refuseBadPlace(after, department);
   await context.sql.query('insert-department', { ...department, teamId, nowMs: context.nowMs });
-  await changed(context, teamId, false);
+  await changed(context, teamId);
   await noteAudit(context, { ...auditOf(teamId, actor, department.id), action: 'created', after: department });
   return { ...department, path: after.pathOf(department.id) };
 }
@@ -89,7 +89,7 @@ export async function updateDepartment(
   for (const below of after.withDescendants(id)) refuseBadPlace(after, after.get(below)!);
   const { name, parentId, externalRef } = department;
   await context.sql.query('update-department', { teamId, id, name, parentId, externalRef, nowMs: context.nowMs });
-  await changed(context, teamId, moves);
+  await changed(context, teamId);
   await noteAudit(context, { ...auditOf(teamId, actor, id), action: 'updated', before, after: department });
   return { ...department, path: after.pathOf(id) };
 }
@@ -111,7 +111,7 @@ export async function deleteDepartment(
   if (below > 0) throw new StoreError('CONFLICT', `${below} departments lie below this one; move or delete them first`);
   await context.sql.query('delete-members', { teamId, departmentId: id });
   await context.sql.query('delete-department', { teamId, id });
-  await changed(context, teamId, true);
+  await changed(context, teamId);
   await noteAudit(context, { ...auditOf(teamId, actor, id), action: 'deleted', before });
   return true;
 }
@@ -153,7 +153,7 @@ export async function setMembers(
       keys.map((emailKey) => ({ teamId, emailKey, departmentId })),
     );
   }
-  await changed(context, teamId, false);
+  await changed(context, teamId);
   await noteAudit(context, {
     ...auditOf(teamId, actor, departmentId),
     action: 'members-set',
@@ -163,9 +163,9 @@ export async function setMembers(
   return keys.length;
 }
 
-async function changed(context: LedgerContext, teamId: string, treeMoved: boolean): Promise<void> {
+async function changed(context: LedgerContext, teamId: string): Promise<void> {
   await context.sql.query('move-directory-version', { id: teamId });
-  await directoryMoved(context, teamId, treeMoved);
+  await directoryMoved(context, teamId);
   await moveRevision(context, teamId);
 }
 

@@ -47,6 +47,8 @@ export interface EventFacts {
   readonly credentialName: string | undefined;
   readonly agent: string | undefined;
   readonly taskType: string | undefined;
+  /** The departments of its person at its receipt, from the root down: `1/4/9`; set where the team has a directory. */
+  readonly departmentLine?: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly totalTokens: number;
@@ -86,7 +88,7 @@ export function eventFactsOf(event: IncomingEvent): EventFacts {
   const usageState = attributes['usageState'];
   return {
     kind,
-    transactionId: text(event.transactionId) ?? event.transactionId,
+    transactionId: event.transactionId,
     receivedAtMs: event.receivedAtMs,
     bodyText,
     bodyHash: createHash('sha256').update(bodyText).digest('hex'),
@@ -196,10 +198,8 @@ function object(value: unknown): Json {
   return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Json) : {};
 }
 
-/** Text for a column. PostgreSQL keeps no NUL in one; the body, as JSON, keeps what came. */
 function text(value: unknown): string | undefined {
-  if (typeof value !== 'string' || value === '') return undefined;
-  return value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function flag(value: unknown): boolean | undefined {

@@ -153,6 +153,7 @@ function eventParams(
     totalTokens: facts.totalTokens,
     cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
     failed: facts.failed,
+    departmentLine: facts.departmentLine ?? null,
     ...addedColumnsOf(facts),
   };
 }

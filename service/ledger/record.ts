@@ -5,6 +5,7 @@ import type { KeptAnswer, RecordResult } from '../store/store.js';
 import { keepCatalogueUses } from './catalogue-uses.js';
 import { type LedgerContext, moveRevision, readTeamState, type TeamState } from './context.js';
 import { countEvents, type PricedFacts } from './count-events.js';
+import { withDepartments } from './directory.js';
 import type { EventFacts } from './event-facts.js';
 import { NO_FILLS, readFills } from './fill-cursors.js';
 import { noteJobs } from './job-notes.js';
@@ -79,7 +80,8 @@ async function recordFacts(
   const scope = await readTeamScope(context, teamId, state.controlsVersion);
   const book = await readPriceBook(context, teamId, state.pricesVersion);
   const fills = state.filling ? await readFills(context, teamId) : NO_FILLS;
-  const { outcomes, stored } = await insertEvents(context, teamId, events);
+  const placed = await withDepartments(context, teamId, state.directoryVersion, events);
+  const { outcomes, stored } = await insertEvents(context, teamId, placed);
   if (stored.length === 0) return outcomes;
   const priced = stored.map((event): PricedFacts => {
     return { ...event, price: priceFacts(book, event.facts, event.windowTimeMs) };

@@ -59,6 +59,8 @@ export interface ControlFilter {
   readonly operator: FilterOperator;
   readonly value?: string;
   readonly values?: readonly string[];
+  /** For DEPARTMENT: what lies below it counts too. */
+  readonly includeDescendants?: boolean;
 }
 
 /** A cost control as a person writes it (contract 4.2). */

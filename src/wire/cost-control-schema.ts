@@ -75,6 +75,10 @@ export const controlFilterSchema = z
         .array(operand, { error: 'must be an array of text' })
         .max(VALUES_MAX, { error: `must hold at most ${VALUES_MAX} values` })
         .nullish(),
+      includeDescendants: z
+        .boolean({ error: 'must be true or false' })
+        .nullish()
+        .describe('DEPARTMENT only: what lies below the department counts too'),
     },
     { error: 'must be an object {dimension, operator, value}' },
   )
@@ -86,7 +90,10 @@ export const controlFilterSchema = z
     if (isList && values.includes('')) problem('values', 'must not hold an empty text');
     if (!isList && (filter.value ?? '') === '') problem('value', 'value is required with every operator but IN');
     if (!isList && values.length > 0) problem('values', 'is for the operator IN only; use value');
-    if (filter.dimension !== 'DEPARTMENT' && filter.dimension !== 'ORG_UNIT') return;
+    if (filter.dimension !== 'DEPARTMENT' && filter.dimension !== 'ORG_UNIT') {
+      if (filter.includeDescendants === true) problem('includeDescendants', 'is for the dimension DEPARTMENT only');
+      return;
+    }
     if ((filter.operator ?? 'IS') !== 'IS') problem('operator', 'DEPARTMENT takes the operator IS only');
     if (!/^\d{1,15}$/.test(String(filter.value ?? ''))) problem('value', 'must be the number of a department');
   });

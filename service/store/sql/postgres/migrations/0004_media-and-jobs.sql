@@ -8,7 +8,7 @@ ALTER TABLE usage_event ADD COLUMN credits_nano BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE usage_event ADD COLUMN duration_ms BIGINT;
 ALTER TABLE usage_event ADD COLUMN agentic_job_id TEXT COLLATE "C";
 ALTER TABLE usage_event ADD COLUMN trace_id TEXT COLLATE "C";
-ALTER TABLE usage_event ADD COLUMN department_id BIGINT;
+ALTER TABLE usage_event ADD COLUMN department_line TEXT COLLATE "C";
 CREATE INDEX usage_event_kind ON usage_event (team_id, kind, window_time_ms, id) WHERE kind <> 'completion';
 CREATE INDEX usage_event_job ON usage_event (team_id, agentic_job_id, window_time_ms, id)
   WHERE agentic_job_id IS NOT NULL;
