@@ -7,6 +7,7 @@ import { flagOf, numberOf, type Sql } from '../store/sql.js';
 import { StoreError } from '../store/store-error.js';
 import type { BalanceBook } from './balance-book.js';
 import type { Directory } from './directory.js';
+import type { PendingNote } from './enforcement-log.js';
 import { WindowMemo } from './window-memo.js';
 
 /**
@@ -36,6 +37,8 @@ export interface Effects {
   readonly touched: Set<string>;
   /** Team to what changed in its feed; see `noteFeedChange`. */
   readonly feedChanges: Map<string, Set<string>>;
+  /** Enforcement events that are not written yet; see `noteEnforcement`. */
+  readonly notes: PendingNote[];
 }
 
 /** The surroundings of one operation. `nowMs` is one instant for all of it. */
@@ -58,6 +61,8 @@ export interface TeamState {
   readonly revision: number;
   readonly controlsVersion: number;
   readonly pricesVersion: number;
+  /** 0: the team never had a directory of departments. */
+  readonly directoryVersion: number;
   /** Some control of the team is still meeting its events. */
   readonly filling: boolean;
 }
@@ -80,7 +85,7 @@ export function createLedgerCache(): LedgerCache {
 
 /** No change yet. */
 export function createEffects(): Effects {
-  return { moved: new Map(), touched: new Set(), feedChanges: new Map() };
+  return { moved: new Map(), touched: new Set(), feedChanges: new Map(), notes: [] };
 }
 
 /** Forgets everything: after a rollback the copies may hold what never was. */
@@ -106,6 +111,7 @@ export async function readTeamState(context: LedgerContext, teamId: string): Pro
     revision: numberOf(row, 'revision'),
     controlsVersion: numberOf(row, 'controls_version'),
     pricesVersion: numberOf(row, 'prices_version'),
+    directoryVersion: numberOf(row, 'directory_version'),
     filling: flagOf(row, 'filling'),
   };
 }

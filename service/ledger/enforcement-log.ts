@@ -1,8 +1,8 @@
 /** What a control did, written in the transaction that caused it. The one writer of enforcement events. */
 import type { CompiledControl } from '../compile/compiled-control.js';
 import { valueText } from '../compile/compiled-control.js';
-import { textOrNull } from '../store/sql.js';
-import type { EnforcementKind, EnforcementOutcome } from '../store/store.js';
+import { type SqlParams, textOf, textOrNull } from '../store/sql.js';
+import type { CostControl, EnforcementKind, EnforcementOutcome } from '../store/store.js';
 import { noteAlerts } from './alerts.js';
 import type { LedgerContext } from './context.js';
 import { windowOf } from './windows.js';
@@ -47,6 +47,14 @@ export interface EnforcementRow {
   readonly reportId: string | null;
 }
 
+/** A note that waits to be written. */
+export interface PendingNote {
+  readonly id: string;
+  readonly control: CostControl;
+  /** Without the address of who caused it, which is looked up. */
+  readonly row: Omit<EnforcementRow, 'subscriberEmail'>;
+}
+
 /** What became of the calls, by what an event tells of. */
 export const ENFORCEMENT_OUTCOMES: Readonly<Record<EnforcementKind, EnforcementOutcome>> = {
   trip: 'BLOCKED',
@@ -56,9 +64,14 @@ export const ENFORCEMENT_OUTCOMES: Readonly<Record<EnforcementKind, EnforcementO
   shadow: 'OBSERVED',
   'unknown-price': 'PRICE_UNKNOWN',
 };
+/** Notes that wait for the end of their operation; more are written early (I10). */
+const NOTES_MAX = 5_000;
 const UNKNOWN_PRICE = 'an event whose price is unknown was counted as 0: from here on the value is a lower bound';
 
-/** Writes an enforcement event, and the alerts that follow from it. */
+/**
+ * Notes an enforcement event of this instant. It is written in this transaction, with the alerts that follow from it, at
+ * the end of the operation: however many there are, in a few round trips.
+ */
 export async function noteEnforcement(
   context: LedgerContext,
   compiled: CompiledControl,
@@ -67,7 +80,7 @@ export async function noteEnforcement(
   const { control } = compiled;
   const { kind, groupValue, windowStartMs, transactionId } = note;
   const threshold = kind === 'warn' ? (control.warnThreshold ?? control.hardLimit) : control.hardLimit;
-  const row: EnforcementRow = {
+  const row: PendingNote['row'] = {
     controlId: control.id,
     kind,
     isShadow: control.shadowMode,
@@ -84,14 +97,28 @@ export async function noteEnforcement(
     windowKey: note.windowKey ?? windowOf(control, windowStartMs).key,
     atMs: context.nowMs,
     transactionId,
-    subscriberEmail: await emailOf(context, control.teamId, transactionId),
     times: 1,
     details: kind === 'unknown-price' ? UNKNOWN_PRICE : null,
     reportId: null,
   };
-  const id = await insertEnforcement(context, control.teamId, row);
-  if (id === undefined) throw new Error('an enforcement event was not kept');
-  await noteAlerts(context, control, id, row);
+  const { notes } = context.effects;
+  notes.push({ id: context.newId(), control, row });
+  if (notes.length >= NOTES_MAX) await writeEnforcement(context);
+}
+
+/** Writes what was noted. To be called before whoever reads the log. */
+export async function writeEnforcement(context: LedgerContext): Promise<void> {
+  const notes = context.effects.notes.splice(0);
+  if (notes.length === 0) return;
+  const emails = await emailsOf(context, notes);
+  const rows = notes.map(({ id, control, row }) => {
+    const email = row.transactionId === null ? undefined : emails.get(`${control.teamId}\n${row.transactionId}`);
+    return { id, control, row: { ...row, subscriberEmail: email ?? null } };
+  });
+  const sets = rows.map(({ id, control, row }) => paramsOf(id, control.teamId, row));
+  const kept = await context.sql.many('insert-enforcement-event', sets);
+  if (kept.length !== sets.length) throw new Error('an enforcement event was not kept');
+  for (const { id, control, row } of rows) await noteAlerts(context, control, id, row);
 }
 
 /** Writes a row and returns its id; `undefined` where the team has one with this report id. */
@@ -101,8 +128,13 @@ export async function insertEnforcement(
   row: EnforcementRow,
 ): Promise<string | undefined> {
   const id = context.newId();
+  const kept = await context.sql.query('insert-enforcement-event', paramsOf(id, teamId, row));
+  return kept.length === 0 ? undefined : id;
+}
+
+function paramsOf(id: string, teamId: string, row: EnforcementRow): SqlParams {
   const affected = [row.groupValue, row.groupLabel, row.subscriberEmail];
-  const kept = await context.sql.query('insert-enforcement-event', {
+  return {
     ...row,
     id,
     teamId,
@@ -110,14 +142,27 @@ export async function insertEnforcement(
     outcome: ENFORCEMENT_OUTCOMES[row.kind],
     searchKey: searchKeyOf([row.ruleName, ...affected, row.transactionId, row.details]),
     affectedKey: searchKeyOf(affected),
-  });
-  return kept.length === 0 ? undefined : id;
+  };
 }
 
-async function emailOf(context: LedgerContext, teamId: string, transactionId: string | null): Promise<string | null> {
-  if (transactionId === null) return null;
-  const [row] = await context.sql.query('select-event-email', { teamId, transactionId });
-  return row === undefined ? null : textOrNull(row, 'subscriber_email');
+/** Team and transaction to the address of who made the call. */
+async function emailsOf(
+  context: LedgerContext,
+  notes: readonly PendingNote[],
+): Promise<ReadonlyMap<string, string | null>> {
+  const asked = new Map<string, SqlParams>();
+  for (const { control, row } of notes) {
+    const { transactionId } = row;
+    const { teamId } = control;
+    if (transactionId !== null) asked.set(`${teamId}\n${transactionId}`, { teamId, transactionId });
+  }
+  const rows = await context.sql.many('select-event-email', [...asked.values()]);
+  return new Map(
+    rows.map((row) => [
+      `${textOf(row, 'team_id')}\n${textOf(row, 'transaction_id')}`,
+      textOrNull(row, 'subscriber_email'),
+    ]),
+  );
 }
 
 /** Lower case of every script, which the databases do not agree on. */

@@ -3,7 +3,7 @@ import type { AssumedPrice, BalanceValues, CompiledControl } from '../compile/co
 import type { LedgerContext } from './context.js';
 import { type CountedEvent, contributionOf } from './counted-event.js';
 import { divide } from './decimal.js';
-import { noteEnforcement } from './enforcement-log.js';
+import { noteEnforcement, writeEnforcement } from './enforcement-log.js';
 import type { Window } from './windows.js';
 
 /**
@@ -40,6 +40,7 @@ export async function noteUnknownPrice(
   const { control } = compiled;
   const windowStartMs = window.startMs;
   const fromMs = control.windowType === 'ROLLING' ? windowStartMs - 60 * (window.endMs - windowStartMs) : windowStartMs;
+  await writeEnforcement(context);
   const [already] = await context.sql.query('select-unknown-price-event', {
     controlId: control.id,
     fromMs,

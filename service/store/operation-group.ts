@@ -1,7 +1,9 @@
 /** Group commit: whatever waits is executed in one transaction and answered after its one flush. On any database. */
 import { type Log, uuidv7 } from 'fusewire/internal';
+import { writeFeedChanges } from '../compile/feed-changes.js';
 import { BalanceBook } from '../ledger/balance-book.js';
 import { createEffects, type Effects, type LedgerCache, type LedgerContext } from '../ledger/context.js';
+import { writeEnforcement } from '../ledger/enforcement-log.js';
 import type { Catalogue } from '../pricing/catalogue.js';
 import { OPERATIONS, type OperationName } from './operations.js';
 import type { Sql } from './sql.js';
@@ -156,6 +158,8 @@ async function runOne(
   };
   try {
     const value = await operationOf(command.operation)(context, ...command.input);
+    await writeEnforcement(context);
+    await writeFeedChanges(context);
     for (const [teamId, revision] of effects.moved) group.effects.moved.set(teamId, revision);
     for (const teamId of effects.touched) group.effects.touched.add(teamId);
     return { ok: true, value };

@@ -56,7 +56,10 @@ async function countingGroup(file: string) {
     forget: () => clearLedgerCache(cache),
     fillSlice: 9,
   };
-  const run = async (operation: 'record' | 'createTeam' | 'createControl', ...input: unknown[]) => {
+  const run = async (
+    operation: 'record' | 'createTeam' | 'createControl' | 'listEnforcementEvents',
+    ...input: unknown[]
+  ) => {
     const { outcomes } = await runGroup(counted, [{ operation, input, nowMs: NOON }], surroundings);
     const [outcome] = outcomes;
     if (outcome?.ok !== true) throw outcome?.error;
@@ -101,6 +104,33 @@ test('the number of round trips is the same for 5 events and for 500, whatever i
   const conflicting = await tripsOf(changed(few));
   expect(conflicting).toEqual([...again, 'insert-conflict']);
   expect(await tripsOf(changed(many))).toEqual(conflicting);
+  close();
+  folder.remove();
+});
+
+test('a batch that trips hundreds of groups at once tells each of them, in the round trips of a few', async () => {
+  const folder = tempFolder();
+  const { run, trips, close } = await countingGroup(join(folder.path, 'x.db'));
+  const { id } = (await run('createTeam', 't')) as Team;
+  await run('createControl', id, control({ groupBy: 'AGENT', hardLimit: '1' }));
+  let agents = 0;
+  const tripping = (size: number): RecordItem[] =>
+    Array.from({ length: size }, () => {
+      agents += 1;
+      const subscriber = { id: `u${agents}` };
+      return { facts: eventFactsOf(event(NOON, { totalCost: 1, agent: `a${agents}`, subscriber })) };
+    });
+  await run('record', id, tripping(3));
+  const seen: string[][] = [];
+  for (const size of [4, 400]) {
+    trips.length = 0;
+    await run('record', id, tripping(size));
+    seen.push([...trips]);
+  }
+  expect(seen[1]).toEqual(seen[0]);
+  expect(seen[0]).toContain('insert-enforcement-event');
+  const { totalElements } = (await run('listEnforcementEvents', id, { page: 0, size: 1 })) as { totalElements: number };
+  expect(totalElements).toBe(agents);
   close();
   folder.remove();
 });
