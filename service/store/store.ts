@@ -5,13 +5,15 @@
  * Money is integer nano-dollars as bigint (I6). Times are milliseconds since the epoch.
  */
 import type { Dimension, FilterOperator, WeekDay, WindowType } from 'fusewire/internal';
-import type { AuditActor } from '../ledger/audit.js';
 import type { FeedBody } from '../compile/feed-body.js';
+import type { AuditActor } from '../ledger/audit.js';
 import type { EventKind } from '../ledger/media-facts.js';
 import type { EventQuery } from '../ledger/reading.js';
 import type { ListedChange } from '../pricing/price-list.js';
 import type { RateSheet } from '../pricing/rates.js';
 import type { AreaStore } from './area-store.js';
+
+export type { EnforcementEvent, EnforcementKind, EnforcementOutcome } from './enforcement-event.js';
 
 /** A group of people with one set of keys, controls and budgets. `id` is the public hashid, `numericId` the feed's. */
 export interface Team {
@@ -286,45 +288,6 @@ export interface ControlQuery {
   readonly size: number;
   /** `field,dir` of contract 4.1; fields `name`, `created`, `updated`. */
   readonly sort?: { readonly field: 'name' | 'created' | 'updated'; readonly direction: 'asc' | 'desc' };
-}
-
-/**
- * What an enforcement event tells of. `unknown-price`: an event whose price is unknown was counted as 0; once per control
- * and window (I5). `refusal`: a client refused calls and said so.
- */
-export type EnforcementKind = 'trip' | 'reset' | 'warn' | 'shadow' | 'unknown-price' | 'refusal';
-/** What became of the calls. */
-export type EnforcementOutcome = 'BLOCKED' | 'RESET' | 'WARNED' | 'OBSERVED' | 'PRICE_UNKNOWN';
-
-/** What a control did, written in the transaction that caused it, with a snapshot of what the control was then. */
-export interface EnforcementEvent {
-  readonly id: string;
-  /** `null`: a client named a rule that is not known here. */
-  readonly controlId: string | null;
-  readonly ruleDeleted: boolean;
-  readonly kind: EnforcementKind;
-  readonly level: 'HARD' | 'WARN';
-  readonly outcome: EnforcementOutcome;
-  readonly isShadow: boolean;
-  /** The integer of the feed. */
-  readonly ruleId: number | null;
-  readonly ruleName: string | null;
-  readonly action: string;
-  readonly metricType: string | null;
-  readonly groupBy: string | null;
-  readonly groupValue: string | null;
-  readonly groupLabel: string | null;
-  /** Decimal text in the metric's own unit; `null` where a client did not say. */
-  readonly currentValue: string | null;
-  readonly threshold: string | null;
-  readonly windowStartMs: number | null;
-  readonly windowKey: string | null;
-  readonly atMs: number;
-  readonly transactionId: string | null;
-  readonly subscriberEmail: string | null;
-  /** How many calls it stands for. */
-  readonly count: number;
-  readonly details: string | null;
 }
 
 /** What a client asks of the feed, and what it has. */
