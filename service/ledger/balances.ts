@@ -14,7 +14,7 @@ import type { LedgerContext } from './context.js';
 import { moveRevision } from './context.js';
 import type { CountedEvent } from './counted-event.js';
 import { noteEnforcement } from './enforcement-log.js';
-import { countsNow, headFor, moveBucket, rollingKeys, spanNow } from './rolling-balances.js';
+import { countsNow, headFor, headOf, moveBucket, rollingKeys, spanNow } from './rolling-balances.js';
 import { deltaOf, noteUnknownPrice } from './unknown-price.js';
 import type { Window } from './windows.js';
 
@@ -108,7 +108,10 @@ export async function moveBalance(
   delta: BalanceValues,
 ): Promise<Balance> {
   const { control } = compiled;
-  if (control.windowType === 'ROLLING') return moveBucket(context, control, window, groupKey, delta);
+  if (control.windowType === 'ROLLING') {
+    await tellLapse(context, compiled, window, groupKey);
+    return moveBucket(context, control, window, groupKey, delta);
+  }
   return context.balances.move(control.id, window, groupKey, delta);
 }
 
@@ -124,7 +127,40 @@ export async function announce(
   balance: Balance,
   transactionId: string | null,
 ): Promise<boolean> {
-  const verdict = verdictOf(compiled, balance);
+  return tellVerdict(context, compiled, window, groupKey, balance, transactionId, verdictOf(compiled, balance));
+}
+
+/**
+ * A verdict of a ROLLING control that fell by itself while nobody turned the windows: it is told before what comes, or a
+ * feed that has dropped it already would not hear that it is back.
+ */
+async function tellLapse(
+  context: LedgerContext,
+  compiled: CompiledControl,
+  bucket: Window,
+  groupKey: string,
+): Promise<void> {
+  const { control } = compiled;
+  await context.balances.load(rollingKeys(context, control, bucket, groupKey));
+  const { announced } = await context.balances.move(control.id, headOf(), groupKey, { value: 0n, unknownCount: 0n });
+  if (announced === 0) return;
+  const { fromMs, toMs } = spanNow(context, control);
+  const { value, unknownCount, any } = await context.balances.sum({ controlId: control.id, groupKey, fromMs, toMs });
+  const verdict = groupKey === TOTAL || any ? verdictOf(compiled, { value, unknownCount }) : 0;
+  if (verdict >= announced) return;
+  await tellVerdict(context, compiled, headOf(), groupKey, { value, unknownCount, announced }, null, verdict);
+}
+
+/** As {@link announce}, of a verdict that does not follow from the balance alone. */
+export async function tellVerdict(
+  context: LedgerContext,
+  compiled: CompiledControl,
+  window: Window,
+  groupKey: string,
+  balance: Balance,
+  transactionId: string | null,
+  verdict: VerdictLevel,
+): Promise<boolean> {
   if (verdict === balance.announced) return false;
   const { control } = compiled;
   const rolling = control.windowType === 'ROLLING';

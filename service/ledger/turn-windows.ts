@@ -1,9 +1,9 @@
 /** Windows end by the clock, not by traffic (I13). A team a transaction, and of a team so much that nobody waits long. */
-import { type CompiledControl, compileControl, type VerdictLevel, verdictOf } from '../compile/compiled-control.js';
+import { type CompiledControl, compileControl, verdictOf } from '../compile/compiled-control.js';
 import { noteFeedChange, WHOLE_CONTROL } from '../compile/feed-changes.js';
 import { bigintOf, bigintOrNull, numberOf, type SqlRow, textOf } from '../store/sql.js';
 import type { CostControl } from '../store/store.js';
-import { announce, balanceOf, TOTAL } from './balances.js';
+import { balanceOf, TOTAL, tellVerdict } from './balances.js';
 import { type LedgerContext, moveRevision } from './context.js';
 import { controlOf } from './control-rows.js';
 import { announceAnew, withdrawVerdicts } from './controls.js';
@@ -154,14 +154,13 @@ async function lookAgain(context: LedgerContext, compiled: CompiledControl, row:
     context.effects.touched.add(control.teamId);
     return;
   }
-  if (verdict === 0 && verdictOf(compiled, values) > 0) {
-    // Under a limit of 0 nothing is left of the group: it is unknown again, as before its first event.
-    await endVerdict(context, compiled, row);
+  const told = { ...values, announced: head.announced };
+  await tellVerdict(context, compiled, headOf(), groupKey, told, null, verdict);
+  if (verdict > 0) await context.balances.announce(control.id, headOf(fallsAtMs), groupKey, verdict);
+  // Under a limit of 0 a group of which nothing is left is unknown again, as before its first event.
+  else if (verdictOf(compiled, values) > 0) {
     await context.sql.query('delete-balance', { controlId: control.id, windowStartMs: HEAD_START_MS, groupKey });
-    return;
   }
-  await announce(context, compiled, headOf(), groupKey, { ...values, announced: head.announced }, null);
-  if (verdict > 0) await context.balances.announce(control.id, headOf(fallsAtMs), groupKey, verdict as VerdictLevel);
 }
 
 function headKey(control: CostControl) {

@@ -41,7 +41,12 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
       shadowMode: false,
       enabled: true,
       notificationChannelIds: [],
+      windowDuration: null,
+      timeZone: 'UTC',
+      weekStart: 'MONDAY',
       onUnknownPrice: 'flag',
+      assumedPricePerMillionTokens: null,
+      assumedPricePerRequest: null,
       feedRuleId: expect.any(Number),
       teamId: service.team.id,
       created: expect.stringMatching(/Z$/),
@@ -104,9 +109,25 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
     [{ metricType: undefined }, 'metricType', 'metricType is required'],
     [{ metricType: 'COST' }, 'metricType', /^Value 'COST' is not valid\. Allowed values: \[TOTAL_COST, TOKEN_COUNT,/],
     [
-      { windowType: 'HOURLY' },
+      { windowType: 'YEARLY' },
       'windowType',
-      "Value 'HOURLY' is not valid. Allowed values: [DAILY, WEEKLY, MONTHLY, QUARTERLY]",
+      "Value 'YEARLY' is not valid. Allowed values: [HOURLY, DAILY, WEEKLY, MONTHLY, QUARTERLY, ROLLING, LIFETIME]",
+    ],
+    [{ windowType: 'ROLLING' }, 'windowDuration', /^windowDuration is required with ROLLING/],
+    [{ windowType: 'ROLLING', windowDuration: '1h' }, 'windowDuration', /^must be an ISO 8601 duration/],
+    [{ windowType: 'ROLLING', windowDuration: 'PT30S' }, 'windowDuration', 'must be at least one minute (PT1M)'],
+    [{ windowType: 'ROLLING', windowDuration: 'P4000D' }, 'windowDuration', 'must be at most ten years (P10Y)'],
+    [{ windowDuration: 'PT1H' }, 'windowDuration', 'is for windowType ROLLING only'],
+    [{ timeZone: 'Mars/Olympus' }, 'timeZone', /^must be the name of an IANA time zone/],
+    [{ timeZone: 7 }, 'timeZone', 'must be text: an IANA time zone'],
+    [{ weekStart: 'TODAY' }, 'weekStart', /^Value 'TODAY' is not valid\. Allowed values: \[MONDAY, TUESDAY/],
+    [{ onUnknownPrice: 'assume' }, 'onUnknownPrice', /^assume needs assumedPricePerMillionTokens/],
+    [{ assumedPricePerRequest: 1 }, 'assumedPricePerRequest', 'is for onUnknownPrice assume only'],
+    [{ onUnknownPrice: 'assume', assumedPricePerRequest: -1 }, 'assumedPricePerRequest', 'must not be negative'],
+    [
+      { onUnknownPrice: 'assume', assumedPricePerMillionTokens: 'much' },
+      'assumedPricePerMillionTokens',
+      'must be a number',
     ],
     [{ action: 'THROTTLE' }, 'action', "Value 'THROTTLE' is not valid. Allowed values: [BLOCK]"],
     [{ groupBy: 'COLOUR' }, 'groupBy', /^Value 'COLOUR' is not valid\. Allowed values: \[ORGANIZATION, /],
@@ -162,7 +183,11 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
       'must be the number of a department',
     ],
     [{ notificationChannelIds: 'a' }, 'notificationChannelIds', 'must be an array of text'],
-    [{ onUnknownPrice: 'assume' }, 'onUnknownPrice', "Value 'assume' is not valid. Allowed values: [flag, refuse]"],
+    [
+      { onUnknownPrice: 'guess' },
+      'onUnknownPrice',
+      "Value 'guess' is not valid. Allowed values: [refuse, assume, flag]",
+    ],
   ])('are refused with %j, and the field is named', async (changes, field, problem) => {
     const got = await create(changes);
     expect(got.status).toBe(400);
@@ -268,6 +293,66 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
     });
     expect((await patch(id, { hardLimit: '100', warnThreshold: '90.5' })).status).toBe(200);
     expect((await service.ask({ path: `${PATH}/${id}` })).json).toMatchObject({ hardLimit: 100, warnThreshold: 90.5 });
+  });
+
+  it('keep windows of every kind; what belongs to one kind goes with it', async () => {
+    const made = await create({
+      windowType: 'ROLLING',
+      windowDuration: 'pt36h',
+      timeZone: 'europe/berlin',
+      weekStart: 'SUNDAY',
+    });
+    expect([made.status, made.json.windowDuration, made.json.timeZone, made.json.weekStart]).toEqual([
+      201,
+      'PT36H',
+      'Europe/Berlin',
+      'SUNDAY',
+    ]);
+    const { id } = made.json;
+    expect((await patch(id, { windowDuration: null })).json.windowDuration).toMatch(/^windowDuration is required/);
+    expect((await patch(id, { hardLimit: 9 })).json).toMatchObject({ windowType: 'ROLLING', windowDuration: 'PT36H' });
+    const weekly = await patch(id, { windowType: 'WEEKLY' });
+    expect(weekly.json).toMatchObject({ windowType: 'WEEKLY', windowDuration: null, timeZone: 'Europe/Berlin' });
+    expect((await patch(id, { windowType: 'ROLLING' })).status).toBe(400);
+    const back = await patch(id, { windowType: 'ROLLING', windowDuration: 'P7D', timeZone: 'UTC' });
+    expect(back.json).toMatchObject({ windowDuration: 'P7D', timeZone: 'UTC', weekStart: 'SUNDAY' });
+  });
+
+  it('keep an assumed price exactly, and drop it with assume', async () => {
+    const assume = {
+      onUnknownPrice: 'assume',
+      assumedPricePerMillionTokens: '2.5',
+      assumedPricePerRequest: 0.000000001,
+    };
+    const made = await create(assume);
+    expect(made.json).toMatchObject({ assumedPricePerMillionTokens: 2.5, assumedPricePerRequest: 1e-9 });
+    const { id } = made.json;
+    const kept = await service.store.getControl(service.team.id, id);
+    expect([kept?.assumedPricePerMillionTokens, kept?.assumedPricePerRequest]).toEqual(['2.5', '0.000000001']);
+    const one = await patch(id, { assumedPricePerRequest: null });
+    expect(one.json).toMatchObject({ assumedPricePerMillionTokens: 2.5, assumedPricePerRequest: null });
+    expect((await patch(id, { assumedPricePerMillionTokens: null })).status).toBe(400);
+    const flags = await patch(id, { onUnknownPrice: 'flag' });
+    expect(flags.json).toMatchObject({ onUnknownPrice: 'flag', assumedPricePerMillionTokens: null });
+  });
+
+  it('credits are counted to nine digits, counts are whole', async () => {
+    expect((await create({ metricType: 'CREDITS_CONSUMED', hardLimit: '0.000000001' })).status).toBe(201);
+    expect((await create({ metricType: 'IMAGE_COUNT', hardLimit: 0.5 })).json.hardLimit).toBe('must be a whole number');
+  });
+
+  it('name the key that changed them in the audit record, never the key itself', async () => {
+    const { id } = (await create()).json;
+    await patch(id, { hardLimit: 9 });
+    await service.ask({ path: `${PATH}/${id}`, method: 'DELETE' });
+    const { items } = await service.store.listAudit(service.team.id, { subjectId: id, page: 0, size: 9 });
+    expect(items.map(({ action }) => action)).toEqual(['deleted', 'updated', 'created']);
+    const keys = await service.store.listKeys(service.team.id);
+    for (const { actor } of items) {
+      expect(keys.map((key) => key.id)).toContain(actor.id);
+      expect(actor.hint).toHaveLength(4);
+    }
+    expect(items[1]).toMatchObject({ before: { hardLimit: '250' }, after: { hardLimit: '9' } });
   });
 
   it('are not replaced by PUT', async () => {

@@ -126,6 +126,45 @@ describe('a control that is being filled', () => {
     expect((await rulesOf(store, teamId))[0]?.currentValue).toBe(95);
   });
 
+  test('keeps refusing what it refused before it was changed, until the new count is complete', async () => {
+    const { id } = await store.createControl(teamId, control({ hardLimit: '50' }));
+    const changed = store.updateControl(teamId, id, { windowType: 'WEEKLY', hardLimit: '500' });
+    // Asked in the same turn: it comes right behind the first slice of the new count.
+    const during = await rulesOf(store, teamId);
+    expect(during.map(({ breached }) => breached)).toContain(true);
+    expect(during.find(({ breached }) => breached)).toMatchObject({ threshold: 50, currentValue: 95 });
+    expect(during.find(({ breached }) => !breached)).toMatchObject({ threshold: 500, currentValue: 10 });
+    expect(new Set(during.map(({ ruleId }) => ruleId)).size).toBe(1);
+    await changed;
+    clock.advance(10_000);
+    expect((await rulesOf(store, teamId)).map((rule) => [rule.currentValue, rule.breached])).toEqual([[95, false]]);
+    expect(await kindsOf(store, teamId)).toEqual(['trip', 'reset']);
+  });
+
+  test('keeps refusing the groups that it refused, also through a second change', async () => {
+    const { id } = await store.createControl(teamId, control({ hardLimit: '50', groupBy: 'MODEL' }));
+    const refused = async () =>
+      (await rulesOf(store, teamId)).filter(({ breached }) => breached).map(({ filters }) => filters[0]?.value);
+    expect(await refused()).toEqual(['gpt-4o-mini']);
+    const one = store.updateControl(teamId, id, { windowType: 'WEEKLY' });
+    const two = store.updateControl(teamId, id, { windowType: 'MONTHLY' });
+    expect(await refused()).toEqual(['gpt-4o-mini']);
+    await Promise.all([one, two]);
+    expect(await refused()).toEqual(['gpt-4o-mini']);
+  });
+
+  test('what is held ends with the window that it was refused in', async () => {
+    const { id } = await store.createControl(teamId, control({ hardLimit: '50' }));
+    const changed = store.updateControl(teamId, id, { windowType: 'WEEKLY', hardLimit: '500' }).catch(() => undefined);
+    expect((await rulesOf(store, teamId)).some(({ breached }) => breached)).toBe(true);
+    await store.close();
+    await changed;
+    clock.advance(12 * HOUR);
+    store = await open(10);
+    expect((await rulesOf(store, teamId)).some(({ breached }) => breached)).toBe(false);
+    for (let i = 0; i < 200; i += 1) await turn();
+  });
+
   test('can be deleted, switched off and limited anew in the middle', async () => {
     const one = store.createControl(teamId, control({ name: 'one', hardLimit: '5000' }));
     const two = store.createControl(teamId, control({ name: 'two', hardLimit: '5000' }));
