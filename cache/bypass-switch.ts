@@ -5,13 +5,10 @@ import { harmlessLog } from '../src/log.js';
 import type { Runtime, Timer } from '../src/runtime.js';
 import type { OperatorBypass } from '../src/wire/feed-bypass.js';
 import { codeOf } from './mirror-owner.js';
+import { OperatorsBypass } from './operators-bypass.js';
 
 /** The flag file is looked at this often. Milliseconds. */
 const LOOK_INTERVAL_MS = 1_000;
-/** The end of an operators' bypass is looked for at least so often: the wall clock may be set. */
-const END_LOOK_MAX_MS = 60_000;
-/** Characters of the operators' reason in a log line. */
-const REASON_MAX = 200;
 
 /** Whether enforcement is switched off. On while any says so: environment, flag file, {@link set}, {@link setOperators}. */
 export interface BypassSwitch {
@@ -43,37 +40,25 @@ export function createBypassSwitch(options: BypassOptions): BypassSwitch {
   const log = harmlessLog(runtime.log);
   let byFile = false;
   let byProgram = false;
-  let byOperators: OperatorBypass | undefined;
+  let byOperators = false;
   let isOn = false;
   let timer: Timer | undefined;
-  let endTimer: Timer | undefined;
   let isStopped = false;
 
   const update = () => {
-    if (byOperators !== undefined && runtime.now() >= byOperators.untilMs) byOperators = undefined;
+    byOperators = operators.isOn();
     const sources = [
       options.fromEnvironment ? 'REVENIUM_BYPASS' : '',
       byFile ? `the flag file ${file}` : '',
       byProgram ? 'the program' : '',
-      byOperators === undefined ? '' : operators(byOperators),
+      byOperators ? operators.describe() : '',
     ].filter((source) => source !== '');
     if (sources.length > 0 === isOn) return;
     isOn = sources.length > 0;
     if (isOn) log.warn(`enforcement is bypassed by ${sources.join(' and ')}: no call is refused`);
     else log.warn('the bypass is over: enforcement is back in force');
   };
-  /** Looked at again at its end, so that the log and the status say it without any call; the wall clock may have jumped. */
-  const armEnd = () => {
-    endTimer?.cancel();
-    endTimer = undefined;
-    if (byOperators === undefined || isStopped) return;
-    const leftMs = byOperators.untilMs - runtime.now();
-    const task = () => {
-      update();
-      armEnd();
-    };
-    endTimer = runtime.setTimer(task, Math.min(Math.max(leftMs, 1), END_LOOK_MAX_MS));
-  };
+  const operators = new OperatorsBypass(runtime, update);
   const see = (isThere: boolean) => {
     byFile = isThere;
     update();
@@ -98,15 +83,14 @@ export function createBypassSwitch(options: BypassOptions): BypassSwitch {
   update();
   return {
     isOn() {
-      // The clock is looked at only while something is on.
-      if (isOn && byOperators !== undefined && runtime.now() >= byOperators.untilMs) update();
+      // Its end may have come since anybody looked.
+      if (isOn && byOperators && !operators.isOn()) update();
       return isOn;
     },
     setOperators(bypass) {
       if (isStopped) return;
-      byOperators = bypass;
+      operators.set(bypass);
       update();
-      armEnd();
     },
     set(on) {
       byProgram = on;
@@ -115,15 +99,9 @@ export function createBypassSwitch(options: BypassOptions): BypassSwitch {
     stop() {
       isStopped = true;
       timer?.cancel();
-      endTimer?.cancel();
+      operators.set(undefined);
     },
   };
-}
-
-/** Who it was is in the status, and not in the log of every process. */
-function operators({ untilMs, reason }: OperatorBypass): string {
-  const until = new Date(untilMs).toISOString();
-  return `the operators of the service until ${until}${reason === undefined ? '' : ` (${reason.slice(0, REASON_MAX)})`}`;
 }
 
 function isThereNow(path: string): boolean {

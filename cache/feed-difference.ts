@@ -18,6 +18,8 @@ export interface FeedDifference {
 type Step = FeedDifference['steps'][number];
 
 const ITEMS_PER_STEP = 500;
+/** Rules are more work than entries of a map. */
+const RULES_PER_STEP = 20;
 const MAPS = {
   departmentBudgetBlocks: 'blocks',
   departmentBudgetBlockBalances: 'balances',
@@ -69,18 +71,28 @@ export function* applyDifference(
 }
 
 function* applyStep(kept: KeptFeed, step: Step): Generator<void, void> {
-  for (const key of listOf(step, 'removed')) kept.remove(textOf(key));
-  for (const raw of listOf(step, 'rules')) yield* kept.put(raw);
+  let taken = 0;
+  for (const key of listOf(step, 'removed')) {
+    kept.remove(textOf(key));
+    taken += 1;
+    if (taken % ITEMS_PER_STEP === 0) yield;
+  }
+  for (const raw of listOf(step, 'rules')) {
+    yield* kept.put(raw);
+    taken += 1;
+    if (taken % RULES_PER_STEP === 0) yield;
+  }
   for (const change of listOf(step, 'groups')) {
     if (!isRecord(change)) throw new OddDifference('groups');
     yield* kept.changeGroups(textOf(change['rule']), listOf(change, 'set'), listOf(change, 'removed'));
+    taken += 1;
+    if (taken % RULES_PER_STEP === 0) yield;
   }
-  let taken = 0;
   for (const value of listOf(step, 'values')) {
     if (!isRecord(value)) throw new OddDifference('values');
     kept.setValue(textOf(value['rule']), value['currentValue'], value['percentUsed']);
     taken += 1;
-    if (taken % ITEMS_PER_STEP === 0) yield;
+    if (taken % RULES_PER_STEP === 0) yield;
   }
   const maps = step['maps'] ?? undefined;
   if (maps !== undefined) yield* applyMaps(kept, maps);

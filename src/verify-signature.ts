@@ -44,13 +44,19 @@ const SECRETS_MAX = 16;
  * The payload must be the raw body: a body that was parsed and written again has other bytes.
  *
  * @example
+ * import { createServer } from 'node:http';
  * import { verifySignature } from 'fusewire';
  *
- * const isGenuine = verifySignature({
- *   payload: rawBody,
- *   signatureHeader: request.headers['x-revenium-signature-256'],
- *   timestampHeader: request.headers['x-revenium-webhook-timestamp'],
- *   secrets: [process.env.REVENIUM_WEBHOOK_SECRET ?? ''],
+ * createServer(async (request, response) => {
+ *   const chunks: Buffer[] = [];
+ *   for await (const chunk of request) chunks.push(chunk);
+ *   const isGenuine = verifySignature({
+ *     payload: Buffer.concat(chunks),
+ *     signatureHeader: request.headers['x-revenium-signature-256'],
+ *     timestampHeader: request.headers['x-revenium-webhook-timestamp'],
+ *     secrets: [process.env.REVENIUM_WEBHOOK_SECRET ?? ''],
+ *   });
+ *   response.writeHead(isGenuine ? 204 : 401).end();
  * });
  */
 export function verifySignature(webhook: SignedWebhook): boolean {

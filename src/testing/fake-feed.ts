@@ -1,5 +1,6 @@
 /** The feed of the fake service: by revision, waiting, whole or bounded, as differences. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { wallClock } from '../runtime.js';
 import { type FeedBody, feedStep } from './feed-step.js';
 
 /** A rule as a test writes it: only what matters; the rest is filled in as the real service would. */
@@ -85,7 +86,11 @@ export class FakeFeed {
     if (base === undefined || !isAskedFor) return { status: 200, body, headers: common };
     return {
       status: 226,
-      body: { revision: this.#revision, compiledAt: new Date().toISOString(), steps: [feedStep(base.body, body)] },
+      body: {
+        revision: this.#revision,
+        compiledAt: new Date(wallClock()).toISOString(),
+        steps: [feedStep(base.body, body)],
+      },
       headers: { ...common, im: 'fusewire-feed', 'delta-base': base.etag },
     };
   }
