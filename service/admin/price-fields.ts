@@ -145,7 +145,7 @@ function readTiers(
       const { rate } = RATE_FIELDS[field];
       const base = rates[rate];
       if (base === undefined)
-        problems.push({ field: `${at}${field}`, problem: `needs a ${field} outside of the tiers` });
+        problems.push({ field: `${at}${field}`, problem: `needs ${field} outside of the tiers` });
       else rates[rate] = { ...base, tiers: [...base.tiers, { aboveTokens: BigInt(tier.aboveTokens), picoUsd }] };
     }
   }

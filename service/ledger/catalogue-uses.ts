@@ -48,7 +48,10 @@ interface Use {
   readonly reviewedAtMs: number;
 }
 
-/** Keeps what the book priced from the catalogue for the first time. To be called in every transaction that prices. */
+/**
+ * Keeps what the book priced from the catalogue for the first time, up to {@link USES_MAX} models of a team. To be called
+ * in every transaction that prices.
+ */
 export async function keepCatalogueUses(context: LedgerContext, teamId: string, book: PriceBook): Promise<void> {
   for (const { provider, model, entry } of book.takeUses()) {
     await context.sql.query('insert-catalogue-use', {
@@ -59,6 +62,7 @@ export async function keepCatalogueUses(context: LedgerContext, teamId: string, 
       version: context.catalogue.version,
       variants: encodeVariants(entry.variants),
       nowMs: context.nowMs,
+      usesMax: USES_MAX,
     });
   }
 }
