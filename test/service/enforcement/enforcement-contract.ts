@@ -127,12 +127,17 @@ export function enforcementContract(name: string, open: OpenStore): void {
         [Date.UTC(2026, 2, 6), 33],
         [Date.UTC(2026, 9, 23), 12],
       ] as const) {
-        clock.nowMs = startMs;
         const times: number[] = [];
-        for (let atMs = startMs; atMs < startMs + days * DAY; atMs += 47 * 60_000) {
-          clock.nowMs = atMs;
-          times.push(atMs);
-          await store.recordRefusals(teamId, [refusal(atMs, { count: 2 })]);
+        for (let dayMs = startMs; dayMs < startMs + days * DAY; dayMs += DAY) {
+          // Reported at the end of each day, as a client may that was out of reach.
+          clock.nowMs = dayMs + DAY;
+          const first = (times.at(-1) ?? startMs) + 47 * 60_000;
+          const today = Array.from({ length: 40 }, (_, i) => first + i * 47 * 60_000).filter((at) => at < clock.nowMs);
+          times.push(...today);
+          await store.recordRefusals(
+            teamId,
+            today.map((atMs) => refusal(atMs, { count: 2 })),
+          );
         }
         const slots = await store.enforcementSlots(teamId, { sinceMs: startMs, untilMs: clock.nowMs });
         for (const zone of ZONES) {
