@@ -46,36 +46,7 @@ export async function createRawStore(setup: RawSetup, writer: RawWriter): Promis
   const { addedColumnsOf } = await built<typeof import('../service/ledger/media-facts.js')>('ledger/media-facts.js');
   const { receiptAnswer } = await built<typeof import('../service/ledger/receipt.js')>('ledger/receipt.js');
   const { uuidv7 } = await built<typeof import('../src/internal.js')>('internal.js');
-  let waiting: { rows: RawRows[]; resolve(): void; reject(error: unknown): void }[] = [];
-  let writing = false;
-
-  async function drain(): Promise<void> {
-    while (waiting.length > 0) {
-      const group = waiting;
-      waiting = [];
-      const rows = group.flatMap((one) => one.rows);
-      const windowStartMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-      const window = { windowStartMs, windowEndMs: windowStartMs + DAY_MS };
-      const value = rows.reduce((sum, { amountNanoUsd }) => sum + amountNanoUsd, 0);
-      try {
-        await writer.write(rows, { controlIds: setup.controlIds, ...window, value });
-        for (const { resolve } of group) resolve();
-      } catch (error) {
-        for (const { reject } of group) reject(error);
-      }
-    }
-    writing = false;
-  }
-
-  function insert(rows: RawRows[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      waiting.push({ rows, resolve, reject });
-      if (writing) return;
-      writing = true;
-      setImmediate(() => void drain());
-    });
-  }
-
+  const insert = coalesced(setup.controlIds, writer);
   const keyRow = (key: string, bodyHash: string, result: RecordResult) => {
     const { status, body } = receiptAnswer(result);
     return { owner: setup.teamId, key, bodyHash, nowMs: result.createdAtMs, status, body };
@@ -120,6 +91,36 @@ export async function createRawStore(setup: RawSetup, writer: RawWriter): Promis
   return new Proxy(store, {
     get: (target, name) => Reflect.get(target, name) ?? (name === 'then' ? undefined : async () => undefined),
   }) as Store;
+}
+
+/** Whatever comes while a transaction is under way, or in the same turn of the event loop, shares the next one. */
+function coalesced(controlIds: readonly string[], writer: RawWriter): (rows: RawRows[]) => Promise<void> {
+  let waiting: { rows: RawRows[]; resolve(): void; reject(error: unknown): void }[] = [];
+  let writing = false;
+  const drain = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const group = waiting;
+      waiting = [];
+      const rows = group.flatMap((one) => one.rows);
+      const windowStartMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+      const window = { windowStartMs, windowEndMs: windowStartMs + DAY_MS };
+      const value = rows.reduce((sum, { amountNanoUsd }) => sum + amountNanoUsd, 0);
+      try {
+        await writer.write(rows, { controlIds, ...window, value });
+        for (const { resolve } of group) resolve();
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    writing = false;
+  };
+  return (rows) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ rows, resolve, reject });
+      if (writing) return;
+      writing = true;
+      setImmediate(() => void drain());
+    });
 }
 
 function failed(): never {

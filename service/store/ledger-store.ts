@@ -67,19 +67,7 @@ export async function createLedgerStore(
     ...recordMethods(lanes),
     findEvents: (teamId, query) => executor.execute('findEvents', teamId, query),
     listConflicts: (teamId, query) => executor.execute('listConflicts', teamId, query),
-    async createControl(teamId, input, actor) {
-      const control = await executor.execute('createControl', teamId, input, actor);
-      await filler.filled(control.id);
-      return control;
-    },
-    async updateControl(teamId, id, patch, actor) {
-      const control = await executor.execute('updateControl', teamId, id, patch, actor);
-      if (control !== undefined) await filler.filled(id);
-      return control;
-    },
-    deleteControl: (teamId, id, actor) => executor.execute('deleteControl', teamId, id, actor),
-    getControl: (teamId, id) => executor.execute('getControl', teamId, id),
-    listControls: (teamId, query) => executor.execute('listControls', teamId, query),
+    ...controlMethods(executor, filler),
     feed: (teamId, ruleId) => feeds.read(teamId, ruleId),
     feeds,
     async turnWindows() {
@@ -96,6 +84,28 @@ export async function createLedgerStore(
       await lanes.close();
       await executor.close();
     },
+  };
+}
+
+/** Who makes or changes a control waits for it to have met its events. */
+function controlMethods(
+  executor: Executor,
+  filler: Filler,
+): Pick<Store, 'createControl' | 'updateControl' | 'deleteControl' | 'getControl' | 'listControls'> {
+  return {
+    async createControl(teamId, input, actor) {
+      const control = await executor.execute('createControl', teamId, input, actor);
+      await filler.filled(control.id);
+      return control;
+    },
+    async updateControl(teamId, id, patch, actor) {
+      const control = await executor.execute('updateControl', teamId, id, patch, actor);
+      if (control !== undefined) await filler.filled(id);
+      return control;
+    },
+    deleteControl: (teamId, id, actor) => executor.execute('deleteControl', teamId, id, actor),
+    getControl: (teamId, id) => executor.execute('getControl', teamId, id),
+    listControls: (teamId, query) => executor.execute('listControls', teamId, query),
   };
 }
 
@@ -159,6 +169,7 @@ function feedReadsOf(executor: () => Executor): FeedReads {
   return {
     feedTeam: (...input) => executor().execute('feedTeam', ...input),
     feedControls: (...input) => executor().execute('feedControls', ...input),
+    feedDepartments: (...input) => executor().execute('feedDepartments', ...input),
     feedGroups: (...input) => executor().execute('feedGroups', ...input),
     feedGroupsOf: (...input) => executor().execute('feedGroupsOf', ...input),
     feedTotals: (...input) => executor().execute('feedTotals', ...input),
