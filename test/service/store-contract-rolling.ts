@@ -135,6 +135,20 @@ export function rollingContract(bench: Bench): void {
     ]);
   });
 
+  test('a group that fell while nobody turned the windows and spends again is refused again', async () => {
+    const { store, team, clock } = bench;
+    await store.createControl(team.id, hour({ groupBy: 'AGENT' }));
+    const refused = async () => (await rulesOf(store, team.id)).filter(({ breached }) => breached).length;
+    await spend(0, 3, { agent: 'bot' });
+    expect(await refused()).toBe(1);
+    // The feed drops it by itself; the ledger has not heard of it.
+    clock.advance(3 * HOUR);
+    expect(await refused()).toBe(0);
+    await spend(180, 3, { agent: 'bot' });
+    expect(await refused()).toBe(1);
+    expect(await kindsOf(store, team.id)).toEqual(['trip bot', 'reset bot', 'trip bot']);
+  });
+
   test('two addresses that turn out to be one person have one rolling budget', async () => {
     const { store, team } = bench;
     await store.createControl(team.id, hour({ groupBy: 'SUBSCRIBER', hardLimit: '3' }));
