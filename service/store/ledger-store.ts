@@ -73,6 +73,8 @@ export async function createLedgerStore(
     async turnWindows() {
       const nextMs = await turnAll(executor);
       filler.start();
+      // What another process asked for and did not live to do.
+      repricer.start();
       return nextMs;
     },
     verifyBalances: () => verifyAll(executor),
