@@ -13,6 +13,7 @@ import {
   type TrippedRule,
 } from './decision.js';
 import { CANDIDATES_MAX, candidate } from './dimensions.js';
+import { matchesFilters } from './match-filters.js';
 import { normaliseEmail } from './normalise-email.js';
 import type { RuleSet } from './rule-set.js';
 import { type GroupReading, trippedRule, type Verdict, validUntilMs } from './verdict.js';
@@ -103,7 +104,8 @@ function decideDepartment(ruleSet: RuleSet, call: CallDimensions, nowMs: number)
     if (rule === undefined) {
       return { refusal: refuse('DEPARTMENT_TRIPPED', unlistedRule(blockedBy, balance, 'Department budget')), observed };
     }
-    if (nowMs < validUntilMs(rule)) {
+    // A map names persons; what else the rule is scoped to, the call itself must say.
+    if (nowMs < validUntilMs(rule) && matchesFilters(rule.filters, call)) {
       const tripped = trippedRule(rule, balance ?? rule.currentValue);
       if (rule.action === 'BLOCK' && !rule.shadowMode)
         return { refusal: refuse('DEPARTMENT_TRIPPED', tripped), observed };

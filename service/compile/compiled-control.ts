@@ -136,3 +136,9 @@ export function isInDepartments(control: Pick<CostControl, 'filters'>, line: rea
 export function departmentFilterOf({ filters }: Pick<CostControl, 'filters'>): ControlFilter | undefined {
   return filters.find(({ dimension }) => dimension === 'DEPARTMENT');
 }
+
+/** Whether guards are told of a control by the addresses of persons, in maps, instead of by its rule (contract 2.2). */
+export function isDepartmentRule(control: Pick<CostControl, 'filters' | 'groupBy'>): boolean {
+  if (control.groupBy === 'DEPARTMENT') return true;
+  return control.groupBy === null && departmentFilterOf(control) !== undefined;
+}

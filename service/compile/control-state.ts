@@ -1,5 +1,5 @@
 /** One control of a feed in the serving process: its rules as texts that are ready, changed one group at a time. */
-import { type BalanceValues, type CompiledControl, compileControl } from './compiled-control.js';
+import { type BalanceValues, type CompiledControl, compileControl, isDepartmentRule } from './compiled-control.js';
 import type { CurrentWindow } from './current-window.js';
 import type { ControlReading, GroupReading } from './feed-reading.js';
 import { type FeedRule, feedRuleOf, type RuleReading, readingOf } from './feed-rule.js';
@@ -41,8 +41,10 @@ export class ControlState {
     this.groups = new GroupTable(this.compiled);
   }
 
+  /** Whether its groups are listed with its rule; departments are not, they go by maps. */
   get isGrouped(): boolean {
-    return this.compiled.control.groupBy !== null;
+    const { groupBy } = this.compiled.control;
+    return groupBy !== null && groupBy !== 'DEPARTMENT';
   }
 
   /** The rule of the control itself; there after the first {@link settle}. */
@@ -123,6 +125,7 @@ export class ControlState {
 
   /** A grouped rule refuses through its groups only. */
   #reading(): RuleReading {
+    if (isDepartmentRule(this.compiled.control)) return { values: this.#total, breached: false, warnBreached: false };
     if (!this.isGrouped) return readingOf(this.compiled, this.#total);
     return { values: this.#total, breached: false, warnBreached: this.groups.listed > 0 };
   }

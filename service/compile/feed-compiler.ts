@@ -1,5 +1,6 @@
 /** Brings the feed of a team up to date, from nothing or from what changed. Reads only, in pages. */
 import type { AreaStore } from '../store/area-store.js';
+import { isDepartmentRule } from './compiled-control.js';
 import { ControlState } from './control-state.js';
 import {
   BALANCES_SIZE,
@@ -15,7 +16,7 @@ import { type LoadedControl, TeamFeed } from './team-feed.js';
 /** What a feed is read from. */
 export type FeedReads = Pick<
   AreaStore,
-  'feedTeam' | 'feedControls' | 'feedGroups' | 'feedGroupsOf' | 'feedTotals' | 'feedChanges'
+  'feedTeam' | 'feedDepartments' | 'feedControls' | 'feedGroups' | 'feedGroupsOf' | 'feedTotals' | 'feedChanges'
 >;
 
 /** Controls whose groups are read at the same time. */
@@ -31,6 +32,8 @@ export class FeedCompiler {
   readonly #teamId: string;
   #feed: TeamFeed | undefined;
   #namesSinceMs = 0;
+  /** A department's verdict, or whom it concerns, may be another now. */
+  #mapsMoved = false;
 
   constructor(reads: FeedReads, teamId: string) {
     this.#reads = reads;
@@ -70,6 +73,8 @@ export class FeedCompiler {
         if (last === undefined || readings.length < CONTROLS_SIZE) break;
         afterRuleId = last.control.ruleId;
       }
+      this.#mapsMoved = feed.hasDepartments;
+      await this.#readMaps(feed);
       feed.commit(team, team.revision);
       const before = this.#feed;
       if (await this.#catchUp(feed)) {
@@ -96,6 +101,7 @@ export class FeedCompiler {
       await this.#apply(feed, changes);
       cursor = changes.next;
       team = changes.team;
+      if (cursor === undefined) await this.#readMaps(feed);
       // Part of a revision is a version of its own: more than the last one, not yet the next.
       feed.commit(team, cursor === undefined ? team.revision : feed.revision);
     }
@@ -106,8 +112,19 @@ export class FeedCompiler {
     return true;
   }
 
+  /** Maps are read whole: a team has few departments that are past their limit. */
+  async #readMaps(feed: TeamFeed): Promise<void> {
+    if (!this.#mapsMoved) return;
+    const maps = await this.#reads.feedDepartments(this.#teamId);
+    feed.setMaps(new Map(Object.entries(maps).map(([name, entries]) => [name, new Map(entries)])));
+    this.#mapsMoved = false;
+  }
+
   async #apply(feed: TeamFeed, changes: Extract<FeedChanges, { kind: 'changes' }>): Promise<void> {
     const rolling: string[] = [];
+    const concerned = [...changes.totals, ...changes.groups].map(({ controlId }) => feed.control(controlId));
+    if (concerned.some((state) => state !== undefined && isDepartmentRule(state.compiled.control)))
+      this.#mapsMoved = true;
     for (const { controlId, values } of changes.totals) {
       const state = feed.control(controlId);
       if (state === undefined) continue;
@@ -140,6 +157,12 @@ export class FeedCompiler {
       const readings = await this.#reads.feedControls(this.#teamId, { ids: part });
       for (const loaded of await this.#load(readings, feed)) feed.put(loaded);
       const found = new Set(readings.map(({ control }) => control.id));
+      const departments = (id: string) => {
+        const control =
+          readings.find((reading) => reading.control.id === id)?.control ?? feed.control(id)?.compiled.control;
+        return control !== undefined && isDepartmentRule(control);
+      };
+      if (part.some(departments)) this.#mapsMoved = true;
       for (const id of part) if (!found.has(id)) feed.remove(id);
     }
   }
@@ -152,6 +175,7 @@ export class FeedCompiler {
     const ids = ended.map(({ compiled }) => compiled.control.id);
     for (const part of chunks(ids, CONTROLS_SIZE)) {
       await this.#reload(feed, part);
+      await this.#readMaps(feed);
       feed.commit(team, feed.revision);
     }
   }
@@ -176,6 +200,8 @@ export class FeedCompiler {
     // When they reset moves with every event and every bucket.
     const rolling = feed.ids().filter((id) => isRolling(feed.control(id)!) && feed.control(id)!.own.rule.breached);
     await this.#reload(feed, rolling);
+    if (feed.hasDepartments) this.#mapsMoved = true;
+    await this.#readMaps(feed);
     feed.commit(team, feed.revision);
   }
 

@@ -1,6 +1,13 @@
 /** One rule of the feed as it goes over the wire (contract 2.2). Pure. */
 import type { ControlFilter } from '../store/store.js';
-import { type BalanceValues, type CompiledControl, valueText, verdictOf } from './compiled-control.js';
+import {
+  type BalanceValues,
+  type CompiledControl,
+  departmentFilterOf,
+  isDepartmentRule,
+  valueText,
+  verdictOf,
+} from './compiled-control.js';
 import type { CurrentWindow } from './current-window.js';
 
 /** One entry of `groupBreakdown`. */
@@ -40,6 +47,8 @@ export interface FeedRule {
   readonly resetsAt: string | null;
   readonly filters: readonly ControlFilter[];
   readonly groupBy: string | null;
+  /** Of a department rule: the department that its filter names. */
+  readonly departmentId?: number;
 }
 
 /** The verdict and the values that a rule shows. */
@@ -62,6 +71,9 @@ export function feedRuleOf(
   const threshold = Number(control.hardLimit);
   const currentValue = displayNumber(compiled, reading.values.value);
   const { resetsAtMs } = window;
+  const department = departmentFilterOf(control);
+  // No call says its department: the maps, or the breakdown, hold only those whom it concerns.
+  const filters = control.filters.filter((filter) => filter !== department);
   return {
     ruleId: control.ruleId,
     key,
@@ -82,8 +94,9 @@ export function feedRuleOf(
     windowEnd: resetsAtMs === null ? null : (resetsAtMs - 1) / 1_000,
     windowKey: window.key,
     resetsAt: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
-    filters: group === undefined ? control.filters : [...control.filters, groupFilter(compiled, group)],
+    filters: group === undefined ? filters : [...filters, groupFilter(compiled, group)],
     groupBy: group === undefined ? control.groupBy : null,
+    ...(isDepartmentRule(control) && department !== undefined ? { departmentId: Number(department.value) } : {}),
   };
 }
 

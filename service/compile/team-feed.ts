@@ -1,4 +1,5 @@
 /** The feed of one team in the serving process: what a change costs is what it changed. */
+import { isDepartmentRule } from './compiled-control.js';
 import type { ControlState } from './control-state.js';
 import { FeedChain } from './feed-chain.js';
 import type { BypassState, TeamReading } from './feed-reading.js';
@@ -106,6 +107,12 @@ export class TeamFeed {
   /** A control that was changed with its `set…` methods. */
   touch(state: ControlState): void {
     this.#dirty.add(state);
+  }
+
+  /** Whether maps speak for some control, also for one that is about to be placed. */
+  get hasDepartments(): boolean {
+    const states = [...this.#controls.values(), ...this.#coming.map(({ state }) => state)];
+    return states.some(({ compiled }) => isDepartmentRule(compiled.control));
   }
 
   setMaps(maps: ReadonlyMap<string, FeedMap>): void {

@@ -7,6 +7,7 @@ import {
   type BalanceValues,
   type CompiledControl,
   compileControl,
+  isInDepartments,
   valueText,
   verdictOf,
 } from '../compile/compiled-control.js';
@@ -16,6 +17,8 @@ import { createTeamScope } from '../compile/team-scope.js';
 import { selectBypass } from '../ledger/bypass.js';
 import { type LedgerContext, readTeamState } from '../ledger/context.js';
 import { selectControls } from '../ledger/control-rows.js';
+import { departmentsOf } from '../ledger/counted-event.js';
+import { lineOf, loadMembers, personOf, readDirectory } from '../ledger/directory.js';
 import { standingOf } from '../ledger/rolling-balances.js';
 import { Subscribers } from '../ledger/subscribers.js';
 import { readPriceBook } from '../ledger/team-copies.js';
@@ -47,7 +50,7 @@ interface Candidate {
 export async function explain(context: LedgerContext, teamId: string, call: AskedCall): Promise<Explanation> {
   const state = await readTeamState(context, teamId);
   const controls = (await selectControls(context, teamId)).map(compileControl);
-  const groups = await groupsOf(context, teamId, call);
+  const groups = await groupsOf(context, teamId, state.directoryVersion, call);
   const all = controls.map((compiled) => candidateOf(compiled, call, groups));
   const candidates = [...all.filter(({ concerned }) => concerned), ...all.filter(({ concerned }) => !concerned)];
   const shown = candidates.slice(0, CONTROLS_MAX);
@@ -57,7 +60,7 @@ export async function explain(context: LedgerContext, teamId: string, call: Aske
   );
   const explained: ExplainedControl[] = [];
   for (const [i, candidate] of shown.entries()) {
-    explained.push(await explainOne(context, candidate, balances[i] ?? NOTHING));
+    explained.push(await explainOne(context, candidate, balances[i]));
   }
   const bypass = (await selectBypass(context, teamId)) ?? null;
   return {
@@ -101,25 +104,41 @@ function goesByDepartments({ groupBy, filters }: ExplainedControl): boolean {
   return groupBy === 'DEPARTMENT' || filters.some(({ filter }) => filter.startsWith('DEPARTMENT '));
 }
 
-async function groupsOf(context: LedgerContext, teamId: string, call: AskedCall): Promise<CallerGroups> {
+async function groupsOf(
+  context: LedgerContext,
+  teamId: string,
+  directoryVersion: number,
+  call: AskedCall,
+): Promise<CallerGroups> {
   const person = { subscriberId: call.subscriberId, subscriberEmail: call.subscriberEmail };
   const subscribers = new Subscribers(context, teamId, createTeamScope([]));
   await subscribers.load([person]);
-  return { subscriber: subscribers.expectedGroupOf(person) };
+  const subscriber = subscribers.expectedGroupOf(person);
+  if (directoryVersion === 0) return { subscriber, departments: [] };
+  const directory = await readDirectory(context, teamId, directoryVersion);
+  const address = personOf(person);
+  await loadMembers(context, teamId, directory, address === undefined ? [] : [address]);
+  return { subscriber, departments: departmentsOf(lineOf(directory, address) || null) };
 }
 
 function candidateOf(compiled: CompiledControl, call: AskedCall, groups: CallerGroups): Candidate {
   const { control } = compiled;
-  const filters = control.filters.map((filter) => explainFilter(filter, call));
+  const filters = control.filters.map((filter) => explainFilter(filter, call, groups));
   const group = groupOfCall(control, call, groups) ?? null;
   const concerned =
     control.enabled && filters.every(({ holds }) => holds) && (control.groupBy === null || group !== null);
   return { compiled, filters, concerned, group };
 }
 
-function explainFilter(filter: ControlFilter, call: AskedCall): ExplainedFilter {
+function explainFilter(filter: ControlFilter, call: AskedCall, { departments }: CallerGroups): ExplainedFilter {
   const { dimension, operator, value, values } = filter;
   const operand = values === undefined ? (value ?? '') : `(${values.join(', ')})`;
+  if (dimension === 'DEPARTMENT') {
+    const below = filter.includeDescendants === true ? ' and what lies below it' : '';
+    const holds = isInDepartments({ filters: [filter] }, departments);
+    const actual = departments.length === 0 ? null : departments.join('/');
+    return { filter: `DEPARTMENT IS ${operand}${below}`, holds, actual };
+  }
   return {
     filter: `${dimension} ${operator} ${operand}`,
     holds: matchesFilters([filter], call),
@@ -153,16 +172,18 @@ function actualOf({ dimension }: ControlFilter, call: AskedCall): string | undef
 async function explainOne(
   context: LedgerContext,
   candidate: Candidate,
-  balance: BalanceValues,
+  balance: BalanceValues | undefined,
 ): Promise<ExplainedControl> {
   const { compiled, filters, group } = candidate;
   const { control } = compiled;
   const window = currentWindow(control, context.nowMs, context.cache.windows);
   const isRolling = control.windowType === 'ROLLING';
   const standing = isRolling && candidate.concerned ? await standingOf(context, compiled, group ?? '') : undefined;
-  const values = standing?.values ?? balance;
+  const values = standing?.values ?? balance ?? NOTHING;
+  // A group that spent nothing in the window is past no limit, not even past one of 0.
+  const isFresh = group !== null && balance === undefined;
   const resetsAtMs = standing === undefined ? window.resetsAtMs : standing.fallsAtMs;
-  const { reaction, equation } = react(candidate, values);
+  const { reaction, equation } = react(candidate, values, isFresh);
   return {
     controlId: control.id,
     ruleId: control.ruleId,
@@ -192,10 +213,12 @@ async function explainOne(
 function react(
   candidate: Candidate,
   values: BalanceValues,
+  isFresh: boolean,
 ): { readonly reaction: Reaction; readonly equation: string } {
   const { compiled, filters, group, concerned } = candidate;
   const { control } = compiled;
   if (!concerned) return { reaction: 'not-concerned', equation: whyNot(control, filters, group) };
+  if (isFresh) return { reaction: 'allow', equation: `nothing spent by ${group} in this window: passes` };
   const spend = valueText(compiled, values.value);
   const level = verdictOf(compiled, values);
   const unknown = values.unknownCount > 0n ? `, with ${values.unknownCount} events of unknown price` : '';

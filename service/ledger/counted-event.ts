@@ -47,7 +47,8 @@ export function aliasKeyOf(named: {
 
 const NOWHERE: readonly number[] = [];
 
-function departmentsOf(line: string | null | undefined): readonly number[] {
+/** A line of departments, as it is kept, in numbers. */
+export function departmentsOf(line: string | null | undefined): readonly number[] {
   return line == null ? NOWHERE : line.split('/').map(Number);
 }
 

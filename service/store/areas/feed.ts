@@ -1,4 +1,5 @@
 /** What changed in a feed since a revision, and the roster. */
+import { feedDepartments } from '../../compile/department-maps.js';
 import { purgeFeedChanges } from '../../compile/feed-changes.js';
 import {
   feedChanges,
@@ -33,6 +34,7 @@ export const FEED_STATEMENTS = [
 export const feedReads = {
   feedChanges,
   feedControls,
+  feedDepartments,
   feedGroups,
   feedGroupsOf,
   feedTeam,
