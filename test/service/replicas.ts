@@ -1,6 +1,7 @@
 /** Several stores on one database, as several processes have them, and one store that is all of them in turn. */
 import type { Runtime } from 'fusewire/internal';
 import { openPostgresStore, type PostgresStoreOptions } from '../../service/store/postgres/open-postgres-store.js';
+import { POLL_MS } from '../../service/store/postgres/watcher.js';
 import type { Store } from '../../service/store/store.js';
 import { runSql } from './postgres-support.js';
 
@@ -20,16 +21,38 @@ export async function eventually(isSo: () => boolean | Promise<boolean>, limitMs
   }
 }
 
+/** A runtime whose look of every half second can be had at once. */
+function lookable(runtime: Runtime): { readonly runtime: Runtime; look(): Promise<void> } {
+  let waiting: (() => void) | undefined;
+  let set = 0;
+  const setTimer: Runtime['setTimer'] = (task, delayMs, options) => {
+    if (delayMs !== POLL_MS) return runtime.setTimer(task, delayMs, options);
+    set += 1;
+    waiting = task;
+    return runtime.setTimer(task, delayMs, options);
+  };
+  return {
+    runtime: { ...runtime, setTimer },
+    async look() {
+      const before = set;
+      waiting?.();
+      await eventually(() => set > before);
+    },
+  };
+}
+
 /**
  * A store whose every call goes to the next replica. Feeds are read from one replica, which has to hear of what the
- * others did: before a read it is waited for until it has the team's revision. Keys are waited for likewise.
+ * others did: before a read it looks, and is waited for until it has the team's revision. Keys are waited for likewise.
  */
 export async function openInTurn(
   url: string,
   runtime: Runtime,
   options: Partial<PostgresStoreOptions> = {},
 ): Promise<Store> {
-  const replicas = await openReplicas(url, 3, { ...options, runtime });
+  const reading = lookable(runtime);
+  const opening = [reading.runtime, runtime, runtime].map((own) => openReplicas(url, 1, { ...options, runtime: own }));
+  const replicas = (await Promise.all(opening)).flat();
   let turn = 0;
   const next = (): Store => {
     turn += 1;
@@ -38,6 +61,7 @@ export async function openInTurn(
   const reader = replicas[0]!;
   const own: Partial<Store> = {
     async feed(teamId, ruleId) {
+      await reading.look();
       const rows = await runSql(url, 'SELECT revision FROM team WHERE id = $1', [teamId]);
       const revision = Number(rows[0]?.['revision'] ?? 0);
       await eventually(async () => (await reader.feed(teamId)).revision >= revision);

@@ -1,12 +1,14 @@
 // A child process of the store's crash tests: records events one after the other, and says each that was acknowledged.
 import { createRuntime } from 'fusewire/internal';
+import { openPostgresStore } from '../../service/store/postgres/open-postgres-store.js';
 import { openSqliteStore } from '../../service/store/sqlite/open-sqlite-store.js';
 
 const [file = '', teamId = '', round = ''] = process.argv.slice(2);
 const runtime = createRuntime({}, 'CRITICAL');
 
 try {
-  const store = await openSqliteStore({ file, runtime });
+  const isAddress = file.startsWith('postgres:');
+  const store = await (isAddress ? openPostgresStore({ url: file, runtime }) : openSqliteStore({ file, runtime }));
   process.stdout.write('open\n');
   let number = 0;
   const record = async (lane: number): Promise<void> => {
