@@ -1,8 +1,8 @@
 /**
  * What a guarded and metered call costs beside the bare client, over loopback: the model server and the sink of the events
- * each in a process of their own, delivery on, a rule feed polled. Three sides take turns in small blocks: the bare
- * client, a guarded one whose events are dropped, and a guarded one whose events are delivered; so the cost of delivery
- * can be told from the rest. The deliveries of a block are waited for, so that no other call pays for the one before it.
+ * each in a process of their own, delivery on, a rule feed polled. Four sides take turns in small blocks: the bare
+ * client, a guarded one whose events are dropped, one whose events are delivered one by one, and one whose events are
+ * delivered in batches; so the cost of delivery can be told from the rest. The deliveries of a block are waited for, so that no other call pays for the one before it.
  *
  * Measures the built code (`npm run build` first): tsx wraps functions, which costs more here than what is measured.
  * Run with `node --import tsx bench/call.bench.ts`.
@@ -47,7 +47,7 @@ const CASES: readonly Case[] = [
 /** Not counted: the first blocks of each case warm up code and connections. */
 const WARM_UP_BLOCKS = 10;
 
-const SIDES = ['bare', 'dropped', 'guarded'] as const;
+const SIDES = ['bare', 'dropped', 'singly', 'guarded'] as const;
 type SideName = (typeof SIDES)[number];
 
 /** Takes every event and keeps none. */
@@ -68,8 +68,10 @@ const DROPPING: Outbox = {
 /** Runs all of it; about a minute. */
 export async function run(): Promise<BenchResult> {
   const server = await start('./call-server.ts');
-  const sink = await start('./sink.ts');
+  const sink = await start('./sink.ts', 'batch');
+  const singleSink = await start('./sink.ts');
   const { fusewire, guardDropping, close } = await openBuilt(sink.url);
+  const single = await openBuilt(singleSink.url);
   const rows: Record<string, number | string>[] = [];
   let addedPlain = 0;
   for (const one of CASES) {
@@ -78,9 +80,12 @@ export async function run(): Promise<BenchResult> {
     const clients: Record<SideName, OpenAI> = {
       bare: clientOf(),
       dropped: guardDropping(clientOf(), injectUsage),
+      singly: single.fusewire.guard(clientOf(), { injectUsage }),
       guarded: fusewire.guard(clientOf(), { injectUsage }),
     };
-    const { bare, dropped, guarded } = await measure(one, clients, () => fusewire.flush({ timeoutMs: 10_000 }));
+    const flush = async () =>
+      (await fusewire.flush({ timeoutMs: 10_000 })) && (await single.fusewire.flush({ timeoutMs: 10_000 }));
+    const { bare, dropped, singly, guarded } = await measure(one, clients, flush);
     const added = guarded.median - bare.median;
     if (one.name === 'plain') addedPlain = added;
     rows.push({
@@ -89,6 +94,7 @@ export async function run(): Promise<BenchResult> {
       'guarded ms': guarded.median,
       'added ms': added,
       'added, not delivered': dropped.median - bare.median,
+      'added, one by one': singly.median - bare.median,
       'added %': (added / bare.median) * 100,
       'per chunk µs': one.call === streamed ? ((added - addedPlain) / CHUNKS) * 1000 : '',
       'bare p90': bare.p90,
@@ -96,10 +102,12 @@ export async function run(): Promise<BenchResult> {
       'bare CPU ms': bare.cpu,
       'guarded CPU ms': guarded.cpu,
       'CPU, not delivered': dropped.cpu,
+      'CPU, one by one': singly.cpu,
     });
   }
   await close();
-  for (const child of [server.child, sink.child]) child.kill();
+  await single.close();
+  for (const { child } of [server, sink, singleSink]) child.kill();
   return { name: 'call', rows };
 }
 
@@ -137,12 +145,12 @@ interface Side {
 }
 
 async function measure(one: Case, clients: Record<SideName, OpenAI>, flush: () => Promise<boolean>) {
-  const times: Record<SideName, number[]> = { bare: [], dropped: [], guarded: [] };
-  const cpu: Record<SideName, number> = { bare: 0, dropped: 0, guarded: 0 };
+  const times: Record<SideName, number[]> = { bare: [], dropped: [], singly: [], guarded: [] };
+  const cpu: Record<SideName, number> = { bare: 0, dropped: 0, singly: 0, guarded: 0 };
   for (let block = -Math.min(WARM_UP_BLOCKS, one.blocks); block < one.blocks; block += 1) {
     for (let turn = 0; turn < SIDES.length; turn += 1) {
       // Each side comes after each other one equally often.
-      const side = SIDES[(turn * (block % 2 === 0 ? 1 : 2) + Math.abs(block)) % SIDES.length]!;
+      const side = SIDES[(turn * (block % 2 === 0 ? 1 : SIDES.length - 1) + Math.abs(block)) % SIDES.length]!;
       const before = process.cpuUsage();
       for (let call = 0; call < one.perBlock; call += 1) {
         const started = performance.now();
@@ -160,11 +168,11 @@ async function measure(one: Case, clients: Record<SideName, OpenAI>, flush: () =
     const at = (share: number) => sorted[Math.floor(sorted.length * share)] ?? 0;
     return { median: at(0.5), p90: at(0.9), cpu: cpu[side] / calls };
   };
-  return { bare: sideOf('bare'), dropped: sideOf('dropped'), guarded: sideOf('guarded') };
+  return { bare: sideOf('bare'), dropped: sideOf('dropped'), singly: sideOf('singly'), guarded: sideOf('guarded') };
 }
 
-async function start(file: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), { execArgv: ['--import', 'tsx'] });
+async function start(file: string, ...args: string[]): Promise<{ child: ChildProcess; url: string }> {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { execArgv: ['--import', 'tsx'] });
   const [{ url }] = (await once(child, 'message')) as [{ url: string }];
   return { child, url };
 }

@@ -11,6 +11,7 @@ import { ownerFolder, RULES_FILE } from '../../cache/mirror-owner.js';
 import { mirrorBodyInSteps } from '../../cache/mirror-text.js';
 import { runInSlices } from '../../cache/run-in-slices.js';
 import type { EnforcementStatus } from '../../cache/status.js';
+import { startFakeService } from '../../src/testing/fake-service.js';
 import { realRuntime, until } from './support/fake-runtime.js';
 import { type Answer, feedServers, reply } from './support/feed-server.js';
 import { temporaryDirectories } from './support/temporary-directory.js';
@@ -154,3 +155,20 @@ function listing(folder: string): readonly string[] {
     return [];
   }
 }
+
+describe('a process that watches the feed', () => {
+  it('ends by itself in the middle of a wait: the poller does not hold it', async () => {
+    const service = await startFakeService();
+    try {
+      const child = start('child-watcher.ts', [service.url, service.teamId, service.apiKey], 'ignore');
+      const ended = once(child, 'exit');
+      await once(child.stdout!, 'data');
+      const began = performance.now();
+      expect(await ended).toEqual([0, null]);
+      // The wait would take 50 s.
+      expect(performance.now() - began).toBeLessThan(15_000);
+    } finally {
+      await service.close();
+    }
+  });
+});
