@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type FieldProblem, invalidFields } from '../http/api-error.js';
 import { normalTier } from '../pricing/billing-facts.js';
-import { startOf } from '../pricing/price-book.js';
+import { startOf } from '../pricing/declared-prices.js';
 import type { DeclaredPrice, PriceOverride } from '../store/store.js';
 import { ratesShape, readRates, showLists, shownListsShape, shownRatesShape, showRates } from './price-fields.js';
 

@@ -1,5 +1,5 @@
 /** The audit of prices: one entry a price, or one for a whole list. */
-import { keyOf } from '../pricing/price-book.js';
+import { keyOf } from '../pricing/declared-prices.js';
 import type { PriceOverride } from '../store/store.js';
 import { type AuditActor, noteAudit } from './audit.js';
 import type { LedgerContext } from './context.js';

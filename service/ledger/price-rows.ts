@@ -1,5 +1,5 @@
 /** Declared prices as rows and back. */
-import { keyOf } from '../pricing/price-book.js';
+import { keyOf } from '../pricing/declared-prices.js';
 import { flatRate, type RateName, type RateSheet } from '../pricing/rates.js';
 import { decodeRates, encodeRates } from '../pricing/rates-json.js';
 import { bigintOrNull, flagOf, numberOf, type SqlParams, type SqlRow, textOf, textOrNull } from '../store/sql.js';

@@ -1,5 +1,5 @@
 /** The prices that a team declared. None is ever changed: entries name it, and events of its time are priced by it. */
-import { keyOf, startOf } from '../pricing/price-book.js';
+import { keyOf, startOf } from '../pricing/declared-prices.js';
 import { numberOf } from '../store/sql.js';
 import type { DeclaredPrice, PriceOverride } from '../store/store.js';
 import { type AuditActor, SERVICE_ACTOR } from './audit.js';

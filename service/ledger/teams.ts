@@ -1,6 +1,6 @@
 /** Teams and their keys. */
 import { LOCAL_TENANT_PREFIX } from 'fusewire/internal';
-import { ANY_MODEL } from '../pricing/price-book.js';
+import { ANY_MODEL } from '../pricing/declared-prices.js';
 import { bigintOrNull, numberOf, type SqlRow, textOf } from '../store/sql.js';
 import type { KeyRecord, Team } from '../store/store.js';
 import { type AuditActor, LOCAL_ACTOR, noteAudit } from './audit.js';

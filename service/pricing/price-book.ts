@@ -1,13 +1,9 @@
 /** A team's prices: what it declared itself, then the catalogue. */
 import type { PriceOverride } from '../store/store.js';
 import { type Catalogue, type CatalogueEntry, ratesAt } from './catalogue.js';
+import { type Candidate, candidatesOf, groupByKey, holdingAt, reachingBack } from './declared-prices.js';
 import type { ModelPrice } from './price-event.js';
 import { catalogueProviderOf } from './provider-names.js';
-
-/** As the model of an override: every model of its provider. */
-export const ANY_MODEL = '*';
-/** As the service tier of an override: every tier. */
-export const ANY_TIER = '*';
 
 /** A price with where it comes from. */
 export type FoundPrice = ModelPrice & {
@@ -66,34 +62,33 @@ export function createPriceBook(
 ): PriceBook {
   const declared = groupByKey(overrides);
   const noted = new Set<string>();
+  const plans = new Map<string, Plan>();
   let fresh: CatalogueUse[] = [];
-  const note = (provider: string, model: string, entry: CatalogueEntry): void => {
+  const planOf = (query: PriceQuery): Plan => {
+    const { provider, modelSource = '', model, serviceTier = '' } = query;
+    const key = `${provider}\n${modelSource}\n${model}\n${serviceTier}`;
+    const known = plans.get(key);
+    if (known !== undefined) return known;
+    const plan = { candidates: candidatesOf(declared, query), listed: listedOf(query, catalogue, pins) };
+    // Callers name models (I10).
+    if (plans.size >= USES_MAX) plans.clear();
+    plans.set(key, plan);
+    return plan;
+  };
+  const note = ({ provider, model, entry }: Listed): void => {
     const key = useKey(provider, model);
     if (noted.size >= USES_MAX || noted.has(key)) return;
     noted.add(key);
     fresh.push({ provider, model: model.trim().toLowerCase(), entry });
   };
-  const inCatalogue = (query: PriceQuery, isUse: boolean): FoundPrice => {
-    const { provider, modelSource, model, serviceTier, atMs } = query;
-    const named = catalogueProviderOf(provider, modelSource);
-    const listed = named === undefined ? undefined : tierModel(named, model, serviceTier);
-    if (named === undefined || listed === undefined) return UNKNOWN;
-    const pin = pins.get(useKey(named, listed));
-    const entry = pin?.entry ?? catalogue.entry(named, listed);
-    // Where a tier has a model of its own, its name says so; a likeness with the standard model is not enough.
-    if (entry === undefined || (listed !== model && !entry.name.toLowerCase().endsWith(`:${serviceTier}`)))
-      return UNKNOWN;
-    const version = pin?.version ?? catalogue.version;
-    const rates = ratesAt(entry, version, atMs);
-    if (rates === undefined) return UNKNOWN;
-    if (isUse) note(named, listed, entry);
-    return { kind: 'rates', rates, entry: { name: entry.name, version } };
-  };
   const find = (query: PriceQuery, isUse: boolean): FoundPrice => {
-    const holding = search(declared, query, priceAt);
+    const { candidates, listed } = planOf(query);
+    const holding = holdingAt(candidates, query.atMs);
     if (holding !== undefined) return holding;
-    const listed = inCatalogue(query, isUse);
-    return listed.kind === 'unknown' ? (search(declared, query, firstAfter) ?? UNKNOWN) : listed;
+    const price = listed === undefined ? UNKNOWN : listedPrice(listed, query.atMs);
+    if (price.kind === 'unknown') return reachingBack(candidates, query.atMs) ?? UNKNOWN;
+    if (isUse && listed !== undefined) note(listed);
+    return price;
   };
   return {
     find: (query) => find(query, true),
@@ -106,93 +101,47 @@ export function createPriceBook(
   };
 }
 
-/** The lower-cased name under which overrides for the same are found. */
-export function keyOf(provider: string | null, model: string, serviceTier: string | null = null): string {
-  const named = `${provider === null ? '' : provider.trim().toLowerCase()}\n${model.trim().toLowerCase()}`;
-  return serviceTier === null ? named : `${named}\n${serviceTier}`;
-}
-
 /** The name of a model in the catalogue as a team uses it. */
 export function useKey(provider: string, model: string): string {
   return `${provider}\n${model.trim().toLowerCase()}`;
 }
 
-/** When a price begins to hold. */
-export function startOf(price: PriceOverride): number {
-  return price.validFromMs ?? price.createdAtMs;
+interface Listed extends CatalogueUse {
+  readonly version: string;
+  /** Of a model with one price. */
+  readonly only: FoundPrice | undefined;
+}
+interface Plan {
+  readonly candidates: readonly Candidate[];
+  readonly listed: Listed | undefined;
 }
 
-interface Declared {
-  readonly price: PriceOverride;
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly found: FoundPrice;
-}
-type DeclaredByKey = ReadonlyMap<string, readonly Declared[]>;
-type Pick = (prices: readonly Declared[], atMs: number) => Declared | undefined;
-
-function groupByKey(overrides: readonly PriceOverride[]): DeclaredByKey {
-  const byKey = new Map<string, Declared[]>();
-  for (const price of overrides) {
-    const key = keyOf(price.provider, price.model, price.serviceTier);
-    const found = foundOf(price);
-    const declared = { price, startMs: startOf(price), endMs: price.validUntilMs ?? Number.POSITIVE_INFINITY, found };
-    const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, [declared]);
-    else known.push(declared);
-  }
-  for (const prices of byKey.values()) prices.sort(byStart);
-  return byKey;
+/** The model's entry, or the one that the team keeps of an earlier catalogue. */
+function listedOf(
+  { provider, modelSource, model, serviceTier }: PriceQuery,
+  catalogue: Catalogue,
+  pins: ReadonlyMap<string, PinnedEntry>,
+): Listed | undefined {
+  const named = catalogueProviderOf(provider, modelSource);
+  const listed = named === undefined ? undefined : tierModel(named, model, serviceTier);
+  if (named === undefined || listed === undefined) return undefined;
+  const pin = pins.get(useKey(named, listed));
+  const entry = pin?.entry ?? catalogue.entry(named, listed);
+  if (entry === undefined) return undefined;
+  // Where a tier has a model of its own, its name says so; a likeness with the standard model is not enough.
+  if (serviceTier !== undefined && !entry.name.toLowerCase().endsWith(`:${serviceTier}`)) return undefined;
+  const version = pin?.version ?? catalogue.version;
+  const only = entry.variants.length === 1 ? priceOfEntry(entry, version, 0) : undefined;
+  return { provider: named, model: listed, entry, version, only };
 }
 
-function byStart(a: Declared, b: Declared): number {
-  return a.startMs - b.startMs || a.price.version - b.price.version || (a.price.id < b.price.id ? -1 : 1);
+function listedPrice({ entry, version, only }: Listed, atMs: number): FoundPrice {
+  return only ?? priceOfEntry(entry, version, atMs);
 }
 
-function foundOf(override: PriceOverride): FoundPrice {
-  const source = `override:${override.id}`;
-  if (override.kind === 'withdrawn') return UNKNOWN;
-  if (override.kind === 'free') return { kind: 'free', source, override };
-  return { kind: 'rates', rates: { ...override.rates, source }, override };
-}
-
-function search(declared: DeclaredByKey, query: PriceQuery, pick: Pick): FoundPrice | undefined {
-  if (declared.size === 0) return undefined;
-  const { provider, model, serviceTier, atMs } = query;
-  for (const key of [keyOf(provider, model), keyOf(null, model), keyOf(provider, ANY_MODEL), keyOf(null, ANY_MODEL)]) {
-    const found =
-      (serviceTier === undefined ? undefined : held(declared, `${key}\n${serviceTier}`, atMs, pick)) ??
-      (serviceTier === undefined ? held(declared, key, atMs, pick) : undefined) ??
-      held(declared, `${key}\n${ANY_TIER}`, atMs, pick);
-    if (found !== undefined) return found;
-    // What is free is free in every tier.
-    const free = serviceTier === undefined ? undefined : held(declared, key, atMs, pick);
-    if (free?.kind === 'free') return free;
-  }
-  return undefined;
-}
-
-/** `undefined` also where it was withdrawn: what is wider holds then. */
-function held(declared: DeclaredByKey, key: string, atMs: number, pick: Pick): FoundPrice | undefined {
-  const prices = declared.get(key);
-  const found = prices === undefined ? undefined : pick(prices, atMs)?.found;
-  return found === undefined || found.kind === 'unknown' ? undefined : found;
-}
-
-function priceAt(prices: readonly Declared[], atMs: number): Declared | undefined {
-  for (let i = prices.length - 1; i >= 0; i -= 1) {
-    const price = prices[i];
-    if (price !== undefined && price.startMs <= atMs && atMs < price.endMs) return price;
-  }
-  return undefined;
-}
-
-/** The price that was declared first without a beginning: what came before it has it, where nothing else has a price. */
-function firstAfter(prices: readonly Declared[], atMs: number): Declared | undefined {
-  return prices.find(
-    ({ price, startMs, endMs }) =>
-      price.validFromMs === null && price.kind !== 'withdrawn' && atMs < startMs && atMs < endMs,
-  );
+function priceOfEntry(entry: CatalogueEntry, version: string, atMs: number): FoundPrice {
+  const rates = ratesAt(entry, version, atMs);
+  return rates === undefined ? UNKNOWN : { kind: 'rates', rates, entry: { name: entry.name, version } };
 }
 
 /** Only OpenRouter lists a tier as a model: `openai/gpt-6-sol:batch`. */

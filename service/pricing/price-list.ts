@@ -1,6 +1,7 @@
 /** A price list against what holds: what it adds, changes, removes, and what somebody has to confirm. Pure. */
 import type { DeclaredPrice, PriceOverride } from '../store/store.js';
-import { ANY_MODEL, type FoundPrice, keyOf } from './price-book.js';
+import { ANY_MODEL, keyOf } from './declared-prices.js';
+import type { FoundPrice } from './price-book.js';
 import { isHeldBack, movesBetween, type PriceLike, type RateMove } from './price-change.js';
 import { encodeRates } from './rates-json.js';
 
