@@ -67,6 +67,18 @@ export async function keepCatalogueUses(context: LedgerContext, teamId: string, 
   }
 }
 
+/** A model as the catalogue finds it. */
+export interface UsedModel {
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** The models that a team paid at catalogue prices. */
+export async function readUsedModels(context: LedgerContext, teamId: string): Promise<readonly UsedModel[]> {
+  const rows = await context.sql.query('select-catalogue-uses', { teamId });
+  return rows.map((row) => ({ provider: textOf(row, 'provider'), model: textOf(row, 'model') }));
+}
+
 /** The prices of before that a team keeps, by model. */
 export async function readPins(context: LedgerContext, teamId: string): Promise<ReadonlyMap<string, PinnedEntry>> {
   const rows = await context.sql.query('select-held-catalogue-uses', { teamId });

@@ -1,10 +1,13 @@
 /** Price lists: a draft that says what it would change, and its acceptance, which changes it at once. */
+import { ANY_MODEL, ANY_TIER } from '../pricing/declared-prices.js';
 import type { PriceBook } from '../pricing/price-book.js';
 import { differenceOf, type ListedChange } from '../pricing/price-list.js';
 import { decodeChanges, encodeChanges } from '../pricing/price-list-json.js';
+import { catalogueProviderOf } from '../pricing/provider-names.js';
 import { numberOf, type SqlRow, textOf, textOrNull } from '../store/sql.js';
 import type { DeclaredPrice, PriceImport } from '../store/store.js';
 import type { AuditActor } from './audit.js';
+import { readUsedModels, type UsedModel } from './catalogue-uses.js';
 import { type LedgerContext, readTeamState } from './context.js';
 import { timeOrNull } from './price-rows.js';
 import { listPrices, setPrices } from './prices.js';
@@ -47,13 +50,14 @@ export async function draftPriceImport(
   if ((await listPriceImports(context, teamId)).filter(isOpen).length >= IMPORTS_MAX) return undefined;
   const book = await readPriceBook(context, teamId, state.pricesVersion);
   const holding = (await listPrices(context, teamId)).filter((price) => !isPlanned(price.validFromMs, nowMs));
+  const uses = await readUsedModels(context, teamId);
   const list: PriceImport = {
     id: context.newId(),
     teamId,
     name: input.name,
     state: 'draft',
     pricesVersion: state.pricesVersion,
-    changes: differenceOf(input.prices, holding, (price) => lookUp(book, price, nowMs), input.isWhole),
+    changes: differenceOf(input.prices, holding, (price) => coveredBy(book, uses, price, nowMs), input.isWhole),
     createdBy: input.createdBy ?? null,
     createdAtMs: nowMs,
     expiresAtMs: nowMs + DRAFT_LIFE_MS,
@@ -137,10 +141,18 @@ function pricesOf({ change, price }: ListedChange): DeclaredPrice {
   return { ...price, kind: 'withdrawn', rates: {}, validFromMs: null, validUntilMs: null };
 }
 
-/** A price of any provider, or of any model, is wider than what can be looked up: only its like is compared. */
-function lookUp(book: PriceBook, { provider, model, serviceTier }: DeclaredPrice, atMs: number) {
-  if (provider === null || model === '*' || serviceTier === '*') return { kind: 'unknown' } as const;
-  return book.look({ provider, model, serviceTier: serviceTier ?? undefined, atMs });
+/**
+ * What the models cost now that a price would cover: the one that it names; for a price of any provider or any model those
+ * that the team used at catalogue prices.
+ */
+function coveredBy(book: PriceBook, uses: readonly UsedModel[], price: DeclaredPrice, atMs: number) {
+  const { provider, model, serviceTier } = price;
+  const tier = serviceTier === ANY_TIER ? undefined : (serviceTier ?? undefined);
+  if (provider !== null && model !== ANY_MODEL) return [book.look({ provider, model, serviceTier: tier, atMs })];
+  const listed = provider === null ? undefined : catalogueProviderOf(provider, undefined);
+  const isNamed = (use: UsedModel): boolean =>
+    (provider === null || use.provider === listed) && (model === ANY_MODEL || use.model === model.trim().toLowerCase());
+  return uses.filter(isNamed).map((use) => book.look({ ...use, serviceTier: tier, atMs }));
 }
 
 function isOpen({ state }: PriceImport): boolean {

@@ -1,6 +1,6 @@
 /** A price list against what holds: what it adds, changes, removes, and what somebody has to confirm. Pure. */
 import type { DeclaredPrice, PriceOverride } from '../store/store.js';
-import { ANY_MODEL, keyOf } from './declared-prices.js';
+import { keyOf } from './declared-prices.js';
 import type { FoundPrice } from './price-book.js';
 import { isHeldBack, movesBetween, type PriceLike, type RateMove } from './price-change.js';
 import { encodeRates } from './rates-json.js';
@@ -20,8 +20,8 @@ export interface ListedChange {
   readonly applied: boolean;
 }
 
-/** Looks up what holds now. */
-export type HoldingLookup = (price: DeclaredPrice) => FoundPrice;
+/** Looks up what holds now where nothing is declared for the same: the prices of the models that the price would cover. */
+export type HoldingLookup = (price: DeclaredPrice) => readonly FoundPrice[];
 
 /** The key of a price in a list. */
 export function listKeyOf({ provider, model, serviceTier, validFromMs }: DeclaredPrice): string {
@@ -48,21 +48,25 @@ export function differenceOf(
 }
 
 function changeOf(price: DeclaredPrice, declared: PriceOverride | undefined, lookUp: HoldingLookup): ListedChange {
-  const old = declared === undefined ? lookUp(price) : undefined;
-  const before = declared === undefined ? likeFound(old) : likeDeclared(declared);
   const after = likeDeclared(price);
-  const moves = movesBetween(before, after);
-  const isSame = declared !== undefined && isAlike(declared, price);
-  const isMoved = declared === undefined ? price.model === ANY_MODEL || moves.length > 0 : !isSame;
-  return {
-    key: listKeyOf(price),
-    change: declared === undefined ? 'added' : isMoved ? 'changed' : 'unchanged',
-    price,
-    oldSource: declared === undefined ? sourceOf(old) : `override:${declared.id}`,
-    moves,
-    heldBack: !isSame && isHeldBack(before, after, moves),
-    applied: false,
-  };
+  const key = listKeyOf(price);
+  if (declared !== undefined) {
+    const before = likeDeclared(declared);
+    const moves = movesBetween(before, after);
+    const isSame = isAlike(declared, price);
+    const heldBack = !isSame && isHeldBack(before, after, moves);
+    const change = isSame ? 'unchanged' : 'changed';
+    return { key, change, price, oldSource: `override:${declared.id}`, moves, heldBack, applied: false };
+  }
+  const compared = lookUp(price).map((found) => {
+    const before = likeFound(found);
+    const moves = movesBetween(before, after);
+    return { oldSource: sourceOf(found), moves, heldBack: isHeldBack(before, after, moves) };
+  });
+  // Of several models the one that moves far speaks for all.
+  const nothing = { oldSource: null, moves: movesBetween({ kind: 'unknown' }, after), heldBack: false };
+  const told = compared.find(({ heldBack }) => heldBack) ?? compared[0] ?? nothing;
+  return { key, change: 'added', price, ...told, applied: false };
 }
 
 /** What holds afterwards may be anything, so a removal moves nothing that can be measured: it is confirmed. */
@@ -90,12 +94,12 @@ function likeDeclared({ kind, rates }: DeclaredPrice): PriceLike {
   return kind === 'free' ? { kind } : { kind, rates };
 }
 
-function likeFound(found: FoundPrice | undefined): PriceLike {
-  if (found === undefined || found.kind === 'unknown') return { kind: 'unknown' };
+function likeFound(found: FoundPrice): PriceLike {
+  if (found.kind === 'unknown') return { kind: 'unknown' };
   return found.kind === 'free' ? { kind: 'free' } : { kind: 'rates', rates: found.rates };
 }
 
-function sourceOf(found: FoundPrice | undefined): string | null {
-  if (found === undefined || found.kind === 'unknown') return null;
+function sourceOf(found: FoundPrice): string | null {
+  if (found.kind === 'unknown') return null;
   return found.kind === 'free' ? found.source : found.rates.source;
 }

@@ -205,6 +205,28 @@ function importContract(bench: Bench): void {
     expect(await store.acceptPriceImport(team.id, id, { confirm: [] })).toEqual({ outcome: 'done' });
   });
 
+  test('a price of any provider or any model is compared with what the models cost that were used', async () => {
+    const { store, team } = bench;
+    await store.recordEvents(team.id, [event(NOON, { inputTokenCount: 1_000, outputTokenCount: 1 })]);
+    // gpt-4o-mini costs 150,000 and 600,000 pico-dollars a token: a thousandth of it is a wrong unit.
+    const wrong = { input: 150n, output: 600n };
+    const right = { input: 140_000n, output: 600_000n };
+    const prices = [
+      declared({ model: 'GPT-4o-mini' }, wrong),
+      declared({ provider: 'OpenAI' }, wrong),
+      declared({ provider: 'Azure' }, wrong),
+      declared({ provider: null, model: '*' }, right),
+    ];
+    const draft = await store.draftPriceImport(team.id, { name: 'list', prices, isWhole: false });
+    expect(draft?.changes.map(({ key, heldBack }) => [key, heldBack])).toEqual([
+      ['*/gpt-4o-mini', true],
+      ['openai/*', true],
+      ['azure/*', false],
+      ['*/*', false],
+    ]);
+    expect(draft?.changes[3]?.oldSource).toMatch(/^catalogue:openai\/gpt-4o-mini@/);
+  });
+
   test('a draft on older prices is refused, an old draft too, and somebody else’s is not there', async () => {
     const { store, team, clock } = bench;
     const list = { name: 'list', prices: [declared({ model: 'own' }, { request: USD })], isWhole: false };

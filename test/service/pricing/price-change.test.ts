@@ -63,7 +63,7 @@ describe('the difference that a price list makes', () => {
     override({ id: 'b', provider: 'acme', model: 'b' }, { input: 100n }),
     override({ id: 'c', provider: null, model: 'c', kind: 'free' }),
   ];
-  const nothing = () => ({ kind: 'unknown' }) as const;
+  const nothing = () => [{ kind: 'unknown' } as const];
   const list = [
     declared({ provider: 'ACME', model: 'A' }, { input: 100n }),
     declared({ provider: 'acme', model: 'b' }, { input: 250n }),
@@ -87,7 +87,9 @@ describe('the difference that a price list makes', () => {
   });
 
   test('compares a new price with what the model costs without it', () => {
-    const listed = () => ({ kind: 'rates', rates: { ...sheet({ input: 7_000n }), source: 'catalogue:x' } }) as const;
+    const costs = (input: bigint, source: string) =>
+      ({ kind: 'rates', rates: { ...sheet({ input }), source } }) as const;
+    const listed = () => [costs(8n, 'catalogue:near'), costs(7_000n, 'catalogue:x')];
     expect(differenceOf(list.slice(2), holding, listed, false)).toMatchObject([
       { change: 'added', oldSource: 'catalogue:x', heldBack: true, moves: [{ ratio: '0.001' }] },
     ]);
