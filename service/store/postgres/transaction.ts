@@ -67,8 +67,8 @@ export class SessionSql implements Sql {
 export type Hold =
   /** The row of a team: over all replicas one transaction at a time has it. */
   | { readonly team: string }
-  /** A name: over all replicas one transaction at a time has it. `everyTeam`: and the rows of all teams, in order. */
-  | { readonly name: string; readonly everyTeam: boolean };
+  /** A name: over all replicas one transaction at a time has it. */
+  | { readonly name: string };
 
 /**
  * The trace that a transaction leaves, so that whoever lost the answer to its COMMIT finds out: the row of `slot` holds
@@ -100,7 +100,6 @@ const MARK = {
 /** Not FOR UPDATE: rows that refer to the team by a foreign key are made meanwhile. */
 const HOLD_TEAM = { name: 'hold-team', text: 'SELECT id FROM team WHERE id = $1 FOR NO KEY UPDATE' };
 const HOLD_NAME = { name: 'hold-name', text: "SELECT pg_advisory_xact_lock(hashtextextended('fusewire ' || $1, 0))" };
-const HOLD_TEAMS = { name: 'hold-teams', text: 'SELECT id FROM team ORDER BY id FOR NO KEY UPDATE' };
 
 /** A transaction for a group of operations. */
 export class WriteTransaction extends SessionSql implements GroupDatabase {
@@ -131,7 +130,6 @@ export class WriteTransaction extends SessionSql implements GroupDatabase {
       'team' in hold
         ? client.query({ ...HOLD_TEAM, values: [hold.team] })
         : client.query({ ...HOLD_NAME, values: [hold.name] }),
-      ...('team' in hold || !hold.everyTeam ? [] : [client.query(HOLD_TEAMS)]),
     ];
     const [, marked] = await this.watch(Promise.all(sent));
     if (marked?.rows.length === 0) throw new AlreadyCommittedError();

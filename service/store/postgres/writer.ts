@@ -20,8 +20,6 @@ import { asServerTrouble, type Trouble, troubleOf, unavailable } from './trouble
 
 /** Operations whose first argument is a text and no team. */
 const WITHOUT_TEAM: ReadonlySet<OperationName> = new Set<OperationName>(['createTeam', 'revokeKey']);
-/** Operations that move balances of several teams. */
-const EVERY_TEAM: ReadonlySet<string> = new Set(['turnWindows', 'fillNext']);
 
 /** What a writer works with. */
 export interface WriterParts {
@@ -137,7 +135,7 @@ export class Writer {
     }
   }
 
-  /** What an operation on several teams reads is not shared: others write those teams at the same time. */
+  /** What an operation without a team reads of teams is not shared: others write them at the same time. */
   #surroundings(lane: Lane): Surroundings {
     const { log, catalogue, fillSlice } = this.#parts;
     const cache = lane.alone ? createLedgerCache() : this.#cache;
@@ -157,7 +155,7 @@ function laneOf({ operation, input }: Command): Lane {
 }
 
 function holdOf(lane: Lane, [first]: readonly Command[]): Hold {
-  if (lane.alone) return { name: lane.name, everyTeam: EVERY_TEAM.has(lane.name) };
+  if (lane.alone) return { name: lane.name };
   return { team: String(first?.input[0]) };
 }
 
