@@ -52,8 +52,11 @@ export class ControlState {
     return this.#own!;
   }
 
-  setTotal(values: BalanceValues): void {
+  /** Returns whether that is another total than before. */
+  setTotal(values: BalanceValues): boolean {
+    const before = this.#total;
     this.#total = values;
+    return values.value !== before.value || values.unknownCount !== before.unknownCount;
   }
 
   setGroups(readings: readonly GroupReading[]): void {
@@ -88,12 +91,6 @@ export class ControlState {
     const parts: string[] = [];
     this.#ownParts(parts);
     return parts.join('');
-  }
-
-  /** The texts of all its rules, in order, with commas between them. */
-  parts(into: string[]): void {
-    this.#ownParts(into);
-    for (const { head } of this.pooled) into.push(',', head, ',"groupBreakdown":null}');
   }
 
   /** Everything leaves the feed. */

@@ -6,7 +6,7 @@ import { type BalanceValues, type CompiledControl, verdictOf } from './compiled-
 import { currentWindow } from './current-window.js';
 
 /** Balances that one read looks at. */
-const SCAN_SIZE = 2_000;
+const SCAN_SIZE = 500;
 
 /** One balance of the current window of a control; the group '' is its total. */
 export interface WantedBalance {

@@ -1,7 +1,7 @@
 /** The bodies of one feed: each made when it is first asked for, and kept until the feed changes. */
 import type { Runtime } from 'fusewire/internal';
-import { boundedRules, quietRules, wholeRules } from './bounded-rules.js';
-import { FeedBody, toBytes } from './feed-body.js';
+import { boundedRules, quietRules, shown, wholeRules } from './bounded-rules.js';
+import { FeedBody, inSlices, toBytes } from './feed-body.js';
 import type { TeamFeed } from './team-feed.js';
 
 /** A feed beyond this costs tens of milliseconds to write out: one version of it serves all for a moment. */
@@ -87,15 +87,18 @@ export class FeedBodies {
   async #whole(etag: string): Promise<FeedBody> {
     const { revision } = this.#feed;
     const envelope = this.#feed.envelope({ verdicts: true }) + this.#feed.bypassMember;
-    const parts = [this.#begin(), ',"rules":', ...wholeRules(this.#feed.controls), `${envelope}}`];
+    const parts = [this.#begin(), ',"rules":', ...wholeRules(shown(this.#feed.controls)), `${envelope}}`];
     return new FeedBody(revision, etag, await toBytes(parts));
   }
 
   async #bounded(etag: string): Promise<FeedBody> {
-    const { revision, controls, bypass } = this.#feed;
-    const { parts, omitted } = bypass === undefined ? boundedRules(controls) : quietRules(controls);
+    const { revision, bypass } = this.#feed;
+    const controls = shown(this.#feed.controls);
     const envelope = this.#feed.envelope({ verdicts: bypass === undefined });
-    const bytes = await toBytes([this.#begin(), ',"rules":', ...parts, `${envelope}}`]);
+    const begin = this.#begin();
+    const steps = bypass === undefined ? boundedRules(controls) : quietRules(controls);
+    const { parts, omitted } = await inSlices(steps, this.#runtime.monotonicNow);
+    const bytes = await toBytes([begin, ',"rules":', ...parts, `${envelope}}`]);
     return new FeedBody(revision, etag, bytes, omitted);
   }
 

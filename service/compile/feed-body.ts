@@ -31,6 +31,21 @@ export class FeedBody {
   }
 }
 
+/** Work in steps is interrupted after so long, for whatever else the thread has to do. */
+const SLICE_MS = 4;
+
+/** Runs work that is cut into steps, with turns of the event loop in between. */
+export async function inSlices<T>(steps: Generator<void, T>, monotonicNow: () => number): Promise<T> {
+  let startedAt = monotonicNow();
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (monotonicNow() - startedAt < SLICE_MS) continue;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    startedAt = monotonicNow();
+  }
+}
+
 /** Texts as one buffer, with turns of the event loop in between where they are long. */
 export async function toBytes(parts: readonly string[]): Promise<Buffer> {
   const buffers: Buffer[] = [];

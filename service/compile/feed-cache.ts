@@ -2,8 +2,8 @@
 import type { Runtime } from 'fusewire/internal';
 import { isNoneMatch, newestRevision } from '../feed/etag.js';
 import type { FeedAnswer, FeedAsk, FeedDesk, FeedSnapshot } from '../store/store.js';
-import { boundedRules } from './bounded-rules.js';
-import { FeedBody, toBytes } from './feed-body.js';
+import { boundedRules, quietRules, shown } from './bounded-rules.js';
+import { FeedBody, inSlices, toBytes } from './feed-body.js';
 import type { FeedReads } from './feed-compiler.js';
 import { TeamDesk } from './team-desk.js';
 
@@ -82,7 +82,8 @@ export class FeedCache implements FeedDesk {
     const { feed } = await this.#desk(teamId).current();
     const { revision, compiledAtMs } = feed;
     const states = feed.rulesOf(controlId);
-    const { parts, omitted } = boundedRules(states);
+    const rules = feed.bypass === undefined ? boundedRules(shown(states)) : quietRules(shown(states));
+    const { parts, omitted } = await inSlices(rules, this.#runtime.monotonicNow);
     const begin = `{"revision":${revision},"compiledAt":"${new Date(compiledAtMs).toISOString()}","rules":`;
     const etag = `"${revision}-${states.map(({ tally }) => tally.hash).join('')}r"`;
     const bytes = await toBytes([begin, ...parts, '}']);

@@ -2,7 +2,7 @@
 import type { StepDraft } from './step-draft.js';
 
 /** Steps that are kept: whoever watches is a few behind, whoever polls by the minute takes the whole where more happened. */
-const STEPS_MAX = 256;
+const STEPS_MAX = 1_024;
 /** UTF-16 code units of all steps. */
 const CHARS_MAX = 4 * 1_048_576;
 

@@ -20,7 +20,7 @@ export type FeedReads = Pick<
 >;
 
 /** Controls whose groups are read at the same time. */
-const PARALLEL = 16;
+const PARALLEL = 4;
 /** Of a control that lists more groups than this, values are shown as of the last verdict (docs/decisions). */
 export const REVALUED_GROUPS_MAX = 1_000;
 /** Clocks of replicas differ, and what is read was committed a little later than it was asked for. */
@@ -188,14 +188,17 @@ export class FeedCompiler {
         const state = feed.control(id);
         const values = totals[i];
         if (state === undefined || values === undefined) continue;
-        state.setTotal(values);
-        feed.touch(state);
+        if (state.setTotal(values)) feed.touch(state);
       }
+      // A part is a version of its own, so that nobody waits for the texts of all of them.
+      feed.commit(team, feed.revision);
     }
     for (const id of feed.ids()) {
       const state = feed.control(id)!;
       const listed = state.groups.listed;
-      if (listed > 0 && listed <= REVALUED_GROUPS_MAX) await this.#readGroups(feed, state, state.groups.keys());
+      if (listed === 0 || listed > REVALUED_GROUPS_MAX) continue;
+      await this.#readGroups(feed, state, state.groups.keys());
+      feed.commit(team, feed.revision);
     }
     // When they reset moves with every event and every bucket.
     const rolling = feed.ids().filter((id) => isRolling(feed.control(id)!) && feed.control(id)!.own.rule.breached);
@@ -231,8 +234,9 @@ export class FeedCompiler {
     let afterKey: string | undefined = '';
     while (afterKey !== undefined) {
       const page = await this.#reads.feedGroups(this.#teamId, state.compiled.control.id, afterKey);
+      // Pages of several controls come together; each is a turn of its own, and its texts are made at once.
+      await new Promise<void>((resolve) => setImmediate(resolve));
       state.setGroups(page.groups);
-      // Texts are made page by page, not all at the end.
       state.settle();
       afterKey = page.nextKey;
     }

@@ -85,7 +85,7 @@ const NOTHING: BalanceValues = { value: 0n, unknownCount: 0n };
 /** Changes that one read tells. */
 const CHANGES_SIZE = 500;
 /** Controls of one page. */
-export const CONTROLS_SIZE = 250;
+export const CONTROLS_SIZE = 100;
 /** Balances that are read anew together. */
 export const BALANCES_SIZE = 500;
 

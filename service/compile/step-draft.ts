@@ -23,6 +23,11 @@ export class StepDraft {
     return this.#chars > STEP_CHARS_MAX;
   }
 
+  /** Takes no texts: nobody will need them. */
+  skip(): void {
+    this.#chars = STEP_CHARS_MAX + 1;
+  }
+
   get empty(): boolean {
     return this.#chars === 0;
   }

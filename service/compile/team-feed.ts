@@ -123,6 +123,7 @@ export class TeamFeed {
   commit(team: TeamReading, revision: number): boolean {
     const draft = new StepDraft();
     const wasEmpty = this.size === 0;
+    if (wasEmpty) draft.skip();
     for (const controlId of this.#going) this.#drop(controlId, draft);
     for (const loaded of this.#coming) this.#place(loaded, draft);
     for (const state of this.#dirty) {
