@@ -20,23 +20,45 @@ export interface Verification {
  * transaction, since a sum over several would be of no moment at all.
  */
 export async function verifyTeam(context: LedgerContext, teamId: string): Promise<Verification> {
+  const { checked, wrong } = await compareTeam(context, teamId);
+  return { checked, wrong };
+}
+
+/** The same, with the controls of which something is wrong. */
+export async function compareTeam(
+  context: LedgerContext,
+  teamId: string,
+): Promise<Verification & { readonly wrongControls: readonly CompiledControl[] }> {
   const wrong: string[] = [];
+  const wrongControls: CompiledControl[] = [];
   const controls = (await selectControls(context, teamId)).filter((control) => control.enabled).map(compileControl);
+  let checked = 0;
+  for (const [compiled, summed] of await sumControls(context, teamId, controls)) {
+    const before = wrong.length;
+    checked += await compare(context, compiled, summed, wrong);
+    if (wrong.length > before) wrongControls.push(compiled);
+  }
+  return { checked, wrong, wrongControls };
+}
+
+/** The sums of all events of a team that its controls have met. */
+export async function sumControls(
+  context: LedgerContext,
+  teamId: string,
+  controls: readonly CompiledControl[],
+): Promise<ReadonlyMap<CompiledControl, SummedBalances>> {
   const fills = await readFills(context, teamId);
   const sums = new Map(controls.map((compiled) => [compiled, new Map() as SummedBalances]));
-  if (controls.length > 0) {
-    const fromMs = Math.min(...controls.map(({ control }) => control.countedFromMs ?? 0));
-    for await (const event of countedEvents(context, teamId, fromMs)) {
-      for (const [compiled, summed] of sums) {
-        if (!isAhead(event, fills.get(compiled.control.id))) {
-          addToSums(summed, compiled, event, context.cache.windows);
-        }
+  if (controls.length === 0) return sums;
+  const fromMs = Math.min(...controls.map(({ control }) => control.countedFromMs ?? 0));
+  for await (const event of countedEvents(context, teamId, fromMs)) {
+    for (const [compiled, summed] of sums) {
+      if (!isAhead(event, fills.get(compiled.control.id))) {
+        addToSums(summed, compiled, event, context.cache.windows);
       }
     }
   }
-  let checked = 0;
-  for (const [compiled, summed] of sums) checked += await compare(context, compiled, summed, wrong);
-  return { checked, wrong };
+  return sums;
 }
 
 async function compare(

@@ -5,6 +5,7 @@ import type { enforcementReads, enforcementWrites } from './areas/enforcement.js
 import type { explainReads } from './areas/explain.js';
 import type { feedReads, feedWrites } from './areas/feed.js';
 import type { jobReads, jobWrites } from './areas/jobs.js';
+import type { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import type { priceReads, priceWrites } from './areas/prices.js';
 import type { requestReads, requestWrites } from './areas/requests.js';
 import type { settingReads, settingWrites } from './areas/settings.js';
@@ -30,5 +31,7 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof alertWrites> &
   Methods<typeof requestReads> &
   Methods<typeof requestWrites> &
+  Methods<typeof maintenanceReads> &
+  Methods<typeof maintenanceWrites> &
   Methods<typeof settingReads> &
   Methods<typeof settingWrites>;

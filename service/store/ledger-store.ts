@@ -12,6 +12,7 @@ import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
+import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
 import { requestReads, requestWrites } from './areas/requests.js';
 import { settingReads, settingWrites } from './areas/settings.js';
@@ -22,6 +23,7 @@ import type { EffectsListener, Executor, OperationName } from './operations.js';
 import { RecordLanes } from './record-lanes.js';
 import { Repricer } from './repricer.js';
 import type { ItemOutcome, RecordResult, Store } from './store.js';
+import { StoreError } from './store-error.js';
 
 /** Builds the store. `connect` opens the executor and tells the listener what commits change. */
 export async function createLedgerStore(
@@ -78,6 +80,7 @@ export async function createLedgerStore(
       return nextMs;
     },
     verifyBalances: () => verifyAll(executor),
+    backUp: (file) => executor.copyTo?.(file) ?? Promise.reject(noCopy()),
     async close() {
       filler.stop();
       feeds.close();
@@ -158,12 +161,18 @@ function areaMethods(executor: Executor): AreaStore {
   const areas = [
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
     ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
-    ...[settingReads, settingWrites],
+    ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites],
   ];
   const execute = executor.execute.bind(executor) as (name: OperationName, ...input: unknown[]) => Promise<unknown>;
   const names = areas.flatMap((area) => Object.keys(area) as OperationName[]);
   const methods = names.map((name) => [name, (...input: unknown[]) => execute(name, ...input)] as const);
   return Object.fromEntries(methods) as unknown as AreaStore;
+}
+
+/** A database on a server is copied by its own tool. */
+function noCopy(): StoreError {
+  const problem = 'a PostgreSQL database is backed up with pg_dump';
+  return new StoreError('INVALID', problem, { problems: { file: problem } });
 }
 
 /** What feeds are compiled from. The executor is there when the first one is asked for. */

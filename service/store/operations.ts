@@ -6,6 +6,7 @@ import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
+import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
 import { requestReads, requestWrites } from './areas/requests.js';
 import { settingReads, settingWrites } from './areas/settings.js';
@@ -21,6 +22,7 @@ export const READS = {
   ...explainReads,
   ...alertReads,
   ...requestReads,
+  ...maintenanceReads,
   ...settingReads,
 } as const;
 
@@ -37,6 +39,7 @@ export const WRITES = {
   ...enforcementWrites,
   ...alertWrites,
   ...requestWrites,
+  ...maintenanceWrites,
   ...settingWrites,
 } as const;
 
@@ -63,6 +66,8 @@ export type OperationOutput<N extends OperationName> = Operations[N] extends (..
 export interface Executor {
   execute<N extends OperationName>(operation: N, ...input: OperationInput<N>): Promise<OperationOutput<N>>;
   close(): Promise<void>;
+  /** Copies the database, as it was between two commits, to a new file. Absent: the database is not a file here. */
+  copyTo?(file: string): Promise<void>;
   /** Whether what is remembered still holds, where other processes write too. Absent: nobody else does. */
   isFresh?(): boolean;
 }

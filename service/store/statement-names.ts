@@ -5,6 +5,7 @@ import { DIRECTORY_STATEMENTS } from './areas/directory.js';
 import { ENFORCEMENT_STATEMENTS } from './areas/enforcement.js';
 import { FEED_STATEMENTS } from './areas/feed.js';
 import { JOB_STATEMENTS } from './areas/jobs.js';
+import { MAINTENANCE_STATEMENTS } from './areas/maintenance.js';
 import { PRICE_STATEMENTS } from './areas/prices.js';
 import { REQUEST_STATEMENTS } from './areas/requests.js';
 import { SETTING_STATEMENTS } from './areas/settings.js';
@@ -19,6 +20,7 @@ export const STATEMENT_NAMES = [
   ...ENFORCEMENT_STATEMENTS,
   ...ALERT_STATEMENTS,
   ...REQUEST_STATEMENTS,
+  ...MAINTENANCE_STATEMENTS,
   ...SETTING_STATEMENTS,
 ] as const;
 

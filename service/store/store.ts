@@ -385,5 +385,10 @@ export interface CoreStore {
   turnWindows(): Promise<number>;
   /** Recomputes every balance from the events and says which differ from what is kept (I6). Changes nothing. */
   verifyBalances(): Promise<{ readonly checked: number; readonly wrong: readonly string[] }>;
+  /**
+   * Writes a consistent copy of the embedded database to a new file, 0600. Nothing is recorded meanwhile; what comes in
+   * waits. @throws StoreError `INVALID` where the file is there already, or the database is on a server
+   */
+  backUp(file: string): Promise<void>;
   close(): Promise<void>;
 }

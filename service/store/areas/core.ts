@@ -5,7 +5,6 @@ import { findEvents, listConflicts } from '../../ledger/reading.js';
 import { record } from '../../ledger/record.js';
 import { addKey, createTeam, findKey, getTeam, listKeys, listTeams, revokeKey } from '../../ledger/teams.js';
 import { dueTeams, nextTurn, purgeAnswers, turnTeam } from '../../ledger/turn-windows.js';
-import { verifyTeam } from '../../ledger/verify-balances.js';
 
 /** Their statements. */
 export const CORE_STATEMENTS = [
@@ -84,7 +83,6 @@ export const coreReads = {
   listTeams,
   nextTurn,
   openFills,
-  verifyTeam,
 } as const;
 
 /** Operations that change something. */

@@ -3,6 +3,7 @@ import type { Runtime } from 'fusewire/internal';
 import type { EffectsListener, Executor } from '../operations.js';
 import { StoreError } from '../store-error.js';
 import { type Command, CommitGroup, type Outcome } from './commit-group.js';
+import { copyDatabase } from './copy-database.js';
 import { SqliteDatabase } from './database.js';
 import type { WriterSettings } from './worker-protocol.js';
 
@@ -43,6 +44,12 @@ export async function openInProcess(
         waiting.push({ operation, input, nowMs: runtime.now(), settle });
         draining ??= Promise.resolve().then(drain);
       });
+    },
+    async copyTo(file) {
+      if (closed) throw new StoreError('CLOSED', 'the store is closed');
+      // Between two commits: what is under way ends first.
+      while (draining !== undefined) await draining;
+      copyDatabase(database, file);
     },
     async close() {
       if (closed) return;

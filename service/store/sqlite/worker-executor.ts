@@ -53,6 +53,19 @@ export class WorkerExecutor implements Executor {
     });
   }
 
+  async copyTo(file: string): Promise<void> {
+    if (this.#closed) throw new StoreError('CLOSED', 'the store is closed');
+    this.#worker ??= this.#start();
+    const worker = await this.#worker;
+    await new Promise<void>((resolve, reject) => {
+      const number = this.#next;
+      this.#next += 1;
+      this.#pending.set(number, { resolve: () => resolve(), reject });
+      worker.ref();
+      worker.postMessage({ kind: 'copy', number, file } satisfies ToWriter);
+    });
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -8,9 +8,10 @@ export interface WriterSettings {
   readonly fillSlice?: number | undefined;
 }
 
-/** To the thread: operations that were asked for together, or the end. */
+/** To the thread: operations that were asked for together, a copy of the database between two commits, or the end. */
 export type ToWriter =
   | { readonly kind: 'run'; readonly commands: readonly (Command & { readonly number: number })[] }
+  | { readonly kind: 'copy'; readonly number: number; readonly file: string }
   | { readonly kind: 'close' };
 
 /** An error as plain data: classes do not survive the crossing. */

@@ -2,10 +2,12 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { Log } from 'fusewire/internal';
 import { CommitGroup } from './commit-group.js';
+import { copyDatabase } from './copy-database.js';
 import { SqliteDatabase } from './database.js';
 import { type Answer, type FromWriter, type ToWriter, toPlainError, type WriterSettings } from './worker-protocol.js';
 
 type Numbered = Extract<ToWriter, { kind: 'run' }>['commands'][number];
+type Copy = Extract<ToWriter, { kind: 'copy' }>;
 
 /** Serves a port until it is told to close. */
 async function serve(port: MessagePort, settings: WriterSettings): Promise<void> {
@@ -20,13 +22,18 @@ async function serve(port: MessagePort, settings: WriterSettings): Promise<void>
   }
   const group = new CommitGroup(database, logTo(say), settings.fillSlice);
   let waiting: Numbered[] = [];
+  let copies: Copy[] = [];
   let closing = false;
   let draining = false;
 
   async function drain(): Promise<void> {
-    while (waiting.length > 0) {
+    while (waiting.length > 0 || copies.length > 0) {
       const commands = waiting;
+      const asked = copies;
       waiting = [];
+      copies = [];
+      for (const { number, file } of asked) say(answersOf([copyNow(database, number, file)]));
+      if (commands.length === 0) continue;
       const { outcomes, effects } = await group.run(commands);
       const answers = commands.map(({ number }, i): Answer => {
         const outcome = outcomes[i]!;
@@ -42,6 +49,7 @@ async function serve(port: MessagePort, settings: WriterSettings): Promise<void>
 
   port.on('message', (message: ToWriter) => {
     if (message.kind === 'close') closing = true;
+    else if (message.kind === 'copy') copies.push(message);
     else for (const command of message.commands) waiting.push(command);
     if (draining) return;
     draining = true;
@@ -49,6 +57,19 @@ async function serve(port: MessagePort, settings: WriterSettings): Promise<void>
     setImmediate(() => void drain());
   });
   say({ kind: 'opened', driverName: database.driverName });
+}
+
+function copyNow(database: SqliteDatabase, number: number, file: string): Answer {
+  try {
+    copyDatabase(database, file);
+    return { number, ok: true, value: undefined };
+  } catch (error) {
+    return { number, ok: false, error: toPlainError(error) };
+  }
+}
+
+function answersOf(answers: readonly Answer[]): FromWriter {
+  return { kind: 'answers', answers, moved: [], touched: [] };
 }
 
 function logTo(say: (message: FromWriter) => void): Log {
