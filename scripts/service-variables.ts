@@ -22,6 +22,10 @@ const WORDS: Readonly<Record<ServiceVariable, Omit<EnvExampleRow, 'name'>>> = {
     meaning:
       'true: webhooks may call private networks. false: not even this machine. Default: this machine, while HOST is it.',
   },
+  FUSEWIRE_KEY_RATE_PER_SECOND: {
+    fallback: '2000',
+    meaning: 'Requests a second that one key may send to one process of the service; 0 for no limit.',
+  },
   LOG_LEVEL: {
     meaning: 'debug, info, warn, error, fatal or silent. Default: warn in a terminal, else info.',
   },

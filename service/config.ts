@@ -25,6 +25,8 @@ export interface ServiceConfig {
    * service itself listens on it alone.
    */
   readonly webhookAllowPrivate?: boolean | undefined;
+  /** Requests a second that one key may send; 0: no limit. @defaultValue 2,000 */
+  readonly keyRatePerSecond?: number | undefined;
 }
 
 /** The variables that {@link readServiceConfig} reads, and `REVENIUM_WRITE_API_KEY`, which the command line reads. */
@@ -35,6 +37,7 @@ export const SERVICE_VARIABLES = [
   'DATABASE_URL',
   'LOG_LEVEL',
   'FUSEWIRE_WEBHOOK_ALLOW_PRIVATE',
+  'FUSEWIRE_KEY_RATE_PER_SECOND',
   'REVENIUM_WRITE_API_KEY',
 ] as const;
 
@@ -75,6 +78,7 @@ export function readServiceConfig(env: Environment, workingDir: string): Service
     ...readDatabase(settingOf(env, 'DATABASE_URL'), workingDir, dataDir, problems),
     logLevel: readLogLevel(settingOf(env, 'LOG_LEVEL'), problems),
     webhookAllowPrivate: readFlag(env, 'FUSEWIRE_WEBHOOK_ALLOW_PRIVATE', problems),
+    keyRatePerSecond: readRate(settingOf(env, 'FUSEWIRE_KEY_RATE_PER_SECOND'), problems),
   };
   if (problems.length > 0) throw new ServiceConfigError(problems);
   return Object.freeze(config);
@@ -106,6 +110,13 @@ function readFlag(env: Environment, name: 'FUSEWIRE_WEBHOOK_ALLOW_PRIVATE', prob
   if (/^(true|1|yes|on)$/i.test(value)) return true;
   if (!/^(false|0|no|off)$/i.test(value)) problems.push(`${name} must be true or false, not '${value}'`);
   return false;
+}
+
+function readRate(value: string | undefined, problems: string[]): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d{1,7}$/.test(value)) return Number(value);
+  problems.push(`FUSEWIRE_KEY_RATE_PER_SECOND must be a whole number up to 9999999, or 0 for no limit, not '${value}'`);
+  return undefined;
 }
 
 function readLogLevel(value: string | undefined, problems: string[]): ServiceLogLevel | undefined {

@@ -9,6 +9,8 @@ import type { Access, Api, Caller, ServiceContext } from './types.js';
 /** Header of local commands; its value is in the data folder, readable by the owner only. */
 export const ADMIN_TOKEN_HEADER = 'fusewire-admin-token';
 
+const GUESSES: ReadonlySet<string> = new Set(['unknown_api_key', 'revoked_api_key']);
+
 /** Requests a second: of one key, and wrong keys of one address. 0: no limit. */
 export interface RateLimits {
   readonly keyPerSecond?: number;
@@ -88,7 +90,8 @@ async function findCallerOnce(request: FastifyRequest, context: ServiceContext, 
   try {
     return await findCaller(request, context);
   } catch (error) {
-    if (error instanceof ApiError && error.statusCode === 401) wrong.take(address);
+    // A request without a key, or with something else, guesses nothing.
+    if (error instanceof ApiError && GUESSES.has(error.code)) wrong.take(address);
     throw error;
   }
 }

@@ -92,7 +92,7 @@ describe.each(STORES)('keys and access, $name', ({ open }) => {
         if (got.status !== 401) open.push(path);
       }
     }
-    expect(open.sort()).toEqual(['/health', '/ready']);
+    expect(open.sort()).toEqual(['/health', '/healthz', '/ready', '/readyz']);
   });
 
   it('I12: keeps only the hash of a key, and logs neither keys nor credentials', async () => {
