@@ -103,6 +103,7 @@ export class BalanceBook implements Sql {
    * a statement changes balances behind the book. At most {@link ENTRIES_MAX} keys.
    */
   async load(keys: readonly BalanceKey[]): Promise<void> {
+    if (keys.every((key) => this.#isHere(key))) return;
     await this.#loadSums(keys);
     const missing = new Map<string, BalanceKey>();
     for (const key of keys) {
@@ -133,6 +134,11 @@ export class BalanceBook implements Sql {
     }
   }
 
+  /** A balance as it is now. */
+  async read(controlId: string, window: Window, groupKey: string): Promise<BookedBalance> {
+    return this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
+  }
+
   /** Adds to a balance and returns it as it is now. */
   async move(
     controlId: string,
@@ -151,6 +157,8 @@ export class BalanceBook implements Sql {
 
   /** The sum of the buckets of a ROLLING balance as it is now. */
   async sum(key: SumKey): Promise<BucketSum> {
+    const known = this.#sums.get(key);
+    if (known !== undefined) return known;
     const [sum] = await this.sums([key]);
     return sum!;
   }
@@ -180,6 +188,11 @@ export class BalanceBook implements Sql {
       entry.written = true;
     }
     if (sets.length > 0) await this.#sql.many('put-balance', sets);
+  }
+
+  #isHere({ controlId, window, groupKey, range }: BalanceKey): boolean {
+    if (!this.#entries.has(nameOf(controlId, window, groupKey))) return false;
+    return range === undefined || this.#sums.get({ controlId, groupKey, ...range }) !== undefined;
   }
 
   async #loadSums(keys: readonly BalanceKey[]): Promise<void> {

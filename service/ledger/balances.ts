@@ -109,8 +109,9 @@ export async function moveBalance(
 ): Promise<Balance> {
   const { control } = compiled;
   if (control.windowType === 'ROLLING') {
-    await tellLapse(context, compiled, window, groupKey);
-    return moveBucket(context, control, window, groupKey, delta);
+    return moveBucket(context, compiled, window, groupKey, delta, (before, verdict) =>
+      tellVerdict(context, compiled, headOf(), groupKey, before, null, verdict),
+    );
   }
   return context.balances.move(control.id, window, groupKey, delta);
 }
@@ -128,27 +129,6 @@ export async function announce(
   transactionId: string | null,
 ): Promise<boolean> {
   return tellVerdict(context, compiled, window, groupKey, balance, transactionId, verdictOf(compiled, balance));
-}
-
-/**
- * A verdict of a ROLLING control that fell by itself while nobody turned the windows: it is told before what comes, or a
- * feed that has dropped it already would not hear that it is back.
- */
-async function tellLapse(
-  context: LedgerContext,
-  compiled: CompiledControl,
-  bucket: Window,
-  groupKey: string,
-): Promise<void> {
-  const { control } = compiled;
-  await context.balances.load(rollingKeys(context, control, bucket, groupKey));
-  const { announced } = await context.balances.move(control.id, headOf(), groupKey, { value: 0n, unknownCount: 0n });
-  if (announced === 0) return;
-  const { fromMs, toMs } = spanNow(context, control);
-  const { value, unknownCount, any } = await context.balances.sum({ controlId: control.id, groupKey, fromMs, toMs });
-  const verdict = groupKey === TOTAL || any ? verdictOf(compiled, { value, unknownCount }) : 0;
-  if (verdict >= announced) return;
-  await tellVerdict(context, compiled, headOf(), groupKey, { value, unknownCount, announced }, null, verdict);
 }
 
 /** As {@link announce}, of a verdict that does not follow from the balance alone. */

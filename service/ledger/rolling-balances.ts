@@ -7,6 +7,7 @@ import { bigintOf, numberOf } from '../store/sql.js';
 import type { CostControl } from '../store/store.js';
 import type { BalanceKey, BookedBalance } from './balance-book.js';
 import type { LedgerContext } from './context.js';
+import type { SumKey } from './rolling-sums.js';
 import { bucketLeavesAt, type RollingSpan, spanOf } from './rolling-window.js';
 import { NEVER_MS, type Window } from './window.js';
 
@@ -46,31 +47,56 @@ export function countsNow(context: LedgerContext, control: CostControl, bucket: 
   return bucket.startMs >= fromMs && bucket.startMs <= toMs;
 }
 
+/** A verdict that fell by itself, before what comes now. */
+export type TellLapse = (before: BookedBalance, verdict: VerdictLevel) => Promise<unknown>;
+
 /**
  * Adds to a bucket, and returns what counts now with the verdict that was last told; of a bucket that does not count now,
- * itself.
+ * itself. A verdict that fell while nobody turned the windows is told before: a feed that has dropped it already would not
+ * hear that it is back.
  */
 export async function moveBucket(
   context: LedgerContext,
-  control: CostControl,
+  compiled: CompiledControl,
   bucket: Window,
   groupKey: string,
   delta: BalanceValues,
+  tellLapse: TellLapse,
 ): Promise<BookedBalance> {
-  if (!countsNow(context, control, bucket)) return context.balances.move(control.id, bucket, groupKey, delta);
-  await context.balances.load(rollingKeys(context, control, bucket, groupKey));
-  await context.balances.move(control.id, bucket, groupKey, delta);
-  return sumAnew(context, control, groupKey);
+  const { control } = compiled;
+  const { balances } = context;
+  const span = spanNow(context, control);
+  if (bucket.startMs < span.fromMs || bucket.startMs > span.toMs) {
+    return balances.move(control.id, bucket, groupKey, delta);
+  }
+  const head = headOf();
+  await balances.load([
+    { controlId: control.id, window: bucket, groupKey, range: span },
+    { controlId: control.id, window: head, groupKey },
+  ]);
+  const key = { controlId: control.id, groupKey, fromMs: span.fromMs, toMs: span.toMs };
+  const { announced } = await balances.read(control.id, head, groupKey);
+  if (announced > 0) {
+    const { value, unknownCount, any } = await balances.sum(key);
+    const verdict = groupKey === '' || any ? verdictOf(compiled, { value, unknownCount }) : 0;
+    if (verdict < announced) await tellLapse({ value, unknownCount, announced }, verdict);
+  }
+  await balances.move(control.id, bucket, groupKey, delta);
+  return keepSum(context, key, head);
 }
 
 /** Takes the sum of a group as it counts now and keeps it on the head. */
 export async function sumAnew(context: LedgerContext, control: CostControl, groupKey: string): Promise<BookedBalance> {
   const { fromMs, toMs } = spanNow(context, control);
-  const sum = await context.balances.sum({ controlId: control.id, groupKey, fromMs, toMs });
-  const head = await context.balances.move(control.id, headOf(), groupKey, NOTHING);
-  const fallen = { value: sum.value - head.value, unknownCount: sum.unknownCount - head.unknownCount };
-  if (fallen.value === 0n && fallen.unknownCount === 0n) return head;
-  return context.balances.move(control.id, headOf(), groupKey, fallen);
+  return keepSum(context, { controlId: control.id, groupKey, fromMs, toMs }, headOf());
+}
+
+async function keepSum({ balances }: LedgerContext, key: SumKey, head: Window): Promise<BookedBalance> {
+  const { controlId, groupKey } = key;
+  const sum = await balances.sum(key);
+  const kept = await balances.read(controlId, head, groupKey);
+  const rise = { value: sum.value - kept.value, unknownCount: sum.unknownCount - kept.unknownCount };
+  return balances.move(controlId, head, groupKey, rise);
 }
 
 /** Where a verdict of a ROLLING control is noted: nothing can leave before the current bucket ends. */

@@ -237,8 +237,13 @@ function controlContract(bench: Bench): void {
   });
 
   test.each([
-    ['groupBy', { groupBy: 'DEPARTMENT' as const }],
-    ['filters', { filters: [{ dimension: 'DEPARTMENT' as const, operator: 'IS' as const, value: '3' }] }],
+    [
+      'filters',
+      {
+        groupBy: 'MODEL' as const,
+        filters: [{ dimension: 'DEPARTMENT' as const, operator: 'IS' as const, value: '3' }],
+      },
+    ],
     ['filters', { filters: [{ dimension: 'MODEL' as const, operator: 'IN' as const, values: [] }] }],
     ['filters', { filters: [{ dimension: 'MODEL' as const, operator: 'STARTS_WITH' as const, value: '' }] }],
     ['hardLimit', { hardLimit: 'lots' }],
