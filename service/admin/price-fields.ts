@@ -144,8 +144,7 @@ function readTiers(
       if (picoUsd === undefined) continue;
       const { rate } = RATE_FIELDS[field];
       const base = rates[rate];
-      if (base === undefined)
-        problems.push({ field: `${at}${field}`, problem: `needs ${field} outside of the tiers` });
+      if (base === undefined) problems.push({ field: `${at}${field}`, problem: `needs ${field} outside of the tiers` });
       else rates[rate] = { ...base, tiers: [...base.tiers, { aboveTokens: BigInt(tier.aboveTokens), picoUsd }] };
     }
   }

@@ -37,10 +37,10 @@ export const PRICE_COLUMNS: readonly Column<PriceCells>[] = [
   { heading: 'MODEL', cell: (row) => row.model },
   { heading: 'PROVIDER', cell: (row) => row.provider ?? 'any' },
   { heading: 'KIND', cell: (row) => row.kind },
-  { heading: 'TIER', cell: (row) => row.serviceTier ?? '' },
   ...Object.entries(HEADINGS).map(
     ([name, heading]): Column<PriceCells> => ({ heading, cell: (row) => text(row[name]), align: 'right' }),
   ),
+  { heading: 'TIER', cell: (row) => row.serviceTier ?? '' },
   { heading: 'OTHER', cell: othersOf },
 ];
 

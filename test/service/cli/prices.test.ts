@@ -58,7 +58,7 @@ it('rates of every kind are set, looked up and withdrawn', async () => {
   const { out } = await run(['lookup', 'own', '--provider', 'acme']);
   expect(out.split('\n')[1]).toBe(
     [
-      ...['own', 'acme', 'rates', '', '1.25', '', '', '', '4', ''],
+      ...['own', 'acme', 'rates', '1.25', '', '', '', '4', '', ''],
       'perAudioHour 0.36; hd 0.08; above 200000: inputPerMillion 2.5',
       `override:${set.id}`,
       'outputPerMillion, reasoningPerMillion, outputAudioPerMillion, outputImagePerMillion, perVideoHour, ' +
