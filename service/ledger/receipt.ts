@@ -13,7 +13,7 @@ export interface Receipt {
 }
 
 /** 201 with the receipt: for an event that was stored, and for one that was there already. */
-export function receiptAnswer({ id, transactionId, createdAtMs }: RecordResult): KeptAnswer {
+export function receiptAnswer({ id, transactionId, createdAtMs }: Omit<RecordResult, 'revision'>): KeptAnswer {
   const created = new Date(createdAtMs).toISOString();
   const resourceType = 'metering';
   const receipt: Receipt = {

@@ -13,6 +13,7 @@ import { receiptAnswer } from './receipt.js';
 import { type EventOutcome, insertEvents } from './record-events.js';
 import { claimKeys, type ItemKey, keepAnswers } from './record-once.js';
 import { readPriceBook, readTeamScope } from './team-copies.js';
+import { together } from './together.js';
 
 /** An event to record, prepared outside the transaction. */
 export interface RecordItem {
@@ -39,29 +40,17 @@ export async function record(
   teamId: string,
   items: readonly RecordItem[],
 ): Promise<readonly RecordedItem[]> {
-  const state = await readTeamState(context, teamId);
-  const claims = await claimKeys(
-    context,
-    teamId,
-    items.map(({ key }) => key),
-  );
-  const fresh = items.flatMap(({ facts }, i) => (claims[i]?.state === 'fresh' ? [facts] : []));
-  const outcomes = await recordFacts(context, teamId, state, fresh);
+  const asked = items.map(({ key }) => key);
+  const [state, claims] = await together([readTeamState(context, teamId), claimKeys(context, teamId, asked)]);
+  const fresh = items.filter((_, i) => claims[i]?.state === 'fresh');
+  const outcomes = await recordFresh(context, teamId, state, fresh);
   const revision = context.effects.moved.get(teamId) ?? state.revision;
-  const results: (RecordResult | undefined)[] = [];
-  const answers: (ItemKey & { answer: KeptAnswer })[] = [];
   let next = 0;
-  for (const [i, { key }] of items.entries()) {
-    if (claims[i]?.state !== 'fresh') {
-      results.push(undefined);
-      continue;
-    }
-    const result = { ...outcomes[next]!, revision };
+  const results = claims.map((claim): RecordResult | undefined => {
+    if (claim.state !== 'fresh') return undefined;
     next += 1;
-    results.push(result);
-    if (key !== undefined) answers.push({ ...key, answer: receiptAnswer(result) });
-  }
-  await keepAnswers(context, teamId, answers);
+    return { ...outcomes[next - 1]!, revision };
+  });
   return claims.map((claim, i): RecordedItem => {
     if (claim.state === 'mismatch') return { state: 'mismatch' };
     if (claim.state === 'kept') return { state: 'replayed', answer: claim.answer, revision };
@@ -70,26 +59,34 @@ export async function record(
   });
 }
 
-async function recordFacts(
+/** Records items whose keys are theirs. */
+async function recordFresh(
   context: LedgerContext,
   teamId: string,
   state: TeamState,
-  events: readonly EventFacts[],
+  items: readonly RecordItem[],
 ): Promise<readonly EventOutcome[]> {
-  if (events.length === 0) return [];
+  if (items.length === 0) return [];
   const scope = await readTeamScope(context, teamId, state.controlsVersion);
   const book = await readPriceBook(context, teamId, state.pricesVersion);
   const fills = state.filling ? await readFills(context, teamId) : NO_FILLS;
+  const events = items.map(({ facts }) => facts);
   const placed = await withDepartments(context, teamId, state.directoryVersion, events);
   const { outcomes, stored } = await insertEvents(context, teamId, placed);
-  if (stored.length === 0) return outcomes;
+  const answers = items.flatMap(({ key }, i) =>
+    key === undefined ? [] : [{ ...key, answer: receiptAnswer(outcomes[i]!) }],
+  );
   const priced = stored.map((event): PricedFacts => {
     return { ...event, price: priceFacts(book, event.facts, event.windowTimeMs) };
   });
-  await insertPrices(context, priced);
-  await keepCatalogueUses(context, teamId, book);
-  await noteJobs(context, teamId, stored);
-  if (await countEvents(context, { teamId, scope, fills }, priced)) await moveRevision(context, teamId);
+  const [, , , , flipped] = await together([
+    insertPrices(context, priced),
+    keepAnswers(context, teamId, answers),
+    keepCatalogueUses(context, teamId, book),
+    noteJobs(context, teamId, stored),
+    countEvents(context, { teamId, scope, fills }, priced),
+  ]);
+  if (flipped) await moveRevision(context, teamId);
   return outcomes;
 }
 
