@@ -2,7 +2,7 @@
  * Station 2, the hot path: what the rules say about one call. Pure. Department verdicts first, then the rules in the
  * order of the feed; the first that blocks wins (contract 2.10, steps 5 to 8, with the choices D4 to D13 of 2.11).
  */
-import type { Rule } from '../src/wire/feed.js';
+import type { Rule, RuleFilter } from '../src/wire/feed.js';
 import {
   type CallDimensions,
   type Decision,
@@ -105,7 +105,7 @@ function decideDepartment(ruleSet: RuleSet, call: CallDimensions, nowMs: number)
       return { refusal: refuse('DEPARTMENT_TRIPPED', unlistedRule(blockedBy, balance, 'Department budget')), observed };
     }
     // A map names persons; what else the rule is scoped to, the call itself must say.
-    if (nowMs < validUntilMs(rule) && matchesFilters(rule.filters, call)) {
+    if (nowMs < validUntilMs(rule) && matchesFilters(rule.filters.filter(isOfTheCall), call)) {
       const tripped = trippedRule(rule, balance ?? rule.currentValue);
       if (rule.action === 'BLOCK' && !rule.shadowMode)
         return { refusal: refuse('DEPARTMENT_TRIPPED', tripped), observed };
@@ -123,6 +123,11 @@ function decideDepartment(ruleSet: RuleSet, call: CallDimensions, nowMs: number)
     if (warning !== undefined) observed.push(warning);
   }
   return observed.length === 0 ? undefined : { observed };
+}
+
+/** Who is in a department is what the maps say; a call cannot, and a row about it must not void the verdict. */
+function isOfTheCall({ dimension }: RuleFilter): boolean {
+  return dimension !== 'DEPARTMENT';
 }
 
 function departmentWarning(

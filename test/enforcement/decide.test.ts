@@ -107,6 +107,18 @@ describe('the example of the contract', () => {
     expect(ask(EXAMPLE, { subscriberId: 'unlisted', subscriberEmail: 'u-88' }).code).toBe('GROUP_TRIPPED');
   });
 
+  test('D4, D8: a department rule with further filters refuses only the calls that they cover; who is a member the maps say', () => {
+    const feed = (filters: object[]) => ({
+      rules: [{ ruleId: 9, breached: true, departmentId: 31, filters }],
+      departmentBudgetBlocks: { 'rita@example.org': 9 },
+    });
+    const row = (dimension: string, value: string) => ({ dimension, operator: 'IS', value });
+    const call = { subscriberEmail: 'rita@example.org', model: 'o3' };
+    expect(ask(feed([row('DEPARTMENT', '31')]), call).code).toBe('DEPARTMENT_TRIPPED');
+    expect(ask(feed([row('ORG_UNIT', '31'), row('MODEL', 'o3')]), call).code).toBe('DEPARTMENT_TRIPPED');
+    expect(ask(feed([row('MODEL', 'gpt-4o')]), call).code).toBe('ALLOWED');
+  });
+
   test('D8: refuses a blocked member of a department with the own balance, before any other rule', () => {
     expect(ask(EXAMPLE, { model: 'gpt-4o-mini', subscriberEmail: ' Rita@Example.org ' })).toMatchObject({
       code: 'DEPARTMENT_TRIPPED',

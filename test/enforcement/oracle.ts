@@ -43,6 +43,11 @@ const ended = (rule: Rule, nowMs: number) =>
   (rule.windowEndMs !== undefined && nowMs >= rule.windowEndMs) ||
   (rule.resetsAtMs !== undefined && nowMs >= rule.resetsAtMs);
 
+/** The maps say who is in a department; the other rows of its rule are the call's matter. */
+function coversBesidesDepartment(rule: Rule, call: CallDimensions): boolean {
+  return rule.filters.every((filter) => filter.dimension === 'DEPARTMENT' || oracleRow(filter, call));
+}
+
 /** The decision of contract 2.10 with the choices of 2.11. */
 export function oracle(
   rules: readonly Rule[],
@@ -61,7 +66,7 @@ export function oracle(
       const rule = byId(blockedBy);
       const currentValue = balance ?? rule?.currentValue ?? null;
       if (rule === undefined) answer = { code: 'DEPARTMENT_TRIPPED', ruleId: blockedBy, currentValue };
-      else if (!ended(rule, nowMs)) {
+      else if (!ended(rule, nowMs) && coversBesidesDepartment(rule, call)) {
         if (rule.shadowMode) observed.push(`shadow ${rule.ruleId}`);
         else if (rule.action !== 'BLOCK') observed.push(`action ${rule.ruleId}`);
         else answer = { code: 'DEPARTMENT_TRIPPED', ruleId: rule.ruleId, currentValue };
