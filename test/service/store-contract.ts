@@ -238,7 +238,7 @@ function controlContract(bench: Bench): void {
 
   test.each([
     [
-      'filters',
+      'groupBy',
       {
         groupBy: 'MODEL' as const,
         filters: [{ dimension: 'DEPARTMENT' as const, operator: 'IS' as const, value: '3' }],
