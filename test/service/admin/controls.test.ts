@@ -232,12 +232,18 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
     expect(got.json.filters).toHaveLength(filters.length);
     expect(got.json.filters[5]).toEqual({ dimension: 'SUBSCRIBER', operator: 'IN', values: ['a', 'b'] });
     const made = await service.ask({ path: '/v2/api/fusewire/departments', json: { name: 'Research' } });
+    const value = made.json.id;
     // The older spelling is taken and shown as the newer one; a filter names a department that there is.
     for (const name of ['DEPARTMENT', 'ORG_UNIT']) {
       const grouped = await create({ groupBy: name });
       expect([grouped.status, grouped.json.groupBy]).toEqual([201, 'DEPARTMENT']);
-      const filtered = await create({ filters: [{ dimension: name, operator: 'IS', value: 31 }] });
-      expect([filtered.status, filtered.json.filters]).toEqual([400, expect.stringContaining('31')]);
+      const filtered = await create({ filters: [{ dimension: name, operator: 'IS', value }] });
+      expect([filtered.status, filtered.json.filters]).toEqual([
+        201,
+        [{ dimension: 'DEPARTMENT', operator: 'IS', value: `${value}` }],
+      ]);
+      const unknown = await create({ filters: [{ dimension: name, operator: 'IS', value: 31 }] });
+      expect([unknown.status, unknown.json.filters]).toEqual([400, expect.stringContaining('31')]);
     }
   });
 
