@@ -2,7 +2,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { hashKey, isSameHash, looksLikeKey } from '../admin/keys.js';
+import { LOCAL_ACTOR } from '../ledger/audit.js';
 import { ApiError, invalidFields } from './api-error.js';
+import { isWaiting } from './overload.js';
 import { KEY_RATE_PER_SECOND, rateLimited, TokenBuckets, WRONG_KEYS_PER_SECOND } from './rate-limit.js';
 import type { Access, Api, Caller, ServiceContext } from './types.js';
 
@@ -10,6 +12,9 @@ import type { Access, Api, Caller, ServiceContext } from './types.js';
 export const ADMIN_TOKEN_HEADER = 'fusewire-admin-token';
 
 const GUESSES: ReadonlySet<string> = new Set(['unknown_api_key', 'revoked_api_key']);
+
+/** Names the team that a local command acts for; without it, it is the first one. */
+export const LOCAL_TEAM_HEADER = 'fusewire-team';
 
 /** Requests a second: of one key, and wrong keys of one address. 0: no limit. */
 export interface RateLimits {
@@ -38,9 +43,12 @@ export function installAccess(api: Api, context: ServiceContext, limits: RateLim
     if (access === 'public') return;
     if (access === 'local') return checkLocal(request, context.adminToken);
     if (access === 'loopback' && isLocal(request)) return;
+    if (request.headers[ADMIN_TOKEN_HEADER] !== undefined && request.headers['x-api-key'] === undefined) {
+      request.caller = await localCaller(request, context);
+      return;
+    }
     const caller = await findCallerOnce(request, context, wrong);
-    const waits = request.routeOptions.config.waits === true && /[?&]wait=[1-9]/.test(request.url);
-    const waitMs = waits ? 0 : keys.take(caller.key.id, caller.key.ratePerSecond);
+    const waitMs = isWaiting(request) ? 0 : keys.take(caller.key.id, caller.key.ratePerSecond);
     if (waitMs > 0) {
       request.refusedKey = caller.key;
       throw rateLimited(waitMs, 'this key sends more requests than it may');
@@ -120,6 +128,19 @@ async function findCaller(request: FastifyRequest, context: ServiceContext): Pro
   const team = await context.store.getTeam(record.teamId);
   if (team === undefined) throw unauthorized('unknown_api_key', 'the team of this key is not known here');
   return { key: record, team };
+}
+
+/**
+ * A command on this machine without a key: who can read the token in the data folder could as well make a key. Its
+ * requests are audited as `local:cli`.
+ */
+async function localCaller(request: FastifyRequest, { adminToken, store }: ServiceContext): Promise<Caller> {
+  checkLocal(request, adminToken);
+  const named = request.headers[LOCAL_TEAM_HEADER];
+  const team = typeof named === 'string' ? await store.getTeam(named) : (await store.listTeams())[0];
+  if (team === undefined) throw new ApiError(403, 'forbidden', 'there is no such team');
+  const nothing = { label: '', hash: '', hint: '', createdAtMs: team.createdAtMs };
+  return { key: { ...nothing, id: LOCAL_ACTOR.id, teamId: team.id, scope: 'write' }, team };
 }
 
 function unauthorized(code: string, message: string): ApiError {

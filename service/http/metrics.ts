@@ -9,8 +9,8 @@ export interface Metrics {
   refused(code: string): void;
   /** Usage events, by what became of them: `stored`, `duplicate`, `conflict`, `replayed`, `mismatch`, `invalid`. */
   events(outcome: string, count: number): void;
-  /** What cost controls did, and refusals that SDKs reported. */
-  enforcement(kind: string, count: number): void;
+  /** Calls that SDKs refused, as they report them. */
+  refusedCalls(count: number): void;
   /** Any other number, asked for when it is read. */
   gauge(name: string, help: string, read: () => number): void;
   /** Any other count. */
@@ -37,14 +37,18 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     new Counter({ name, help, labelNames: [label], registers });
   const refusals = labelled('fusewire_http_refused_total', 'Requests that were refused, by code', 'code');
   const events = labelled('fusewire_events_total', 'Usage events by what became of them', 'outcome');
-  const enforcement = labelled('fusewire_enforcement_events_total', 'What cost controls did', 'kind');
+  const refusedCalls = new Counter({
+    name: 'fusewire_refused_calls_total',
+    help: 'Calls that SDKs refused, as they report them',
+    registers,
+  });
   return {
     request(route, method, status, seconds) {
       requests.observe({ route, method, status: `${Math.floor(status / 100)}xx` }, seconds);
     },
     refused: (code) => refusals.inc({ code }),
     events: (outcome, count) => events.inc({ outcome }, count),
-    enforcement: (kind, count) => enforcement.inc({ kind }, count),
+    refusedCalls: (count) => refusedCalls.inc(count),
     gauge(name, help, read) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
     },

@@ -1,4 +1,5 @@
 /** A bound on the requests that are worked on at once (I10): above it the answer is 503 with `Retry-After`. */
+import type { FastifyRequest } from 'fastify';
 import { ApiError } from './api-error.js';
 import type { Api, ServiceContext } from './types.js';
 
@@ -9,6 +10,11 @@ export const IN_FLIGHT_MAX = 1_024;
 export interface Place {
   leave(): void;
   enter(): void;
+}
+
+/** Whether a request comes to wait, on a route that lets it. */
+export function isWaiting(request: FastifyRequest): boolean {
+  return request.routeOptions.config.waits === true && /[?&]wait=[1-9]/.test(request.url);
 }
 
 /** Counts requests from their head to the end of their answer; one log line when the bound is reached, one when it is over. */
@@ -35,8 +41,13 @@ export function installOverloadLimit(api: Api, { log }: ServiceContext, max: num
   api.decorateRequest('place', null);
   api.addHook('onRequest', async (request, reply) => {
     const place = placeOf();
-    place.enter();
     request.place = place;
+    // A thousand pollers that were answered come back at once, to wait: they are bounded where they wait.
+    if (isWaiting(request)) {
+      reply.raw.once('close', () => place.leave());
+      return;
+    }
+    place.enter();
     reply.raw.once('close', () => place.leave());
     if (inFlight <= max) return;
     if (refused === 0) log.warn('too many requests at once; the rest is told to come back', { max });

@@ -67,7 +67,7 @@ interface Recorded {
 }
 
 async function record(
-  { store, runtime, protectCredential }: ServiceContext,
+  { store, runtime, protectCredential, metrics }: ServiceContext,
   { team }: Caller,
   kind: MeteredKind,
   body: unknown,
@@ -81,9 +81,11 @@ async function record(
   if (key === undefined) {
     const [result] = await store.recordEvents(team.id, [event]);
     if (result === undefined) throw new Error('the store did not answer for an event');
+    metrics.events(result.outcome, 1);
     return { answer: receiptAnswer(result), revision: result.revision, replayed: false };
   }
   const once = await store.recordOnce(team.id, { key, bodyHash: hashRequest(kind.type, rawBody), event });
+  metrics.events(once.state === 'recorded' ? once.result.outcome : once.state, 1);
   if (once.state === 'mismatch') throw keyMismatch();
   if (once.state === 'replayed') return { answer: once.answer, revision: once.revision, replayed: true };
   return { answer: once.answer, revision: once.result.revision, replayed: false };

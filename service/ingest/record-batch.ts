@@ -56,8 +56,10 @@ export async function recordBatch(
         claimed.add(key);
         return item;
       });
-      if (prepared instanceof ApiError) results[at] = refusal(prepared);
-      else ready.push({ at, item: prepared });
+      if (prepared instanceof ApiError) {
+        results[at] = refusal(prepared);
+        context.metrics.events('invalid', 1);
+      } else ready.push({ at, item: prepared });
     }
     const outcomes =
       ready.length === 0
@@ -70,6 +72,7 @@ export async function recordBatch(
       const outcome = outcomes[position];
       if (outcome === undefined) throw new Error('the store did not answer for an item');
       results[at] = resultOf(context, team.id, outcome);
+      context.metrics.events(outcome.state === 'recorded' ? outcome.result.outcome : outcome.state, 1);
     }
   } finally {
     for (const key of claimed) context.ingest.release(team.id, key);

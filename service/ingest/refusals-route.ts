@@ -50,7 +50,12 @@ const bodySchema = z.object(
  * Registers `POST {prefix}/fusewire/refusals`, announced as `refusals`. Answers 202 when they are durable, with how many
  * were new: those whose ids are there already change nothing.
  */
-export function installRefusals(api: Api, { store }: ServiceContext, prefix: string, described: boolean): void {
+export function installRefusals(
+  api: Api,
+  { store, metrics }: ServiceContext,
+  prefix: string,
+  described: boolean,
+): void {
   api.post(
     `${prefix}/fusewire/refusals`,
     {
@@ -75,6 +80,7 @@ export function installRefusals(api: Api, { store }: ServiceContext, prefix: str
       const teamId = ownTeam(callerOf(request), [request.query.teamId]);
       const refusals = request.body.refusals.map(reportedOf);
       const accepted = refusals.length === 0 ? 0 : await store.recordRefusals(teamId, refusals);
+      metrics.refusedCalls(refusals.reduce((sum, { count }) => sum + count, 0));
       return reply.code(202).send({ accepted });
     },
   );

@@ -135,6 +135,7 @@ describe('operating the service over HTTP', () => {
       `fusewire_http_request_duration_seconds_count{route="${COMPLETIONS}",method="POST",status="2xx"} 1`,
     );
     expect(text).toContain('fusewire_http_refused_total{code="missing_api_key"} 1');
+    expect(text).toContain('fusewire_events_total{outcome="stored"} 1');
     for (const secret of [service.team.id, service.keys.metering, 'gpt-4o-mini']) expect(text).not.toContain(secret);
     const proxied = await service.ask({ path: '/metrics', key: null, headers: { 'x-forwarded-for': '203.0.113.9' } });
     expect(proxied.status).toBe(401);
