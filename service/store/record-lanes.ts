@@ -10,8 +10,13 @@ const ITEMS_MAX = 2_000;
 /** Items of a team that wait; what comes then is told to come back (I10). */
 const WAITING_MAX = 20_000;
 
-/** One is prepared while the one before it is being committed. */
-const OPERATIONS_AT_ONCE = 2;
+/**
+ * So many items leave although an operation of their team is under way: preparing them overlaps with its commit. Fewer
+ * wait for its end, when there are more of them: each commit costs the same, however few it serves.
+ */
+const EARLY_ITEMS = 250;
+/** Operations of one team under way. They are executed in the order in which they left. */
+const AT_ONCE_MAX = 2;
 
 /** Records events of one team in one transaction. */
 export type RecordOperation = (teamId: string, items: readonly RecordItem[]) => Promise<readonly RecordedItem[]>;
@@ -37,15 +42,12 @@ const SHARED: ReadonlySet<StoreErrorCode> = new Set(['UNAVAILABLE', 'BROKEN', 'C
 /** One lane per team with work; lanes do not wait for each other. */
 export class RecordLanes {
   readonly #record: RecordOperation;
-  readonly #atOnce: number;
   readonly #lanes = new Map<string, Lane>();
   #closed = false;
   #idle: (() => void) | undefined;
 
-  /** `atOnce`: operations of one team under way at the same time; they are executed in the order in which they left. */
-  constructor(record: RecordOperation, atOnce: number = OPERATIONS_AT_ONCE) {
+  constructor(record: RecordOperation) {
     this.#record = record;
-    this.#atOnce = atOnce;
   }
 
   /**
@@ -78,7 +80,9 @@ export class RecordLanes {
 
   /** What all sockets bring in one turn of the event loop leaves together. */
   #leave(teamId: string, lane: Lane): void {
-    if (lane.leaving || lane.running >= this.#atOnce || lane.waiting.length === 0) return;
+    const { running, waitingItems } = lane;
+    if (lane.leaving || lane.waiting.length === 0 || running >= AT_ONCE_MAX) return;
+    if (running > 0 && waitingItems < EARLY_ITEMS) return;
     lane.leaving = true;
     setImmediate(() => {
       lane.leaving = false;

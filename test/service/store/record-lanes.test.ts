@@ -25,7 +25,7 @@ const namesOf = (outcomes: readonly RecordedItem[]): string[] =>
   outcomes.map((outcome) => (outcome.state === 'recorded' ? outcome.result.transactionId : outcome.state));
 
 /** Lanes over an operation that ends when the test says so. */
-function bench(atOnce?: number) {
+function bench() {
   const calls: Call[] = [];
   const lanes = new RecordLanes((teamId, items) => {
     return new Promise((resolve, reject) => {
@@ -34,12 +34,12 @@ function bench(atOnce?: number) {
       });
       calls.push({ teamId, items: items.map(nameOf), finish: () => resolve(outcomes), fail: reject });
     });
-  }, atOnce);
+  });
   return { lanes, calls };
 }
 
 test('requests of one turn leave together, those that come meanwhile wait and leave together, each gets its own', async () => {
-  const { lanes, calls } = bench(1);
+  const { lanes, calls } = bench();
   const first = [lanes.record('t', [item('a'), item('b')]), lanes.record('t', [item('c')])];
   await turn();
   expect(calls.map(({ items }) => items)).toEqual([['a', 'b', 'c']]);
@@ -54,24 +54,29 @@ test('requests of one turn leave together, those that come meanwhile wait and le
   expect((await Promise.all(second)).map(namesOf)).toEqual([['d'], ['e']]);
 });
 
-test('one operation is prepared while another is under way, and no third', async () => {
+test('many items leave while another operation is under way, few wait for its end, and no third is under way', async () => {
   const { lanes, calls } = bench();
-  const recorded = [];
-  for (const name of ['a', 'b', 'c', 'd']) {
-    recorded.push(lanes.record('t', [item(name)]));
-    await turn();
-  }
-  expect(calls.map(({ items }) => items)).toEqual([['a'], ['b']]);
-  calls[0]?.finish();
+  const recorded = [lanes.record('t', [item('a')])];
+  await turn();
+  recorded.push(lanes.record('t', many(249)));
+  await turn();
+  expect(calls).toHaveLength(1);
+  recorded.push(lanes.record('t', [item('b')]));
+  await turn();
+  expect(calls.map(({ items }) => items.length)).toEqual([1, 250]);
+  recorded.push(lanes.record('t', many(300)));
+  await turn();
+  expect(calls).toHaveLength(2);
+  calls[1]?.finish();
   await turn();
   await turn();
-  expect(calls.map(({ items }) => items)).toEqual([['a'], ['b'], ['c', 'd']]);
+  expect(calls.map(({ items }) => items.length)).toEqual([1, 250, 300]);
   for (const call of calls) call.finish();
-  expect((await Promise.all(recorded)).map(namesOf)).toEqual([['a'], ['b'], ['c'], ['d']]);
+  expect((await Promise.all(recorded)).map((outcomes) => outcomes.length)).toEqual([1, 249, 1, 300]);
 });
 
 test('teams do not wait for each other', async () => {
-  const { lanes, calls } = bench(1);
+  const { lanes, calls } = bench();
   const slow = lanes.record('slow', [item('a')]);
   const quick = lanes.record('quick', [item('b')]);
   await turn();
@@ -83,20 +88,19 @@ test('teams do not wait for each other', async () => {
 });
 
 test('I10: an operation has at most 2,000 items; a request is never torn apart, a larger one goes alone', async () => {
-  const { lanes, calls } = bench(1);
+  const { lanes, calls } = bench();
   const sizes = [1_500, 500, 1, 2_500, 3];
   const recorded = sizes.map((size, i) => lanes.record('t', many(size, `r${i}-`)));
-  for (let i = 0; i < 4; i += 1) {
+  for (let i = 0; i < 12; i += 1) {
     await turn();
-    await turn();
-    calls[i]?.finish();
+    for (const call of calls) call.finish();
   }
   expect((await Promise.all(recorded)).map((outcomes) => outcomes.length)).toEqual(sizes);
   expect(calls.map(({ items }) => items.length)).toEqual([2_000, 1, 2_500, 3]);
 });
 
 test('I10: beyond what may wait, a request is told to come back, and those that wait are not harmed', async () => {
-  const { lanes, calls } = bench(1);
+  const { lanes, calls } = bench();
   const waiting = Array.from({ length: 20 }, () => lanes.record('t', many(1_000)));
   await expect(lanes.record('t', [item('x')])).rejects.toMatchObject({ name: 'StoreError', code: 'UNAVAILABLE' });
   const other = lanes.record('other', [item('y')]);
@@ -145,7 +149,7 @@ test('a request that cannot be recorded fails alone: the others are recorded wit
 });
 
 test('closing takes nothing more and waits for what was taken', async () => {
-  const { lanes, calls } = bench(1);
+  const { lanes, calls } = bench();
   const first = lanes.record('t', [item('a')]);
   await turn();
   const second = lanes.record('t', [item('b')]);
