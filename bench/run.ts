@@ -12,6 +12,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run(): Promise<BenchRe
   memory: () => import('./memory.bench.js'),
   'import-cost': () => import('./import-cost.bench.js'),
   ingest: () => import('./ingest.bench.js'),
+  feed: () => import('./feed.bench.js'),
+  propagation: () => import('./propagation.bench.js'),
 };
 
 const wanted = process.argv.slice(2);
