@@ -12,6 +12,8 @@ export interface KeySummary {
   readonly hint: string;
   readonly created: string;
   readonly revoked: string | null;
+  /** Requests a second; `null`: the service's limit. */
+  readonly ratePerSecond: number | null;
 }
 
 /** One command about keys. `teamId` left out means the first team. */
@@ -21,8 +23,12 @@ export type KeyCommand =
       readonly scope: KeyScope;
       readonly label: string;
       readonly teamId?: string | undefined;
+      /** Requests a second. @defaultValue the service's limit */
+      readonly ratePerSecond?: number | undefined;
     }
-  | { readonly command: 'list'; readonly teamId?: string | undefined }
+  | { readonly command: 'list'; readonly teamId?: string | undefined; readonly allTeams?: boolean | undefined }
+  /** A new key like it. The old one is revoked, unless `keepOld`. */
+  | { readonly command: 'rotate'; readonly id: string; readonly keepOld?: boolean | undefined }
   | { readonly command: 'revoke'; readonly id: string };
 
 /** What a command gave. `key` is the new key itself, shown this once. */
@@ -38,14 +44,34 @@ export async function runKeyCommand(store: Store, command: KeyCommand): Promise<
     const known = await store.revokeKey(command.id);
     return known ? { outcome: 'revoked' } : refused(`there is no active key with the id ${command.id}`);
   }
+  if (command.command === 'rotate') return rotate(store, command.id, command.keepOld === true);
+  if (command.command === 'list' && command.allTeams === true) return listAll(store);
   const team = await findTeam(store, command.teamId);
   if (team === undefined)
     return refused(command.teamId === undefined ? 'there is no team yet' : 'there is no such team');
   if (command.command === 'list') {
     return { outcome: 'listed', keys: (await store.listKeys(team.id)).map(summaryOf) };
   }
-  const minted: MintedKey = await mintKey(store, team.id, command.scope, command.label);
+  const minted: MintedKey = await mintKey(store, team.id, command.scope, command.label, command.ratePerSecond);
   return { outcome: 'created', key: minted.key, summary: summaryOf(minted.record) };
+}
+
+async function listAll(store: Store): Promise<KeyCommandResult> {
+  const keys: KeySummary[] = [];
+  for (const { id } of await store.listTeams()) keys.push(...(await store.listKeys(id)).map(summaryOf));
+  return { outcome: 'listed', keys };
+}
+
+/** The new one first: whatever ends this half-way leaves a key that works. */
+async function rotate(store: Store, id: string, keepOld: boolean): Promise<KeyCommandResult> {
+  for (const team of await store.listTeams()) {
+    const old = (await store.listKeys(team.id)).find((key) => key.id === id && key.revokedAtMs === undefined);
+    if (old === undefined) continue;
+    const minted = await mintKey(store, team.id, old.scope, old.label, old.ratePerSecond);
+    if (!keepOld) await store.revokeKey(id);
+    return { outcome: 'created', key: minted.key, summary: summaryOf(minted.record) };
+  }
+  return refused(`there is no active key with the id ${id}`);
 }
 
 function refused(reason: string): KeyCommandResult {
@@ -65,5 +91,6 @@ function summaryOf(key: KeyRecord): KeySummary {
     hint: key.hint,
     created: new Date(key.createdAtMs).toISOString(),
     revoked: key.revokedAtMs === undefined ? null : new Date(key.revokedAtMs).toISOString(),
+    ratePerSecond: key.ratePerSecond ?? null,
   };
 }

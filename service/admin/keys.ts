@@ -19,9 +19,16 @@ export interface MintedKey {
  * Makes `rev_mk_<team>_<secret>` (metering) or `rev_sk_<team>_<secret>` (write) with 256 random bits and stores its hash.
  * The team's id begins with `fw`, by which an SDK recognises a key of a self-hosted service.
  */
-export async function mintKey(store: Store, teamId: string, scope: KeyScope, label: string): Promise<MintedKey> {
+export async function mintKey(
+  store: Pick<Store, 'addKey'>,
+  teamId: string,
+  scope: KeyScope,
+  label: string,
+  ratePerSecond?: number,
+): Promise<MintedKey> {
   const { key, kept } = newKey(teamId, scope, label);
-  return { key, record: await store.addKey(kept) };
+  const rate = ratePerSecond === undefined ? {} : { ratePerSecond };
+  return { key, record: await store.addKey({ ...kept, ...rate }) };
 }
 
 /** A key that is not kept yet. */

@@ -22,13 +22,38 @@ export async function findOpenDoor(dataDir: string): Promise<LocalDoor | undefin
 }
 
 /** Has the running service carry out a command. @throws Error where it does not answer as it should. */
-export async function sendKeyCommand(door: LocalDoor, command: KeyCommand): Promise<KeyCommandResult> {
-  const answer = await post(door, LOCAL_KEYS_PATH, command);
-  if (answer.status !== 200) throw new Error(`the service at ${door.url} answered ${answer.status}: ${answer.body}`);
-  return JSON.parse(answer.body) as KeyCommandResult;
+export function sendKeyCommand(door: LocalDoor, command: KeyCommand): Promise<KeyCommandResult> {
+  return askDoor(door, LOCAL_KEYS_PATH, command);
 }
 
-function post(door: LocalDoor, path: string, body: unknown): Promise<JsonAnswer> {
+/** Asks the running service for something of its door. @throws DoorError with what it answers instead. */
+export async function askDoor<T>(door: LocalDoor, path: string, body: unknown, limitMs = ANSWER_LIMIT_MS): Promise<T> {
+  const answer = await post(door, path, body, limitMs);
+  if (answer.status !== 200) throw new DoorError(answer.status, messageIn(answer.body));
+  return JSON.parse(answer.body) as T;
+}
+
+/** The service refused, or failed. */
+export class DoorError extends Error {
+  override readonly name = 'DoorError';
+
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+function messageIn(body: string): string {
+  try {
+    return String((JSON.parse(body) as { message?: unknown }).message);
+  } catch {
+    return body.slice(0, 200);
+  }
+}
+
+function post(door: LocalDoor, path: string, body: unknown, limitMs = ANSWER_LIMIT_MS): Promise<JsonAnswer> {
   const headers = { [ADMIN_TOKEN_HEADER]: door.token };
-  return sendJson({ method: 'POST', url: `${door.url}${path}`, headers, body, limitMs: ANSWER_LIMIT_MS });
+  return sendJson({ method: 'POST', url: `${door.url}${path}`, headers, body, limitMs });
 }

@@ -1,6 +1,9 @@
-/** The service's API, as commands use it: address and key from flags or the environment. */
+/** The service's API, as commands use it: address and key from flags, the environment, or the data folder's own file. */
+import { findOpenDoor } from '../admin/local-door.js';
+import { ADMIN_TOKEN_HEADER, LOCAL_TEAM_HEADER } from '../http/access.js';
 import { sendJson } from '../http/send-json.js';
 import { CliFailure, type CliIo, CliUsageError } from './io.js';
+import { localConfig } from './local-config.js';
 
 /** Flags of every command that speaks to a service. */
 export interface ApiOptions {
@@ -8,6 +11,7 @@ export interface ApiOptions {
   readonly key?: string;
   readonly team?: string;
   readonly json?: boolean;
+  readonly dataDir?: string;
 }
 
 /** A page of a management list, as far as commands read it. */
@@ -18,7 +22,6 @@ export interface ListAnswer<T> {
 
 /** Asks one service on behalf of one team. Every failure is a {@link CliFailure} with one clear line. */
 export interface ApiClient {
-  readonly url: string;
   /** The team of the key, or the one that was named. */
   teamId(): Promise<string>;
   get<T>(path: string, query?: Readonly<Record<string, string>>): Promise<T>;
@@ -34,15 +37,49 @@ const PAGES_MAX = 20;
 
 /** Where the service is: `--url`, else `REVENIUM_ENFORCEMENT_BASE_URL`, else `REVENIUM_METERING_BASE_URL`, else here. */
 export function serviceUrl(io: CliIo, options: ApiOptions): string {
-  const { env } = io.runtime;
-  const given = options.url || env['REVENIUM_ENFORCEMENT_BASE_URL'] || env['REVENIUM_METERING_BASE_URL'];
-  const url = (given ?? 'http://127.0.0.1:8787')
+  const url = (givenUrl(io, options) ?? 'http://127.0.0.1:8787')
     .trim()
     .replace(/\/+$/, '')
     .replace(/(\/meter)?(\/v\d+)?$/i, '');
   if (!/^https?:\/\/[^/]/i.test(url))
     throw new CliUsageError(`the address must begin with http:// or https://, not '${url}'`);
   return url;
+}
+
+function givenUrl({ runtime: { env } }: CliIo, options: ApiOptions): string | undefined {
+  return options.url || env['REVENIUM_ENFORCEMENT_BASE_URL'] || env['REVENIUM_METERING_BASE_URL'] || undefined;
+}
+
+/** Where the service is, and what a request shows it. */
+export interface ApiAccess {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * The key, or without one the token of the service that holds this machine's data folder. The token is sent to no other
+ * address than that service's own. `undefined` where there is neither.
+ */
+export async function findAccess(io: CliIo, options: ApiOptions): Promise<ApiAccess | undefined> {
+  const url = serviceUrl(io, options);
+  const key = findKey(io, options);
+  if (key !== undefined) return { url, headers: { 'x-api-key': key } };
+  const door = await findOpenDoor(localConfig(io, options).dataDir);
+  const isMeant = givenUrl(io, options) === undefined || door?.url === url.replace('//localhost:', '//127.0.0.1:');
+  if (door === undefined || !isMeant) return undefined;
+  const team = options.team || io.runtime.env['REVENIUM_TEAM_ID'];
+  const named: Record<string, string> = team ? { [LOCAL_TEAM_HEADER]: team } : {};
+  return { url: door.url, headers: { [ADMIN_TOKEN_HEADER]: door.token, ...named } };
+}
+
+/** As {@link findAccess}. @throws CliUsageError where there is no way in */
+export async function apiAccess(io: CliIo, options: ApiOptions): Promise<ApiAccess> {
+  const access = await findAccess(io, options);
+  if (access !== undefined) return access;
+  throw new CliUsageError(
+    'no key: set REVENIUM_WRITE_API_KEY, or pass --key (fusewire keys create --local makes one); and no service that ' +
+      'runs on this machine holds the data folder',
+  );
 }
 
 /** The key that commands use: `--key`, else the write key of the environment, else the metering key. */
@@ -54,24 +91,18 @@ export function findKey(io: CliIo, options: ApiOptions): string | undefined {
 /** A client for the service that flags and environment name. */
 export function createApiClient(io: CliIo, options: ApiOptions): ApiClient {
   const { env } = io.runtime;
-  const url = serviceUrl(io, options);
-  const key = findKey(io, options);
-  if (key === undefined) {
-    throw new CliUsageError(
-      'no key: set REVENIUM_WRITE_API_KEY, or pass --key (fusewire keys create --local makes one)',
-    );
-  }
+  serviceUrl(io, options);
+  let access: Promise<ApiAccess> | undefined;
   const ask = async (method: string, path: string, body?: unknown) => {
-    const answer = await sendJson({ method, url: `${url}/v2/api${path}`, headers: { 'x-api-key': key }, body }).catch(
-      (error: Error) => {
-        throw new CliFailure(`${url} does not answer: ${error.message}`);
-      },
-    );
+    access ??= apiAccess(io, options);
+    const { url, headers } = await access;
+    const answer = await sendJson({ method, url: `${url}/v2/api${path}`, headers, body }).catch((error: Error) => {
+      throw new CliFailure(`${url} does not answer: ${error.message}`);
+    });
     if (answer.status >= 200 && answer.status < 300) return answer;
     throw new CliFailure(`${url} answered ${answer.status}: ${messageOf(answer.body)}`);
   };
   const client: ApiClient = {
-    url,
     async teamId() {
       const named = options.team || env['REVENIUM_TEAM_ID'];
       if (named) return named;
@@ -116,7 +147,8 @@ function parse<T>(text: string): T {
   }
 }
 
-function messageOf(body: string): string {
+/** What an error answer says. */
+export function messageOf(body: string): string {
   try {
     const { message, error } = JSON.parse(body) as { message?: unknown; error?: unknown };
     return String(message ?? error ?? body).slice(0, 500);

@@ -9,6 +9,8 @@ export type Colors = ReturnType<typeof pc.createColors>;
 export interface CliIo {
   out(text: string): void;
   err(text: string): void;
+  /** Bytes as they are, to standard output; resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void>;
   /** Whether a person reads standard output. */
   readonly isTerminal: boolean;
   readonly colors: Colors;
@@ -19,6 +21,11 @@ export interface CliIo {
 /** Ends the program with exit code 1 and one line; what went wrong is not the command's form. */
 export class CliFailure extends Error {
   override readonly name = 'CliFailure';
+}
+
+/** Ends the program with exit code 3: the command did what it should, and the answer, printed already, is no. */
+export class CliAnswerNo extends Error {
+  override readonly name = 'CliAnswerNo';
 }
 
 /** Ends the program with exit code 2 and one line: the command was written wrongly. */
@@ -32,6 +39,10 @@ export function processIo(): CliIo {
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+      }),
     isTerminal,
     colors: pc.createColors(isTerminal && pc.isColorSupported),
     runtime: createRuntime(),

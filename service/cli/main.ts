@@ -3,17 +3,25 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.js';
+import { addBackup } from './backup.js';
 import { addBypass } from './bypass.js';
 import { addControls } from './controls.js';
+import { addDepartments } from './departments.js';
 import { addEvents } from './events.js';
-import { CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
+import { addExplain } from './explain.js';
+import { addExport } from './export.js';
+import { CliAnswerNo, CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
 import { addKeys } from './keys.js';
+import { EXIT_CODES } from './needs.js';
 import { addPrices } from './prices.js';
+import { addRebuild } from './rebuild.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
+import { addWebhooks } from './webhooks.js';
 
 /**
- * Runs one command and resolves to the exit code: 0 done, 1 it failed, 2 it was written wrongly. Reads `.env` of the
+ * Runs one command and resolves to the exit code: 0 done, 1 it failed, 2 it was written wrongly,
+ * 3 it was done and the answer is no (a call is refused, an installation is not sound, balances differ). Reads `.env` of the
  * working directory; a variable that is set already wins.
  *
  * @param args - without the program and the script.
@@ -25,6 +33,7 @@ export async function main(args: readonly string[], io: CliIo = processIo()): Pr
     await createProgram(io).parseAsync([...args], { from: 'user' });
     return 0;
   } catch (error) {
+    if (error instanceof CliAnswerNo) return 3;
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     io.err(`fusewire: ${error instanceof Error ? error.message : String(error)}`);
     if (error instanceof CliUsageError) return 2;
@@ -37,6 +46,7 @@ function createProgram(io: CliIo): Command {
   const program = new Command('fusewire')
     .description('A circuit breaker for AI spend: the service, and commands for whoever runs it.')
     .version(VERSION)
+    .addHelpText('afterAll', EXIT_CODES)
     .exitOverride()
     .showHelpAfterError('(add --help for what there is)')
     .configureOutput({
@@ -47,8 +57,14 @@ function createProgram(io: CliIo): Command {
   addKeys(program, io);
   addControls(program, io);
   addEvents(program, io);
+  addExplain(program, io);
   addBypass(program, io);
   addPrices(program, io);
+  addDepartments(program, io);
+  addWebhooks(program, io);
+  addExport(program, io);
+  addBackup(program, io);
+  addRebuild(program, io);
   addStatus(program, io);
   return program;
 }

@@ -1,7 +1,7 @@
 /** `fusewire status`: whether the service works, and how its rules stand. */
 import type { Command } from 'commander';
 import { sendJson } from '../http/send-json.js';
-import { type ApiOptions, createApiClient, findKey, serviceUrl } from './api-client.js';
+import { type ApiOptions, createApiClient, findAccess, serviceUrl } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { CliFailure, type CliIo } from './io.js';
 import { type Column, printJson, printRows } from './print.js';
@@ -36,12 +36,13 @@ export function addStatus(program: Command, io: CliIo): void {
   withApiOptions(program.command('status'))
     .description('Whether the service works, and how its rules stand.')
     .action(async (options: ApiOptions) => {
-      const url = serviceUrl(io, options);
+      const access = await findAccess(io, options);
+      const url = access?.url ?? serviceUrl(io, options);
       const ready = await sendJson({ method: 'GET', url: `${url}/ready`, limitMs: 5_000 }).catch((error: Error) => {
         throw new CliFailure(`${url} does not answer: ${error.message}`);
       });
       if (ready.status !== 200) throw new CliFailure(`${url} is not ready (HTTP ${ready.status})`);
-      if (findKey(io, options) === undefined) {
+      if (access === undefined) {
         if (options.json) printJson(io, { url, ready: true });
         else
           io.out(`${url} is ${io.colors.green('ready')}; with a key (REVENIUM_WRITE_API_KEY) its rules are shown too`);

@@ -17,6 +17,7 @@ import { createSecretSealer } from '../alerts/secrets.js';
 import { createTargetGuard, type WebhookTargets } from '../alerts/targets.js';
 import { installWebhooks } from '../alerts/webhooks-route.js';
 import { installExplain } from '../explain/explain-route.js';
+import { installExport } from '../export/export-route.js';
 import { installFeed } from '../feed/feed-route.js';
 import { installFeedWaiters } from '../feed/install-waiters.js';
 import { installRoster } from '../feed/roster-route.js';
@@ -177,6 +178,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installRequests(api, context, prefix, described);
     installDepartments(api, context, prefix, described);
     installExplain(api, context, prefix, described);
+    installExport(api, context, prefix, described);
     installFeed(api, context, waiters, prefix, described);
     installRoster(api, context, prefix, described);
   }

@@ -56,7 +56,7 @@ const STATE_BYTES_MAX = 65_536;
 
 /** The holder of a key, as the audit names it: never the key. */
 export function keyActor({ id, hint, label }: Pick<KeyRecord, 'id' | 'hint' | 'label'>): AuditActor {
-  return { id, hint, label };
+  return id === LOCAL_ACTOR.id ? LOCAL_ACTOR : { id, hint, label };
 }
 
 /** The actor in few words, for people. */

@@ -28,6 +28,7 @@ async function run(args: readonly string[], isTerminal = false) {
   const code = await main(['prices', ...args], {
     out: (text) => void out.push(text),
     err: (text) => void err.push(text),
+    write: async () => undefined,
     isTerminal,
     colors: pc.createColors(false),
     runtime: { ...createRuntime(), env },

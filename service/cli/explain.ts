@@ -1,0 +1,96 @@
+/** `fusewire explain`: why a call would pass or be refused. */
+import type { Command } from 'commander';
+import type { ExplainedControl, ExplainedPrice, Explanation } from '../explain/explanation.js';
+import { type ApiOptions, createApiClient } from './api-client.js';
+import { withApiOptions } from './api-options.js';
+import { CliAnswerNo, type CliIo } from './io.js';
+import { type Column, printJson, printRows, visible } from './print.js';
+
+/** The answer of the API; times are text in it. */
+interface Explained extends Omit<Explanation, 'bypass'> {
+  readonly bypass: { readonly until: string; readonly reason: string; readonly by: string } | null;
+}
+
+interface ExplainOptions extends ApiOptions {
+  readonly model: string;
+  readonly provider?: string;
+  readonly subscriberId?: string;
+  readonly subscriberEmail?: string;
+  readonly organization?: string;
+  readonly product?: string;
+  readonly credentialName?: string;
+  readonly agent?: string;
+  readonly taskType?: string;
+  readonly all?: boolean;
+}
+
+const DIMENSIONS = [
+  'model',
+  'provider',
+  'subscriberId',
+  'subscriberEmail',
+  'organization',
+  'product',
+  'credentialName',
+  'agent',
+  'taskType',
+] as const;
+
+const COLUMNS: readonly Column<ExplainedControl>[] = [
+  { heading: 'CONTROL', cell: (row) => row.name },
+  { heading: 'METRIC', cell: (row) => row.metricType },
+  { heading: 'GROUP', cell: (row) => row.group ?? '' },
+  { heading: 'SPEND', cell: (row) => row.spend, align: 'right' },
+  { heading: 'LIMIT', cell: (row) => row.limit, align: 'right' },
+  { heading: 'WINDOW', cell: (row) => row.window.key },
+  { heading: 'RESETS', cell: (row) => row.window.resetsAt ?? 'never' },
+  { heading: 'VERDICT', cell: (row) => row.reaction },
+  { heading: 'BECAUSE', cell: (row) => row.equation },
+];
+
+/** Adds the command. */
+export function addExplain(program: Command, io: CliIo): void {
+  withApiOptions(program.command('explain'))
+    .description('Why a call would pass (exit code 0) or be refused (3): every cost control with its arithmetic.')
+    .requiredOption('--model <name>')
+    .option('--provider <name>', 'for instance OPENAI')
+    .option('--subscriber-id <id>')
+    .option('--subscriber-email <address>')
+    .option('--organization <name>')
+    .option('--product <name>')
+    .option('--credential-name <name>')
+    .option('--agent <name>')
+    .option('--task-type <name>')
+    .option('--all', 'also the controls that do not concern the call, and why they do not')
+    .action(async (options: ExplainOptions) => {
+      const query: Record<string, string> = {};
+      for (const name of DIMENSIONS) {
+        const value = options[name];
+        if (value !== undefined) query[name] = value;
+      }
+      const explained = await createApiClient(io, options).get<Explained>('/fusewire/explain', query);
+      if (options.json) printJson(io, explained);
+      else show(io, explained, options.all === true);
+      if (explained.verdict.outcome === 'refuse') throw new CliAnswerNo('the call is refused');
+    });
+}
+
+function show(io: CliIo, explained: Explained, all: boolean): void {
+  const { verdict, price, bypass, controls, revision, at } = explained;
+  const { red, green, bold } = io.colors;
+  const outcome = verdict.outcome === 'refuse' ? red('refused') : green('passes');
+  io.out(visible(`${bold(outcome)}: ${verdict.equation}`));
+  io.out(visible(`price: ${priceText(price)}`));
+  if (bypass !== null) io.out(visible(`bypass: on until ${bypass.until}, by ${bypass.by}: ${bypass.reason}`));
+  io.out(`revision ${revision} at ${at}`);
+  const shown = all ? controls : controls.filter(({ reaction }) => reaction !== 'not-concerned');
+  printRows(io, COLUMNS, shown, 'no cost control concerns the call');
+  const hidden = controls.length - shown.length;
+  if (io.isTerminal && hidden > 0) io.out(io.colors.dim(`${hidden} more do not concern the call; --all shows why`));
+}
+
+function priceText(price: ExplainedPrice | null): string {
+  if (price === null) return 'not asked for';
+  if (price.state === 'unknown') return 'unknown; declare it with fusewire prices set, or free';
+  return price.state === 'free' ? `free (${price.source})` : `known (${price.source})`;
+}
