@@ -119,7 +119,7 @@ describe('fusewire serve', { timeout: TIME_LIMIT_MS }, () => {
       PORT: '99999',
       HOST: 'http://x',
       LOG_LEVEL: 'loud',
-      DATABASE_URL: 'postgres://u:secret@h/db',
+      DATABASE_URL: 'mysql://u:secret@h/db',
     });
     expect([run.code, run.out]).toEqual([1, '']);
     for (const name of ['PORT', 'HOST', 'LOG_LEVEL', 'DATABASE_URL']) expect(run.err).toContain(`${name} must`);
