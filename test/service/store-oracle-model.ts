@@ -92,7 +92,7 @@ function contribution(rule: CostControl, body: Body): number {
   return body.failed ? 1 : 0;
 }
 
-function holds(filter: ControlFilter, body: Body): boolean {
+export function holds(filter: ControlFilter, body: Body): boolean {
   if (filter.dimension === 'MODEL') {
     if (filter.operator === 'IS') return body.model === filter.value;
     if (filter.operator === 'IS_NOT') return body.model !== filter.value;

@@ -1,0 +1,159 @@
+/**
+ * A program with the SDK: the real delivery, the real poller and rule cache, on a simulated machine. Its outbox is on a
+ * disk that outlives it, so that whatever it noted is delivered by its next life, under the same keys.
+ */
+import type { Dispatcher } from 'undici';
+import { Capabilities } from '../../cache/capabilities.js';
+import { createEnforcementCache, type EnforcementCache } from '../../cache/enforcement-cache.js';
+import type { LoadedRules } from '../../cache/rule-cache.js';
+import { createDelivery, type Delivery } from '../../src/metering/delivery.js';
+import { EntryQueue } from '../../src/metering/entry-queue.js';
+import type { Outbox, OutboxEntry } from '../../src/metering/outbox.js';
+import type { UsageEvent } from '../../src/wire/usage-event.js';
+import type { Network } from './network.js';
+import type { Machine, World } from './world.js';
+
+const BASE = 'http://fusewire.test';
+const POLL_MS = 10_000;
+
+/** Who the client is. */
+export interface Account {
+  readonly teamId: string;
+  readonly key: string;
+}
+
+/** What became of the events that clients had. */
+export interface Fates {
+  /** Noted on a disk that survives. */
+  readonly noted: Map<string, OutboxEntry>;
+  /** The service said that it has them. */
+  readonly acknowledged: Set<string>;
+  readonly rejected: Map<string, string>;
+}
+
+interface Life {
+  readonly delivery: Delivery;
+  readonly cache: EnforcementCache;
+  readonly queue: EntryQueue;
+  isOver: boolean;
+}
+
+/** States: off → running → off …; what is noted stays. */
+export class Client {
+  readonly machine: Machine;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #account: Account;
+  readonly #fates: Fates;
+  /** Not acknowledged: what is on its disk. */
+  readonly #disk = new Map<string, OutboxEntry>();
+  #life: Life | undefined;
+
+  constructor(world: World, name: string, network: Network, account: Account, fates: Fates) {
+    this.#world = world;
+    this.machine = world.machine(name);
+    this.#network = network;
+    this.#account = account;
+    this.#fates = fates;
+  }
+
+  /** The rules in force; `undefined` while it is off or has none. */
+  get rules(): LoadedRules | undefined {
+    return this.#life?.cache.current();
+  }
+
+  get isOn(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** Events that the service has not acknowledged. */
+  get depth(): number {
+    return this.#disk.size;
+  }
+
+  start(): void {
+    if (this.#life !== undefined) return;
+    const { runtime } = this.machine;
+    const isAlive = (): boolean => !life.isOver;
+    const dispatcher: Dispatcher = this.#network.dispatcherOf(this.machine, isAlive);
+    const capabilities = new Capabilities(runtime);
+    const { key, teamId } = this.#account;
+    const cache = createEnforcementCache({
+      runtime,
+      credentials: () => ({ apiKey: key, teamId }),
+      baseUrl: BASE,
+      pollIntervalMs: POLL_MS,
+      dispatcher,
+      capabilities,
+    });
+    const queue = new EntryQueue({ capacity: 1_000, maxAgeMs: 1e12, runtime });
+    const life: Life = { delivery: undefined as unknown as Delivery, cache, queue, isOver: false };
+    for (const entry of this.#disk.values()) queue.add(entry, 'recovered');
+    const endpoint = new URL(BASE);
+    Object.assign(life, {
+      delivery: createDelivery({
+        outbox: this.#outboxOf(life),
+        endpoint: () => endpoint,
+        credentials: () => ({ apiKey: { reveal: () => key }, teamId }),
+        runtime,
+        dispatcher,
+        capabilities,
+        settings: { flushIntervalMs: 5_000, workers: 3 },
+        onRevision: (revision) => cache.noteRevision(revision),
+      }),
+    });
+    this.#life = life;
+    cache.start();
+  }
+
+  /** A call was made: its event is on disk before anything else happens. */
+  meter(attemptId: string, event: Record<string, unknown>): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    const createdAtMs = this.machine.runtime.now();
+    const entry: OutboxEntry = { idempotencyKey: attemptId, event: event as unknown as UsageEvent, createdAtMs };
+    this.#disk.set(attemptId, entry);
+    this.#fates.noted.set(attemptId, entry);
+    life.queue.add(entry);
+  }
+
+  /** kill -9. */
+  crash(): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#world.say(`${this.machine.name} is killed`);
+    life.isOver = true;
+    this.#life = undefined;
+    this.machine.die();
+    // Nothing of it goes on; what is still under way in it finds nobody.
+    void life.cache.stop();
+    void life.delivery.stop();
+  }
+
+  #outboxOf(life: Life): Outbox {
+    const { queue } = life;
+    return {
+      note() {},
+      forget() {},
+      append: (attemptId, event) => this.meter(attemptId, event as unknown as Record<string, unknown>),
+      claim: (max, includeDelayed) => queue.claim(max, includeDelayed),
+      acknowledge: (entry) => {
+        if (life.isOver) return;
+        queue.settle(entry, 'acknowledged');
+        this.#disk.delete(entry.idempotencyKey);
+        this.#fates.acknowledged.add(entry.idempotencyKey);
+      },
+      release: (entry, delayMs) => queue.release(entry, delayMs),
+      reject: (entry, reason) => {
+        if (life.isOver) return;
+        queue.settle(entry, 'rejected');
+        this.#disk.delete(entry.idempotencyKey);
+        this.#fates.rejected.set(entry.idempotencyKey, reason);
+      },
+      depth: () => queue.depth(),
+      counters: () => queue.counters(),
+      onAppend: (listener) => queue.onAppend(listener),
+      close: () => Promise.resolve(),
+    };
+  }
+}
