@@ -5,6 +5,7 @@
 export type { CallDimensions, Decision } from '../enforcement/decision.js';
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
+export { loadSdk } from './load-sdk.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
 export { LOCAL_TENANT_PREFIX } from './metering/key-kind.js';
 export type { TokenConvention } from './providers/adapter.js';

@@ -1,4 +1,4 @@
-/** The command line, wired: `fusewire serve`, and commands on keys, controls, events, prices and status. */
+/** The command line, wired: `fusewire serve`, and commands for whoever runs the service. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
@@ -7,6 +7,7 @@ import { addBackup } from './backup.js';
 import { addBypass } from './bypass.js';
 import { addControls } from './controls.js';
 import { addDepartments } from './departments.js';
+import { addDoctor } from './doctor.js';
 import { addEvents } from './events.js';
 import { addExplain } from './explain.js';
 import { addExport } from './export.js';
@@ -62,6 +63,7 @@ function createProgram(io: CliIo): Command {
   addPrices(program, io);
   addDepartments(program, io);
   addWebhooks(program, io);
+  addDoctor(program, io);
   addExport(program, io);
   addBackup(program, io);
   addRebuild(program, io);
