@@ -4,6 +4,7 @@ import { callerOf, ownTeam } from '../http/access.js';
 import { ApiError, invalidFields } from '../http/api-error.js';
 import { errorSchema } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
+import type { Store } from '../store/store.js';
 import { readRoster } from './roster.js';
 import type { RosterRow } from './roster-reading.js';
 
@@ -91,21 +92,27 @@ export function installRoster(api: Api, { store }: ServiceContext, prefix: strin
       const band = query.band === undefined || query.band === 'ALL' ? null : query.band;
       const search = query.search?.trim() ? query.search.trim() : null;
       const { page = 0, size = SIZE, sort = 'PERCENT' } = query;
-      const { rows, ...counts } = await readRoster(store, teamId, ruleId, { page, size, sort, band, search });
+      const labels = head.groupBy === 'DEPARTMENT' ? await departmentNames(store, teamId) : undefined;
+      const { rows, ...counts } = await readRoster(store, teamId, ruleId, { page, size, sort, band, search, labels });
       reply.header('cache-control', 'no-store');
       if (counts.blockedCount + counts.warnedCount + counts.underCount === 0) return reply.code(204).send();
       const limit = Number(head.limit);
-      const shown = rows.map((row) => rowOf(row, limit));
+      const shown = rows.map((row) => rowOf(row, limit, labels?.get(row.key)));
       return { rows: shown, window: head.windowKey, threshold: limit, ...counts };
     },
   );
 }
 
-function rowOf({ key, email, spend, band, lastEventMs }: RosterRow, limit: number) {
+/** A department is a group by its number. */
+async function departmentNames(store: Store, teamId: string): Promise<ReadonlyMap<string, string>> {
+  return new Map((await store.listDepartments(teamId)).map(({ id, name }) => [String(id), name]));
+}
+
+function rowOf({ key, email, spend, band, lastEventMs }: RosterRow, limit: number, label = key) {
   const amount = Number(spend);
   return {
     key,
-    label: key,
+    label,
     ...(email === null ? {} : { email }),
     spend: amount,
     limit,

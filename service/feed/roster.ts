@@ -12,6 +12,8 @@ export interface RosterQuery {
   readonly search: string | null;
   readonly band: RosterBand | null;
   readonly sort: RosterSort;
+  /** What keys are called, where that is not themselves: few enough that all rows can be looked at. */
+  readonly labels?: ReadonlyMap<string, string> | undefined;
 }
 
 /** A page, with counts over the whole roster. */
@@ -21,6 +23,8 @@ export interface RosterPage {
   readonly warnedCount: number;
   readonly underCount: number;
 }
+
+const ALL = Number.MAX_SAFE_INTEGER;
 
 type RosterReads = Pick<AreaStore, 'rosterPart' | 'rosterRecent'>;
 
@@ -34,24 +38,26 @@ export async function readRoster(
   controlId: string,
   query: RosterQuery,
 ): Promise<RosterPage> {
+  const { band, labels } = query;
   const byEvent = query.sort === 'LAST_EVENT';
-  const byName = query.sort === 'NAME';
+  const byName = query.sort === 'NAME' && labels === undefined;
   const end = (query.page + 1) * query.size;
-  // Whose event was last is not in the balances: every row is needed to be put in that order.
-  const size = byEvent ? Number.MAX_SAFE_INTEGER : end;
-  const { search, band } = query;
+  // Neither whose event was last nor what a key is called is in the balances: every row is needed to be put in order.
+  const size = byEvent || labels !== undefined ? ALL : end;
+  const search = labels === undefined ? query.search : null;
   let rows: RosterRow[] = [];
   let [blocked, warned, total] = [0, 0, 0];
   let afterKey: string | undefined = '';
   while (afterKey !== undefined) {
     const part = await store.rosterPart(teamId, controlId, { afterKey, search, band, byName, size });
-    rows = byName ? [...rows, ...part.rows].slice(0, end) : [...rows, ...part.rows];
-    if (!byEvent && !byName) rows = rows.sort(byValue).slice(0, end);
+    rows = byName ? [...rows, ...part.rows].slice(0, size) : [...rows, ...part.rows];
+    if (!byEvent && !byName) rows = rows.sort(byValue).slice(0, size);
     blocked += part.blocked;
     warned += part.warned;
     total += part.total;
     afterKey = part.nextKey;
   }
+  if (labels !== undefined) rows = named(rows, labels, query);
   if (byEvent) rows = await sortByEvent(store, teamId, controlId, rows, end);
   return {
     rows: rows.slice(query.page * query.size, end),
@@ -59,6 +65,14 @@ export async function readRoster(
     warnedCount: warned,
     underCount: total - blocked - warned,
   };
+}
+
+/** Rows whose names hold what is searched for, in the order of their names where that is asked for. */
+function named(rows: readonly RosterRow[], labels: ReadonlyMap<string, string>, query: RosterQuery): RosterRow[] {
+  const nameOf = ({ key }: RosterRow): string => labels.get(key) ?? key;
+  const search = query.search?.toLowerCase() ?? '';
+  const found = rows.filter((row) => nameOf(row).toLowerCase().includes(search));
+  return query.sort === 'NAME' ? found.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)) : found;
 }
 
 /** Looks back from the newest event until the rows of the page are known. */

@@ -95,6 +95,26 @@ describe('the roster', () => {
     expect((await read(`ruleId=${id}`)).json).toMatchObject({ blockedCount: 0, underCount: 11_000 });
   });
 
+  it('calls departments by their names', async () => {
+    const { store, team } = service;
+    const root = await store.createDepartment(team.id, { name: 'All', parentId: null });
+    const west = await store.createDepartment(team.id, { name: 'West', parentId: root.id });
+    const east = await store.createDepartment(team.id, { name: 'East', parentId: root.id });
+    await store.setMembers(team.id, west.id, ['w@example.org']);
+    await store.setMembers(team.id, east.id, ['e@example.org']);
+    const id = await make({ groupBy: 'DEPARTMENT' });
+    await spend([
+      ['u1', 12, 'w@example.org'],
+      ['u2', 1, 'e@example.org'],
+    ]);
+    const query = `ruleId=${id}&dimension=DEPARTMENT`;
+    expect(await labels(`${query}&sort=SPEND`)).toEqual(['West', 'East']);
+    expect(await labels(`${query}&sort=NAME`)).toEqual(['East', 'West']);
+    expect(await labels(`${query}&sort=LAST_EVENT&size=1`)).toHaveLength(1);
+    expect(await labels(`${query}&search=wes`)).toEqual(['West']);
+    expect((await read(query)).json.rows[0].key).toBe(String(west.id));
+  });
+
   it('names what is wrong with a question', async () => {
     const grouped = await make();
     const pooled = await make({ groupBy: null, warnThreshold: null });
