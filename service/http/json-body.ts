@@ -3,6 +3,7 @@ import { ApiError } from './api-error.js';
 import { findJsonFault } from './json-fault.js';
 import { installNullCharacters, refuseNullCharacters } from './null-character.js';
 import type { Api } from './types.js';
+import { wellFormed } from './well-formed.js';
 
 /** Objects and arrays inside each other; deeper bodies are refused before anything recurses into them. */
 export const DEPTH_MAX = 32;
@@ -31,7 +32,7 @@ export function installJsonBody(api: Api): void {
       } catch (fault) {
         return done(fault as ApiError, undefined);
       }
-      done(null, value);
+      done(null, wellFormed(value, body));
     });
   });
 }

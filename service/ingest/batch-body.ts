@@ -3,6 +3,7 @@ import { ApiError } from '../http/api-error.js';
 import { DEPTH_MAX, isDeeper } from '../http/json-body.js';
 import { findJsonFault } from '../http/json-fault.js';
 import type { Api } from '../http/types.js';
+import { wellFormed } from '../http/well-formed.js';
 
 /** Items of one batch. */
 export const BATCH_ITEMS_MAX = 1_000;
@@ -33,7 +34,7 @@ export function installLines(api: Api): void {
       parse(request, line, (error, value: unknown) => {
         if (error !== null) items.push(new UnreadableItem(malformed(line, at + 1)));
         else if (isDeeper(value, DEPTH_MAX)) items.push(new UnreadableItem(tooDeep(at + 1)));
-        else items.push(value);
+        else items.push(wellFormed(value, line));
       });
     }
     done(null, items);

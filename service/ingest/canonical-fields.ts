@@ -1,8 +1,11 @@
 /** What every kind of event has in common on its way from a body to the canonical form that the ledger keeps. Pure. */
 import { PROMPT_FIELDS, TEXT_LIMITS, TEXT_PATTERNS } from 'fusewire/internal';
+import { cutText } from './cut-text.js';
 
 /** For texts without a limit of their own, in characters. */
 const TEXT_MAX = 1_024;
+/** As `model` itself has. */
+const MODEL_MAX = 256;
 const FLAT_SUBSCRIBER = new Set([
   'subscriber',
   'subscriberId',
@@ -94,15 +97,24 @@ export function transactionIdOf(given: TextLike, newId: EventTools['newId']): st
 function keep(name: string, value: unknown): unknown {
   if (name === 'agentVersion' && typeof value !== 'string') return undefined;
   if (name === 'responseQualityScore') return Math.min(1, Math.max(0, value as number));
-  if (name === 'agenticJobType') return String(value).slice(0, TEXT_MAX).toLowerCase();
+  if (name === 'agenticJobType') return cutText(String(value), TEXT_MAX).toLowerCase();
   if (typeof value === 'number' && !NUMBER_FIELDS.test(name)) return String(value);
+  if (name === 'attributes') return keepAttributes(value as Record<string, unknown>);
   if (NUMBERS.has(typeof value) || WHOLE.has(name) || PROMPT_FIELDS.has(name)) return value;
   const text = String(value);
   const pattern = TEXT_PATTERNS[name];
   if (pattern !== undefined) return pattern.test(text) ? text : undefined;
-  return text.slice(0, TEXT_LIMITS[name] ?? TEXT_MAX);
+  const limit = TEXT_LIMITS[name];
+  return limit === undefined ? cutText(text, TEXT_MAX) : cutText(text, limit, 3 * limit);
+}
+
+/** Free, but for what the ledger reads: the model that was asked for is a model's name. */
+function keepAttributes(attributes: Record<string, unknown>): Record<string, unknown> {
+  const { requestedModel } = attributes;
+  if (typeof requestedModel !== 'string' || requestedModel.length <= MODEL_MAX) return attributes;
+  return { ...attributes, requestedModel: cutText(requestedModel, MODEL_MAX) };
 }
 
 function textOf(value: TextLike): string | undefined {
-  return value === null || value === undefined ? undefined : String(value).slice(0, TEXT_MAX);
+  return value === null || value === undefined ? undefined : cutText(String(value), TEXT_MAX);
 }

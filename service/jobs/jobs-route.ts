@@ -5,6 +5,7 @@ import { callerOf, ownTeam } from '../http/access.js';
 import { ApiError, errorBody } from '../http/api-error.js';
 import { boundedSize, envelope, envelopeSchema, pageQuery, teamQuery } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
+import { cutText } from '../ingest/cut-text.js';
 import { jobResource } from '../ledger/job-resource.js';
 import type { JobFilter, JobSort } from '../ledger/jobs.js';
 import {
@@ -203,5 +204,5 @@ function sortOf(text: string | undefined): JobSort {
 }
 
 function cut(text: string | number | null | undefined): string | null {
-  return text === null || text === undefined || text === '' ? null : String(text).slice(0, TEXT_MAX);
+  return text === null || text === undefined || text === '' ? null : cutText(String(text), TEXT_MAX);
 }

@@ -6,6 +6,7 @@ import { outcomeSuite } from '../jobs/outcomes-suite.js';
 import { usePostgres } from '../postgres-support.js';
 import { batchSuite } from './batch-suite.js';
 import { mediaSuite } from './media-suite.js';
+import { oddTextSuite } from './odd-text-suite.js';
 import { readBackSuite } from './read-back-suite.js';
 import { whateverArrivesSuite } from './whatever-arrives-suite.js';
 
@@ -21,6 +22,7 @@ mediaSuite(stores);
 batchSuite(stores);
 readBackSuite(stores);
 whateverArrivesSuite(stores);
+oddTextSuite(stores);
 jobSuite(stores);
 outcomeSuite(stores);
 jobCostSuite(stores);
