@@ -2,7 +2,7 @@
 import type { CompiledControl } from '../compile/compiled-control.js';
 import { valueText } from '../compile/compiled-control.js';
 import { type SqlParams, textOf, textOrNull } from '../store/sql.js';
-import type { CostControl, EnforcementKind, EnforcementOutcome } from '../store/store.js';
+import type { CostControl, EnforcementEvent, EnforcementKind, EnforcementOutcome } from '../store/store.js';
 import { noteAlerts } from './alerts.js';
 import type { LedgerContext } from './context.js';
 import { windowOf } from './windows.js';
@@ -23,26 +23,8 @@ export interface EnforcementNote {
 }
 
 /** A row of the log, but for the team, its id and what follows from the kind. */
-export interface EnforcementRow {
-  readonly controlId: string | null;
-  readonly kind: EnforcementKind;
-  readonly isShadow: boolean;
-  readonly ruleId: number | null;
-  readonly ruleName: string | null;
-  readonly action: string;
-  readonly metricType: string | null;
-  readonly groupBy: string | null;
-  readonly groupValue: string | null;
-  readonly groupLabel: string | null;
-  readonly currentValue: string | null;
-  readonly threshold: string | null;
-  readonly windowStartMs: number | null;
-  readonly windowKey: string | null;
-  readonly atMs: number;
-  readonly transactionId: string | null;
-  readonly subscriberEmail: string | null;
+export interface EnforcementRow extends Omit<EnforcementEvent, 'count' | 'id' | 'level' | 'outcome' | 'ruleDeleted'> {
   readonly times: number;
-  readonly details: string | null;
   /** The id under which a client reported it, unique in the team. */
   readonly reportId: string | null;
 }
