@@ -3,6 +3,7 @@
  * that it came with first. So a caller that leaves one of the two out, or writes the address in another case, opens no second
  * budget. Every spelling that was seen is kept, since public guards compare exactly (contract 2.6).
  */
+import { noteFeedChange, TEAM } from '../compile/feed-changes.js';
 import type { TeamScope } from '../compile/team-scope.js';
 import { type SqlParams, textOf } from '../store/sql.js';
 import { type LedgerContext, makeRoom } from './context.js';
@@ -111,7 +112,10 @@ export class Subscribers {
     await sql.many('insert-alias', this.#aliases);
     const added = await sql.many('insert-spelling', this.#spellings);
     // A guard that knows only this spelling must see the verdict of the group: the feed has to be compiled again.
-    if (added.length > 0) effects.touched.add(this.#teamId);
+    if (added.length === 0) return;
+    effects.touched.add(this.#teamId);
+    if (!this.#scope.controls.some(({ control }) => control.groupBy === 'SUBSCRIBER')) return;
+    for (const row of added) noteFeedChange(this.#context, this.#teamId, TEAM, textOf(row, 'group_key'));
   }
 
   #remember(emailKey: string, subscriberId: string): void {
