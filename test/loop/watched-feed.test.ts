@@ -48,10 +48,11 @@ test('verdicts, groups and limits reach a cache that waits, as differences', asy
   await until(() => !refuses({ subscriberId: 'u1' }), 'u1 passes');
   await store.deleteControl(team.id, agents.id);
   await until(() => !refuses({ agent: 'bot' }), 'the bot passes');
-  const answered = [...service.logged().matchAll(/"path":"[^"]*enforcement-rules[^"]*","status":(\d+)/g)].map(
-    ([, status]) => status,
-  );
-  // The first one before it is known what the service can, the second without the bound of 1 MiB.
-  expect(answered.filter((status) => status === '200')).toHaveLength(2);
-  expect(answered.filter((status) => status === '226').length).toBeGreaterThanOrEqual(4);
+  const answered = (status: number) =>
+    [...service.logged().matchAll(/"path":"[^"]*enforcement-rules[^"]*","status":(\d+)/g)].filter(
+      (match) => Number(match[1]) === status,
+    ).length;
+  // The first change may have come with the second body: the first is asked for before it is known what the service can.
+  await until(() => answered(226) >= 3, 'three differences');
+  expect(answered(200)).toBe(2);
 });
