@@ -36,6 +36,8 @@ export class CliUsageError extends Error {
 /** The real terminal, or pipe, of this process. */
 export function processIo(): CliIo {
   const isTerminal = process.stdout.isTTY === true;
+  // A pipe that nobody reads any more, as `| head` leaves it, is no reason to crash.
+  process.stdout.on('error', () => undefined);
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),

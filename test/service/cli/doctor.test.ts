@@ -161,6 +161,8 @@ describe('fusewire doctor', { timeout: 90_000 }, () => {
   it('says that it needs the running service', async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'fusewire-doctor-test-'));
     const { code, out } = await runInProcess(['doctor', '--json'], { workingDir: elsewhere });
+    const seen = await runInProcess(['doctor'], { workingDir: elsewhere, isTerminal: true });
+    expect([seen.code, seen.out]).toEqual([3, expect.stringMatching(/no service that runs[\s\S]*not sound\n$/)]);
     await rm(elsewhere, { recursive: true, force: true });
     expect([code, JSON.parse(out)]).toMatchObject([
       3,

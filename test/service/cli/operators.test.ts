@@ -8,6 +8,7 @@ import { LOCAL_TEAM_HEADER } from '../../../service/http/access.js';
 import { sendJson } from '../../../service/http/send-json.js';
 import { type RunningService, startService } from '../../../service/index.js';
 import { openDriver } from '../../../service/store/sqlite/driver.js';
+import { startCli } from '../../helpers/run-cli.js';
 import { event } from '../store-support.js';
 import { runInProcess } from './in-process.js';
 
@@ -190,6 +191,16 @@ describe('commands on the machine of the service', { timeout: 60_000 }, () => {
     expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('answered 400')]);
     expect((await run('export', '--format', 'xml')).code).toBe(2);
     expect((await readdir(folder)).sort()).toEqual(['fusewire-data', 'spend.jsonl.gz']);
+  });
+
+  it('export ends quietly when the reader of its pipe has seen enough', async () => {
+    const events = Array.from({ length: 8_000 }, () => event(Date.now(), { errorReason: 'x'.repeat(1_000) }));
+    await service!.store.recordEvents(service!.team.id, events);
+    const child = startCli(folder, ['export', '--format', 'jsonl']);
+    await child.waitFor('"transactionId"');
+    child.process.stdout!.destroy();
+    const { code, err } = await child.ended;
+    expect([code, err]).toEqual([0, '']);
   });
 
   it('keys have rates, are rotated, and are listed over all teams', async () => {
