@@ -53,9 +53,10 @@ export class Oracle {
 
   /** Value and unknown prices of what matches `rule` in the window of `nowMs`, of one group or of all. */
   sum(rule: CostControl, nowMs: number, group?: string): { value: number; unknown: number; any: boolean } {
+    const counts = countedBy(rule, nowMs);
     const inside = this.events.filter(
       (seen) =>
-        counts(rule, seen.atMs, nowMs) &&
+        counts(seen.atMs) &&
         rule.filters.every((filter) => holds(filter, seen.body)) &&
         (group === undefined || this.group(rule, seen) === group),
     );
@@ -75,14 +76,14 @@ export class Oracle {
 }
 
 /** Whether an instant lies in the window of `nowMs`; of a ROLLING one, in the bucket of now, in one of 60 before it, or ahead. */
-function counts(rule: CostControl, atMs: number, nowMs: number): boolean {
+function countedBy(rule: CostControl, nowMs: number): (atMs: number) => boolean {
   if (rule.windowType !== 'ROLLING') {
     const { startMs, endMs } = windowOf(rule, nowMs);
-    return atMs >= startMs && atMs < endMs;
+    return (atMs) => atMs >= startMs && atMs < endMs;
   }
   const bucketMs = Math.ceil(DURATIONS_MS[rule.windowDuration as keyof typeof DURATIONS_MS] / 60);
   const bucket = (ms: number): number => Math.floor(ms / bucketMs);
-  return bucket(atMs) >= bucket(nowMs) - 60 && bucket(atMs) <= bucket(nowMs + REQUEST_AHEAD_MAX_MS);
+  return (atMs) => bucket(atMs) >= bucket(nowMs) - 60 && bucket(atMs) <= bucket(nowMs + REQUEST_AHEAD_MAX_MS);
 }
 
 /** Cents, or a count. */

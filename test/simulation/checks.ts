@@ -18,6 +18,8 @@ export interface Ends {
   readonly clients: readonly Client[];
   readonly fates: Fates;
   readonly teamId: string;
+  /** What there was to go wrong. */
+  readonly found: { events: number; conflicts: number; refused: number };
 }
 
 const PAGE = { page: 0, size: 10_000 };
@@ -47,6 +49,8 @@ export async function checkAtTheEnd(ends: Ends): Promise<string[]> {
   const { items } = await read<Page<StoredEvent>>(ends, 'findEvents', PAGE);
   const conflicts = await read<Page<EventConflict>>(ends, 'listConflicts', PAGE);
   const prices = await pricesOf(ends);
+  ends.found.events = items.length;
+  ends.found.conflicts = conflicts.items.length;
   const byTransaction = new Map(items.map((item) => [item.transactionId, item]));
   const problems: string[] = [];
   for (const key of ends.fates.noted.keys()) {
@@ -72,6 +76,8 @@ export async function sameVerdicts(ends: Ends): Promise<string[]> {
   const { oracle, controls } = await oracleOf(ends);
   const nowMs = ends.world.wallMs;
   const problems: string[] = [];
+  const expectations = CALLS.map((call) => refusedBy(oracle, controls, call, nowMs));
+  ends.found.refused = expectations.filter(({ length }) => length > 0).length;
   for (const client of ends.clients) {
     const { rules } = client;
     if (rules === undefined) {
@@ -79,8 +85,8 @@ export async function sameVerdicts(ends: Ends): Promise<string[]> {
       if (controls.some(({ enabled }) => enabled)) problems.push(`${client.machine.name} has no rules`);
       continue;
     }
-    for (const call of CALLS) {
-      const expected = refusedBy(oracle, controls, call, nowMs);
+    for (const [i, call] of CALLS.entries()) {
+      const expected = expectations[i]!;
       const decision = decide(rules.ruleSet, dimensionsOf(call), nowMs);
       if ((decision.outcome === 'refuse') === expected.length > 0) continue;
       problems.push(

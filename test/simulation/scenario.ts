@@ -66,8 +66,8 @@ export const DECLARED_CENTS: Readonly<Record<string, number>> = { m2: 70, m3: 13
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 /** How long the trouble lasts. */
-const CHAOS_MS = 90_000;
-const ACTS = 34;
+const CHAOS_MS = 60_000;
+const ACTS = 24;
 /** A little before windows of all kinds end. */
 const STARTS = [
   Date.UTC(2026, 7, 19, 11, 59, 20),

@@ -82,6 +82,7 @@ class Simulation implements Ends {
   readonly fates: Fates = { noted: new Map(), acknowledged: new Set(), rejected: new Map() };
   readonly teamId: string;
   readonly problems: string[] = [];
+  readonly found = { events: 0, conflicts: 0, refused: 0 };
   readonly #network: Network;
   readonly #scenario: Scenario;
   readonly #controls: string[] = [];
@@ -133,7 +134,8 @@ class Simulation implements Ends {
     }
     if (this.problems.length === 0) await this.#heal();
     const { requests, lost, duplicated, reset } = this.#network.counts;
-    const counts = { requests, lost, duplicated, reset, commits: this.database.commits, events: this.fates.noted.size };
+    const kills = this.world.trace.filter((line) => line.endsWith(' is killed')).length;
+    const counts = { requests, lost, duplicated, reset, kills, commits: this.database.commits, ...this.found };
     return { problems: this.problems, trace: this.world.trace, counts };
   }
 

@@ -1,0 +1,3 @@
+import { everySeed } from './every-seed.js';
+
+everySeed('odd');
