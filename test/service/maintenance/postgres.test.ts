@@ -53,7 +53,7 @@ it('rebuild repairs balances while the service runs and two replicas record, and
       });
     }
     // Told when they happened, and told anew: whether by the rebuilding or by an event that came before it.
-    expect((await kindsOf(store, team.id)).sort()).toEqual(['trip', 'trip', 'trip rita', 'trip rita']);
+    expect([...(await kindsOf(store, team.id))].sort()).toEqual(['trip', 'trip', 'trip rita', 'trip rita']);
   } finally {
     await replica.close();
   }
