@@ -109,8 +109,12 @@ function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   throw invalidFields([...problems.values()]);
 }
 
-function resultOf({ ingest }: ServiceContext, teamId: string, outcome: ItemOutcome): BatchResult {
+function resultOf({ ingest, log }: ServiceContext, teamId: string, outcome: ItemOutcome): BatchResult {
   if (outcome.state === 'mismatch') return refusal(keyMismatch());
+  if (outcome.state === 'failed') {
+    log.error('an item of a batch could not be recorded', { error: String(outcome.error) });
+    return refusal(new ApiError(500, 'internal_error', 'the service failed on this item; its log says why'));
+  }
   ingest.note(teamId, outcome.state === 'replayed' ? outcome.revision : outcome.result.revision);
   const answer = outcome.state === 'replayed' ? outcome.answer : receiptAnswer(outcome.result);
   const replayed = outcome.state === 'replayed' ? { replayed: true as const } : {};

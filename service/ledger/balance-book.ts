@@ -66,6 +66,20 @@ export const BALANCE_OWN: ReadonlySet<StatementName> = new Set<StatementName>([
   'load-rolling-sums',
   'put-balance',
 ]);
+/**
+ * A balance stops here, far from the end of 64 bits: 4.6 thousand million dollars. Nobody spends that; somebody may say so,
+ * with a key that meters.
+ */
+export const BALANCE_MAX = 2n ** 62n;
+/** A bucket of a ROLLING balance stops here: 61 of them still have a sum. */
+export const BUCKET_MAX = 2n ** 56n;
+
+/** A sum as a balance of the window can hold it. */
+export function heldBy(window: Pick<Window, 'startMs' | 'type'>, sum: bigint): bigint {
+  const max = window.type === 'ROLLING' && window.startMs >= 0 ? BUCKET_MAX : BALANCE_MAX;
+  return sum > max ? max : sum;
+}
+
 /** More than this are written early (I10). */
 export const ENTRIES_MAX = 20_000;
 
@@ -148,10 +162,11 @@ export class BalanceBook implements Sql {
   ): Promise<BookedBalance> {
     const entry =
       this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
-    entry.value += delta.value;
+    const before = entry.value;
+    entry.value = heldBy(window, before + delta.value);
     entry.unknownCount += delta.unknownCount;
     entry.written = false;
-    this.#sums.add(controlId, groupKey, window.startMs, delta);
+    this.#sums.add(controlId, groupKey, window.startMs, { ...delta, value: entry.value - before });
     return { value: entry.value, unknownCount: entry.unknownCount, announced: entry.announced };
   }
 

@@ -48,7 +48,8 @@ export async function jobCosts(context: LedgerContext, teamId: string, name: str
     inputTokens: numberOf(row, 'input_tokens'),
     outputTokens: numberOf(row, 'output_tokens'),
     totalTokens: numberOf(row, 'total_tokens'),
-    knownNanoUsd: bigintOf(row, 'amount_nano_usd'),
+    // Added up in two parts: the sum may leave the 64 bits that a database has.
+    knownNanoUsd: bigintOf(row, 'amount_usd') * 1_000_000_000n + bigintOf(row, 'amount_nano_usd'),
     unknownPrices: numberOf(row, 'unknown_prices'),
   };
 }

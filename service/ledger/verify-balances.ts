@@ -1,6 +1,7 @@
 /** The proof of I6: kept balances are the sum of the latest price entries. Changes nothing. */
 import { type CompiledControl, compileControl } from '../compile/compiled-control.js';
 import { numberOf, textOf } from '../store/sql.js';
+import { heldBy } from './balance-book.js';
 import { balanceOf, TOTAL } from './balances.js';
 import type { LedgerContext } from './context.js';
 import { selectControls } from './control-rows.js';
@@ -92,7 +93,8 @@ async function compare(
     checked += 1;
     const sum = summed.get(startMs)?.get(group) ?? { value: 0n, unknownCount: 0n };
     summed.get(startMs)?.delete(group);
-    if (kept.value !== sum.value) say(startMs, group, `${kept.value}`, `${sum.value}`);
+    const value = heldBy({ type: control.windowType, startMs }, sum.value);
+    if (kept.value !== value) say(startMs, group, `${kept.value}`, `${value}`);
     if (kept.unknownCount !== sum.unknownCount) {
       say(startMs, group, `${kept.unknownCount} unknown prices`, `${sum.unknownCount}`);
     }
@@ -118,7 +120,9 @@ function headsOf(
   const heads = new Map<string, bigint>();
   for (const [startMs, groups] of summed) {
     if (startMs < fromMs || startMs > toMs) continue;
-    for (const [group, { value }] of groups) heads.set(group, (heads.get(group) ?? 0n) + value);
+    for (const [group, { value }] of groups) {
+      heads.set(group, (heads.get(group) ?? 0n) + heldBy({ type: 'ROLLING', startMs }, value));
+    }
   }
   return heads;
 }

@@ -121,6 +121,7 @@ function recordMethods(lanes: RecordLanes): Pick<Store, 'record' | 'recordEvents
       lanes.record(
         teamId,
         items.map(({ event, key }) => ({ facts: eventFactsOf(event), key })),
+        true,
       ),
     async recordEvents(teamId, events) {
       const items = events.map((event) => ({ facts: eventFactsOf(event) }));
@@ -130,6 +131,7 @@ function recordMethods(lanes: RecordLanes): Pick<Store, 'record' | 'recordEvents
       const item = { facts: eventFactsOf(event), key: { key, bodyHash } };
       const [outcome] = await lanes.record(teamId, [item]);
       if (outcome === undefined) throw new Error('an event was recorded without an outcome');
+      if (outcome.state === 'failed') throw outcome.error;
       if (outcome.state !== 'recorded') return outcome;
       return { ...outcome, answer: receiptAnswer(outcome.result) };
     },
@@ -137,6 +139,7 @@ function recordMethods(lanes: RecordLanes): Pick<Store, 'record' | 'recordEvents
 }
 
 function resultOf(outcome: ItemOutcome): RecordResult {
+  if (outcome.state === 'failed') throw outcome.error;
   if (outcome.state !== 'recorded') throw new Error('an event without a key was not recorded');
   return outcome.result;
 }

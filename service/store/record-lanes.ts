@@ -3,6 +3,7 @@
  * together. So one transaction, one flush and a handful of round trips serve as many requests as there are.
  */
 import type { RecordedItem, RecordItem } from '../ledger/record.js';
+import type { ItemOutcome } from './store.js';
 import { StoreError, type StoreErrorCode } from './store-error.js';
 
 /** Items of one operation; a request that is larger by itself goes alone. */
@@ -23,7 +24,8 @@ export type RecordOperation = (teamId: string, items: readonly RecordItem[]) => 
 
 interface Request {
   readonly items: readonly RecordItem[];
-  resolve(outcomes: readonly RecordedItem[]): void;
+  readonly apart: boolean;
+  resolve(outcomes: readonly ItemOutcome[]): void;
   reject(error: unknown): void;
 }
 
@@ -52,10 +54,11 @@ export class RecordLanes {
 
   /**
    * Records the items in one transaction, with those of others. Resolves after the commit, with an outcome for each.
+   * `apart`: an item that cannot be recorded fails alone, and the others are recorded then, in transactions of their own.
    *
    * @throws StoreError `UNAVAILABLE` where too many wait; `CLOSED`; else the error of the operation: nothing was kept
    */
-  record(teamId: string, items: readonly RecordItem[]): Promise<readonly RecordedItem[]> {
+  record(teamId: string, items: readonly RecordItem[], apart = false): Promise<readonly ItemOutcome[]> {
     if (this.#closed) return Promise.reject(new StoreError('CLOSED', 'the store is closed'));
     const lane = this.#lanes.get(teamId) ?? { waiting: [], waitingItems: 0, running: 0, leaving: false };
     this.#lanes.set(teamId, lane);
@@ -64,7 +67,7 @@ export class RecordLanes {
     }
     lane.waitingItems += items.length;
     return new Promise((resolve, reject) => {
-      lane.waiting.push({ items, resolve, reject });
+      lane.waiting.push({ items, apart, resolve, reject });
       this.#leave(teamId, lane);
     });
   }
@@ -112,13 +115,34 @@ export class RecordLanes {
       }
     } catch (error) {
       const shared = error instanceof StoreError && SHARED.has(error.code);
-      if (shared || requests.length === 1) {
+      const indivisible = requests.length === 1 && (items.length === 1 || only?.apart !== true);
+      if (shared || indivisible) {
         for (const { reject } of requests) reject(error);
+        return;
+      }
+      if (requests.length === 1 && only !== undefined) {
+        await this.#recordApart(teamId, items).then(only.resolve, only.reject);
         return;
       }
       // One of them cannot be recorded: it must not take the others with it.
       for (const request of requests) await this.#recordTogether(teamId, [request]);
     }
+  }
+
+  /** One of the items cannot be recorded: halves, until it is found. */
+  async #recordApart(teamId: string, items: readonly RecordItem[]): Promise<readonly ItemOutcome[]> {
+    const outcomes: ItemOutcome[] = [];
+    const middle = Math.ceil(items.length / 2);
+    for (const half of [items.slice(0, middle), items.slice(middle)]) {
+      try {
+        outcomes.push(...(await this.#record(teamId, half)));
+      } catch (error) {
+        if (error instanceof StoreError && SHARED.has(error.code)) throw error;
+        if (half.length > 1) outcomes.push(...(await this.#recordApart(teamId, half)));
+        else outcomes.push({ state: 'failed', error });
+      }
+    }
+    return outcomes;
   }
 }
 

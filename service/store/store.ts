@@ -156,7 +156,9 @@ export interface IncomingItem {
 export type ItemOutcome =
   | { readonly state: 'recorded'; readonly result: RecordResult }
   | { readonly state: 'replayed'; readonly answer: KeptAnswer; readonly revision: number }
-  | { readonly state: 'mismatch' };
+  | { readonly state: 'mismatch' }
+  /** It alone could not be recorded; the others of its request were. */
+  | { readonly state: 'failed'; readonly error: unknown };
 
 /** The compiled feed of a team: reading it costs nothing but the bytes. */
 export interface FeedSnapshot {

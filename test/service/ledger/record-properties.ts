@@ -130,13 +130,16 @@ export function recordProperties(name: string, open: OpenStore, runs: number): v
       const good = Array.from({ length: 6 }, () => event(clock.nowMs, { totalCost: 1 }));
       const settled = await Promise.allSettled([
         ...good.slice(0, 3).map((one) => store.record(id, [{ event: one }])),
-        store.record(id, [{ event: event(clock.nowMs) }, { event: poisoned }]),
+        store.recordEvents(id, [event(clock.nowMs), poisoned]),
         ...good.slice(3).map((one) => store.recordEvents(id, [one])),
         store.record('nobody', [{ event: event(clock.nowMs) }]),
       ]);
       const failed = settled.map(({ status }) => status === 'rejected');
       expect(failed).toEqual([false, false, false, true, false, false, false, true]);
       expect((await store.findEvents(id, { page: 0, size: 20 })).totalElements).toBe(good.length);
+      const items = [event(clock.nowMs), poisoned, event(clock.nowMs)].map((one) => ({ event: one }));
+      expect((await store.record(id, items)).map(({ state }) => state)).toEqual(['recorded', 'failed', 'recorded']);
+      expect((await store.findEvents(id, { page: 0, size: 20 })).totalElements).toBe(good.length + 2);
     });
   });
 }
@@ -185,6 +188,7 @@ function incoming({ transaction, body, key }: ModelItem, nowMs: number): Incomin
 /** One word for an outcome. An event keeps its id and its receipt, however often it is met. */
 function nameOf(outcome: ItemOutcome, ids: Map<string, string>): string {
   if (outcome.state === 'mismatch') return 'mismatch';
+  if (outcome.state === 'failed') throw outcome.error;
   if (outcome.state === 'recorded') {
     const { id, transactionId } = outcome.result;
     expect(ids.get(transactionId) ?? id).toBe(id);

@@ -158,6 +158,7 @@ test('I4, I9: what was acknowledged is kept, once, though the writer thread dies
       return [undefined];
     });
     if (outcome === undefined) return;
+    if (outcome.state === 'failed') throw outcome.error;
     if (outcome.state === 'mismatch') throw new Error('nobody else has this key');
     const stored =
       outcome.state === 'recorded' ? outcome.result.id : (JSON.parse(outcome.answer.body) as { id: string }).id;

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { RecordedItem, RecordItem } from '../../../service/ledger/record.js';
 import { RecordLanes } from '../../../service/store/record-lanes.js';
+import type { ItemOutcome } from '../../../service/store/store.js';
 import { StoreError, type StoreErrorCode } from '../../../service/store/store-error.js';
 
 interface Call {
@@ -21,7 +22,7 @@ function many(count: number, prefix = 'i'): RecordItem[] {
 }
 
 const nameOf = ({ facts }: RecordItem): string => facts.transactionId;
-const namesOf = (outcomes: readonly RecordedItem[]): string[] =>
+const namesOf = (outcomes: readonly ItemOutcome[]): string[] =>
   outcomes.map((outcome) => (outcome.state === 'recorded' ? outcome.result.transactionId : outcome.state));
 
 /** Lanes over an operation that ends when the test says so. */
@@ -146,6 +147,26 @@ test('a request that cannot be recorded fails alone: the others are recorded wit
   expect([a, c].map((one) => namesOf(one as RecordedItem[]))).toEqual([['a'], ['c']]);
   expect(failed).toBe(poison);
   expect(calls.map(({ items }) => items)).toEqual([['a', 'poison', 'c'], ['a'], ['poison'], ['c']]);
+});
+
+test('an item of a request that cannot be recorded fails alone; where the store is gone, the request fails', async () => {
+  const poison = new RangeError('not a number');
+  let gone = false;
+  const lanes = new RecordLanes(async (_teamId, items) => {
+    if (gone) throw new StoreError('UNAVAILABLE', 'no');
+    if (items.some((one) => nameOf(one) === 'poison')) throw poison;
+    return items.map(
+      (one) => ({ state: 'recorded', result: { transactionId: nameOf(one) } }) as unknown as RecordedItem,
+    );
+  });
+  const names = ['a', 'b', 'poison', 'c', 'd', 'e', 'poison'];
+  const outcomes = await lanes.record('t', names.map(item), true);
+  expect(namesOf(outcomes)).toEqual(['a', 'b', 'failed', 'c', 'd', 'e', 'failed']);
+  expect(outcomes[2]).toEqual({ state: 'failed', error: poison });
+  await expect(lanes.record('t', names.map(item))).rejects.toBe(poison);
+  gone = true;
+  await expect(lanes.record('t', names.map(item), true)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await lanes.close();
 });
 
 test('closing takes nothing more and waits for what was taken', async () => {
