@@ -2,7 +2,14 @@
 import { decide } from '../../enforcement/decide.js';
 import type { CallDimensions } from '../../enforcement/decision.js';
 import type { operationOf } from '../../service/store/operation-group.js';
-import type { CostControl, EventConflict, Page, PriceOverride, StoredEvent } from '../../service/store/store.js';
+import type {
+  CostControl,
+  EnforcementEvent,
+  EventConflict,
+  Page,
+  PriceOverride,
+  StoredEvent,
+} from '../../service/store/store.js';
 import { type Body, holds, Oracle } from '../service/store-oracle-model.js';
 import type { Client, Fates } from './client.js';
 import type { Replica } from './replica.js';
@@ -75,7 +82,7 @@ export async function checkAtTheEnd(ends: Ends): Promise<string[]> {
 export async function sameVerdicts(ends: Ends): Promise<string[]> {
   const { oracle, controls } = await oracleOf(ends);
   const nowMs = ends.world.wallMs;
-  const problems: string[] = [];
+  const problems = await untoldVerdicts(ends, oracle, controls, nowMs);
   const expectations = CALLS.map((call) => refusedBy(oracle, controls, call, nowMs));
   ends.found.refused = expectations.filter(({ length }) => length > 0).length;
   for (const client of ends.clients) {
@@ -96,6 +103,33 @@ export async function sameVerdicts(ends: Ends): Promise<string[]> {
     }
   }
   return problems;
+}
+
+/**
+ * A verdict that stands was told by a trip, and one that does not by a reset after it: of controls without groups, window
+ * by window. (An event of a new window may trip before a timer has ended the verdict of the old one.)
+ */
+async function untoldVerdicts(
+  ends: Ends,
+  oracle: Oracle,
+  controls: readonly CostControl[],
+  nowMs: number,
+): Promise<string[]> {
+  const { items } = await read<Page<EnforcementEvent>>(ends, 'listEnforcementEvents', PAGE);
+  const asked = controls.filter(({ enabled, shadowMode, groupBy }) => enabled && !shadowMode && groupBy === null);
+  return asked.flatMap((control) => {
+    // In the order in which they were written, whatever the clocks of the replicas said.
+    const told = items
+      .filter(({ controlId, groupValue }) => controlId === control.id && groupValue === null)
+      .filter(({ kind }) => kind === 'trip' || kind === 'reset')
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
+    const last = new Map(told.map(({ windowKey, kind }) => [windowKey, kind]));
+    const open = [...last.values()].filter((kind) => kind === 'trip').length;
+    const stands = oracle.breached(control, oracle.sum(control, nowMs));
+    if (open === (stands ? 1 : 0)) return [];
+    const words = told.map(({ kind, atMs, windowKey }) => `${kind} at ${atMs} of ${windowKey}`).join('; ');
+    return [`${control.id} is ${stands ? '' : 'not '}tripped at ${nowMs}, and what was told is ${words}`];
+  });
 }
 
 type Call = Pick<Body, 'model' | 'id' | 'email' | 'agent'>;

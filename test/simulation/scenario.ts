@@ -84,8 +84,11 @@ export function scenarioOf(seed: number): Scenario {
   const replicas = chance.int(1, 3);
   const clients = chance.int(2, 3);
   const acts: Timed[] = [{ atMs: 0, act: { kind: 'create', replica: 0, input: inputOf(chance) } }];
+  let atMs = 0;
   for (let i = 0; i < ACTS; i += 1) {
-    acts.push({ atMs: chance.int(0, CHAOS_MS), act: actOf(chance, replicas, clients) });
+    // Much happens at the same moment, so that it meets in one transaction, or in one failure.
+    atMs = chance.is(0.4) ? atMs + chance.int(0, 20) : chance.int(0, CHAOS_MS);
+    acts.push({ atMs, act: actOf(chance, replicas, clients) });
   }
   acts.sort((one, other) => one.atMs - other.atMs);
   return {
@@ -115,8 +118,8 @@ function actOf(chance: Chance, replicas: number, clients: number): Act {
   }
   if (dice <= 74) return { kind: 'reprice', replica };
   if (dice <= 83) return { kind: 'kill-replica', replica, death: deathOf(chance), downMs: chance.int(50, 6_000) };
-  if (dice <= 87) return { kind: 'kill-client', client, downMs: chance.int(50, 6_000) };
-  if (dice <= 90) return { kind: 'disk-full', forMs: chance.int(100, 12_000) };
+  if (dice <= 86) return { kind: 'kill-client', client, downMs: chance.int(50, 6_000) };
+  if (dice <= 91) return { kind: 'disk-full', forMs: chance.int(100, 12_000) };
   if (dice <= 94) {
     const bad = chance.next() * 0.4;
     return { kind: 'weather', lose: bad, duplicate: chance.next() * 0.4, late: chance.next() * 0.3 };
@@ -174,7 +177,7 @@ function patchOf(chance: Chance): Partial<CostControlInput> {
     windowType,
     windowDuration: windowType === 'ROLLING' ? chance.pick(['PT1M', 'PT1H', 'PT25H']) : null,
     timeZone: chance.pick(['UTC', 'Europe/Berlin', 'Asia/Kathmandu']),
-    groupBy: chance.pick([null, null, 'SUBSCRIBER', 'MODEL'] as const),
+    groupBy: chance.pick([null, 'SUBSCRIBER', 'SUBSCRIBER', 'MODEL'] as const),
     hardLimit: chance.pick(['0', '1', '2.5', '6']),
     filters,
     shadowMode: chance.is(0.1),

@@ -6,9 +6,9 @@ const RUNS_MAX = 120;
 const TRACE_LINES = 60;
 
 /** Leaves out acts as long as anything still goes wrong, and says what is left. */
-export async function shrink(stage: Stage, scenario: Scenario): Promise<string> {
+export async function shrink(stage: Stage, scenario: Scenario, failed: Outcome): Promise<string> {
   let left = scenario;
-  let outcome = await simulate(stage, left);
+  let outcome = failed;
   let runs = 0;
   for (let size = Math.ceil(left.acts.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 0; from < left.acts.length && runs < RUNS_MAX; ) {

@@ -10,6 +10,7 @@ import { handClock, tempFolder } from '../service/store-support.js';
 import { createChance } from './chance.js';
 import { checkAlways, checkAtTheEnd, type Ends, sameVerdicts } from './checks.js';
 import { type Account, Client, type Fates } from './client.js';
+import { idSource } from './fixed-ids.js';
 import { createFront, type Front } from './front.js';
 import { FINE, Network } from './network.js';
 import { Replica } from './replica.js';
@@ -90,6 +91,7 @@ class Simulation implements Ends {
   #healing = false;
 
   constructor(stage: Stage, scenario: Scenario, database: SqliteDatabase) {
+    idSource.chance = createChance(scenario.seed, 'ids');
     const world = new World(createChance(scenario.seed, 'world'), scenario.startMs);
     this.world = world;
     this.#scenario = scenario;
