@@ -91,8 +91,12 @@ describe('windows in a time zone', () => {
   });
 
   test('a day is named by the local date', () => {
-    expect(key({ windowType: 'DAILY', timeZone: 'Pacific/Kiritimati' }, '2026-08-19T12:00:00Z')).toBe('DAILY:2026-08-20');
-    expect(key({ windowType: 'DAILY', timeZone: 'Pacific/Pago_Pago' }, '2026-08-19T10:00:00Z')).toBe('DAILY:2026-08-18');
+    expect(key({ windowType: 'DAILY', timeZone: 'Pacific/Kiritimati' }, '2026-08-19T12:00:00Z')).toBe(
+      'DAILY:2026-08-20',
+    );
+    expect(key({ windowType: 'DAILY', timeZone: 'Pacific/Pago_Pago' }, '2026-08-19T10:00:00Z')).toBe(
+      'DAILY:2026-08-18',
+    );
   });
 
   test('names are those of the database of zones, in its spelling', () => {
@@ -160,7 +164,8 @@ function lookAtWindow(spec: WindowSpec, instant: number, clock: Clock): void {
   const starts = (date: Date): boolean =>
     spec.windowType === 'WEEKLY'
       ? DAYS[date.getUTCDay()] === (spec.weekStart ?? 'MONDAY')
-      : spec.windowType === 'DAILY' || (date.getUTCDate() === 1 && (spec.windowType === 'MONTHLY' || date.getUTCMonth() % 3 === 0));
+      : spec.windowType === 'DAILY' ||
+        (date.getUTCDate() === 1 && (spec.windowType === 'MONTHLY' || date.getUTCMonth() % 3 === 0));
   expect(starts(day) || (skipped && starts(new Date(day.getTime() - DAY)))).toBe(true);
 }
 
@@ -176,7 +181,10 @@ describe('windows over all zones', () => {
   }, 60_000);
 
   test('also where clocks change, in both directions', () => {
-    for (const timeZone of zones.filter((_name, i) => i % 4 === 0 || /Lord_Howe|Apia|Cairo|St_Johns|Havana|Santiago|Troll|Casablanca|Beirut|Asuncion/.test(_name))) {
+    for (const timeZone of zones.filter(
+      (_name, i) =>
+        i % 4 === 0 || /Lord_Howe|Apia|Cairo|St_Johns|Havana|Santiago|Troll|Casablanca|Beirut|Asuncion/.test(_name),
+    )) {
       const clock = new Clock(timeZone);
       for (const change of changesOf(clock, Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1))) {
         for (const instant of [change - HOUR - 1, change - 1, change, change + 1, change + HOUR, change + 2 * HOUR]) {

@@ -99,7 +99,7 @@ export function oracleTest(name: string, open: OpenSliced, histories: number): v
   });
 }
 
-async function live(history: readonly Step[], store: Store, clock: HandClock): Promise<void> {
+export async function live(history: readonly Step[], store: Store, clock: HandClock): Promise<void> {
   // The same weekday and hour for each history; the clock never goes back.
   clock.advance(28 * DAY - ((clock.nowMs - NOON) % (28 * DAY)));
   const { id } = await store.createTeam('t');

@@ -239,7 +239,8 @@ export function batchSuite(stores: readonly TestStore[]): void {
           const batch = await send(items);
           const single: { status: number; label: unknown }[] = [];
           for (const { type, event: json, idempotencyKey } of items) {
-            const headers: Record<string, string> = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+            const headers: Record<string, string> =
+              idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
             const got = await service.ask({
               path: `/meter/v2/${type}`,
               json,
