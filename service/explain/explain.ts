@@ -7,6 +7,7 @@ import {
   type BalanceValues,
   type CompiledControl,
   compileControl,
+  isDepartmentRule,
   isInDepartments,
   valueText,
   verdictOf,
@@ -52,7 +53,7 @@ export async function explain(context: LedgerContext, teamId: string, call: Aske
   const controls = (await selectControls(context, teamId)).map(compileControl);
   const groups = await groupsOf(context, teamId, state.directoryVersion, call);
   const all = controls.map((compiled) => candidateOf(compiled, call, groups));
-  const candidates = [...all.filter(({ concerned }) => concerned), ...all.filter(({ concerned }) => !concerned)];
+  const candidates = [...all].sort((a, b) => rankOf(a) - rankOf(b));
   const shown = candidates.slice(0, CONTROLS_MAX);
   const balances = await readBalances(
     context,
@@ -74,10 +75,15 @@ export async function explain(context: LedgerContext, teamId: string, call: Aske
   };
 }
 
-/** Departments are asked first, as a guard does; then the order of the feed. */
+/** Those that concern the call come first, and of them departments, as a guard asks them. Within a rank by rule id. */
+function rankOf({ compiled, concerned }: Candidate): number {
+  if (!concerned) return 2;
+  return isDepartmentRule(compiled.control) ? 0 : 1;
+}
+
+/** The first that refuses, in the order in which a guard asks. */
 function verdict(controls: readonly ExplainedControl[], bypassUntilMs: number | undefined): Explanation['verdict'] {
-  const refusing = controls.filter(({ reaction }) => reaction === 'refuse');
-  const first = refusing.find(goesByDepartments) ?? refusing[0];
+  const first = controls.find(({ reaction }) => reaction === 'refuse');
   if (first === undefined) {
     return {
       outcome: 'allow',
@@ -98,10 +104,6 @@ function verdict(controls: readonly ExplainedControl[], bypassUntilMs: number | 
     };
   }
   return { outcome: 'refuse', controlId, ruleId, equation: `${name}: ${equation}` };
-}
-
-function goesByDepartments({ groupBy, filters }: ExplainedControl): boolean {
-  return groupBy === 'DEPARTMENT' || filters.some(({ filter }) => filter.startsWith('DEPARTMENT '));
 }
 
 async function groupsOf(

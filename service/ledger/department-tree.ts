@@ -58,15 +58,4 @@ export class DepartmentTree {
   withDescendants(id: number): readonly number[] {
     return this.departments.filter((department) => this.isWithin(department.id, id)).map((department) => department.id);
   }
-
-  /**
-   * The department whose budget a member of `id` draws on, where budgets are made for the direct children of `parent`:
-   * the child that contains it, or the parent itself for its own members. `undefined`: it lies outside.
-   */
-  childToward(id: number, parent: number): number | undefined {
-    const line = this.lineOf(id);
-    const position = line.findIndex((department) => department.id === parent);
-    if (position < 0) return undefined;
-    return (line[position + 1] ?? line[position])?.id;
-  }
 }

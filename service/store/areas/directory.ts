@@ -19,7 +19,6 @@ export const DIRECTORY_STATEMENTS = [
   'move-directory-version',
   'put-member',
   'select-departments',
-  'select-directory-version',
   'update-department',
 ] as const;
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { departmentGroupOf } from '../../../service/compile/compiled-control.js';
 import { DepartmentTree } from '../../../service/ledger/department-tree.js';
 import { openServiceFixture, type ServiceFixture } from '../../helpers/service-fixture.js';
 import { STORES } from '../../helpers/stores.js';
@@ -152,12 +153,12 @@ describe('a tree of departments', () => {
   it('knows lines, descendants and the child on the way down', () => {
     expect(tree.pathOf(3)).toBe('d1/d2/d3');
     expect(tree.withDescendants(1)).toEqual([1, 2, 3, 4]);
-    expect([tree.childToward(3, 1), tree.childToward(1, 1), tree.childToward(5, 1), tree.childToward(9, 1)]).toEqual([
-      2,
-      1,
-      undefined,
-      undefined,
-    ]);
+    const below = { dimension: 'DEPARTMENT', operator: 'IS', value: '1', includeDescendants: true } as const;
+    const childOf = (id: number) => {
+      const line = tree.lineOf(id).map((department) => department.id);
+      return departmentGroupOf({ filters: [below] }, line);
+    };
+    expect([childOf(3), childOf(1), childOf(5), childOf(9)]).toEqual(['2', '1', undefined, undefined]);
     expect(tree.isWithin(3, 1)).toBe(true);
     expect(tree.isWithin(5, 1)).toBe(false);
   });

@@ -1,1 +1,0 @@
-SELECT directory_version FROM team WHERE id = :id;
