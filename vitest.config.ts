@@ -8,7 +8,10 @@ export default defineConfig({
     // Tests run on the sources; tests of child processes and of the package run on the build (npm test builds first).
     alias: [
       { find: /^fusewire$/, replacement: source('./src/index.ts') },
-      { find: /^fusewire\/(openai|ollama|register|testing|internal)$/, replacement: `${source('./src')}/$1.ts` },
+      {
+        find: /^fusewire\/(openai|ollama|anthropic|azure|google|perplexity|litellm|fal|langchain|ai-sdk|outcomes|register|testing|internal)$/,
+        replacement: `${source('./src')}/$1.ts`,
+      },
     ],
   },
   test: {

@@ -10,6 +10,7 @@ import type { CallDimensions, Decision } from '../enforcement/decision.js';
 import { callOf } from '../enforcement/dimensions.js';
 import type { MetadataResolver, ResolvedMetadata } from './metadata/resolver.js';
 import { Attempt, type AttemptSink } from './metering/attempt.js';
+import { currentOuterCall, OuterCall } from './outer-call.js';
 import type { RequestReading } from './providers/adapter.js';
 import type { Runtime } from './runtime.js';
 
@@ -35,6 +36,8 @@ export interface CallPath {
   admit(request: RequestReading, callMetadata: unknown): Admission;
   /** Station 3. The request is about to leave: the attempt is noted, and will be metered exactly once. */
   begin(admission: Admission): Attempt;
+  /** For layers around other clients: the attempt as a call that guarded clients inside take over (src/outer-call.ts). */
+  around(admission: Admission, attempt: Attempt): OuterCall;
 }
 
 /** Wires the main path. */
@@ -46,9 +49,16 @@ export function createCallPath(
 ): CallPath {
   return {
     admit(request, callMetadata) {
-      const resolved = metadata.resolve(callMetadata);
+      const outer = currentOuterCall(sink);
+      // What the layer around knows of the caller holds inside too; the call's own metadata beats it.
+      const resolved =
+        outer === undefined
+          ? metadata.resolve(callMetadata)
+          : metadata.resolve(outer.admission.metadata.fields, callMetadata);
       // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1).
       if (request.kind !== 'call' || !request.known) return { request, metadata: resolved, decision: FREE };
+      const taken = outer?.takeAdmission(request.model, request.provider);
+      if (taken !== undefined) return { request, metadata: resolved, decision: taken.decision };
       const call = callOf(resolved.dimensions, request.model, request.provider);
       const decision = decider.decide(call);
       if (runtime.log.isDebug()) {
@@ -56,15 +66,19 @@ export function createCallPath(
       }
       if (decision.outcome === 'refuse') {
         sink.refused(decision, call);
+        sink.observer?.refused(request, resolved, decision);
         throw new BudgetExceededError(decision, call);
       }
       return { request, metadata: resolved, decision };
     },
     begin(admission) {
+      if (admission.request.kind === 'call') currentOuterCall(sink)?.meterInside();
       return new Attempt(admission.request, admission.metadata, sink, {
         bypassed: admission.decision.code === 'BYPASSED',
+        decision: admission.decision,
       });
     },
+    around: (admission, attempt) => new OuterCall(sink, admission, attempt),
   };
 }
 

@@ -42,6 +42,14 @@ export function meter(event: MeterEvent & WithUsageMetadata): string {
   return defaultFusewire().meter(event);
 }
 
+/**
+ * Whether the default instance has a key to meter with and, where a provider is named (`openai`, `anthropic` …), guards a
+ * client of it, or `fusewire/register` patched its package.
+ */
+export function isInitialized(provider?: string): boolean {
+  return defaultFusewire().isInitialized(provider);
+}
+
 /** What the default instance knows, is waiting for and has done. */
 export function status(): Status {
   return defaultFusewire().status();

@@ -37,6 +37,8 @@ export interface Parts {
   readonly refusals: RefusalReporter;
   readonly path: CallPath;
   readonly book: CallBook;
+  /** Providers of which this instance guards a client or a layer, by the names of `isInitialized`. */
+  readonly providers: Set<string>;
   readonly decide: (call: CallDimensions) => Decision;
   readonly uninstallExit: () => void;
 }
@@ -93,6 +95,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     refusals,
     path: createCallPath(decider, metadata, book.sink, runtime),
     book,
+    providers: new Set(),
     decide: (call) => decider.decide(call),
     uninstallExit,
   };

@@ -2,9 +2,8 @@
 import { FusewireError } from './errors.js';
 import type { Parts } from './fusewire.js';
 import type { Guarded } from './guarded.js';
+import { CLIENT_INSTRUMENTS } from './instrument/client-instruments.js';
 import type { OutsideProvider } from './instrument/define-provider.js';
-import { instrumentOllama, isOllamaClient } from './instrument/ollama.js';
-import { instrumentOpenAI, isOpenAIClient } from './instrument/openai.js';
 
 /** Options of `guard`. */
 export interface GuardOptions {
@@ -31,21 +30,19 @@ export function guardClient<T extends object>(parts: Parts, client: T, options: 
   const { path, runtime } = parts;
   const detected = (provider: string) => {
     const { baseURL } = client as { baseURL?: unknown };
+    parts.providers.add(provider);
     runtime.log.debug('detected a client', { provider, class: client.constructor?.name, baseURL });
   };
   const outside = options.providers?.find((provider) => provider.matches(client));
   if (outside !== undefined) {
     detected(outside.name);
     outside.instrument(client, path, runtime);
-  } else if (isOpenAIClient(client)) {
-    detected('openai');
-    instrumentOpenAI(client, path, options, runtime);
-  } else if (isOllamaClient(client)) {
-    detected('ollama');
-    instrumentOllama(client, path, { log: runtime.log });
-  } else {
-    throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
+    return client as Guarded<T>;
   }
+  const instrument = CLIENT_INSTRUMENTS.find((candidate) => candidate.recognises(client));
+  if (instrument === undefined) throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
+  detected(instrument.name);
+  instrument.instrument(client, path, options, runtime);
   return client as Guarded<T>;
 }
 
@@ -73,7 +70,8 @@ function checkGuardOptions(options: unknown): void {
 function unknownClient(client: unknown): string {
   const name = typeof client === 'object' && client !== null ? client.constructor?.name : typeof client;
   return (
-    `guard() does not know this client (${String(name)}). It knows clients of the packages openai (5 to 7) and ` +
-    'ollama (0.5, 0.6); for any other use defineProvider(), or checkEnforcement() before and meter() after the call'
+    `guard() does not know this client (${String(name)}). It knows clients of the packages ` +
+    `${CLIENT_INSTRUMENTS.map(({ knows }) => knows).join(', ')}; ` +
+    'for any other use defineProvider(), or checkEnforcement() before and meter() after the call'
   );
 }

@@ -11,6 +11,7 @@ export {
   close,
   flush,
   guard,
+  isInitialized,
   meter,
   ready,
   setBypass,

@@ -6,7 +6,10 @@ import type { FusewireOptions } from './config.js';
 import { assemble, flushAll, type Parts, reportLeft } from './fusewire.js';
 import { type GuardOptions, guardClient } from './guard-client.js';
 import type { Guarded, WithUsageMetadata } from './guarded.js';
+import { providerOfPackage } from './instrument/client-instruments.js';
+import { patchedClients } from './instrument/patched.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
+import { keepParts } from './parts-of.js';
 import type { Runtime } from './runtime.js';
 import { readStatus, type Status } from './status.js';
 import type { UsageEvent } from './wire/usage-event.js';
@@ -53,6 +56,11 @@ export interface Fusewire {
    * `timeoutMs` (default 5,000).
    */
   flush(options?: { timeoutMs?: number }): Promise<boolean>;
+  /**
+   * Whether this instance has a key to meter with and, where a provider is named (`openai`, `anthropic`, `google` …),
+   * guards a client of it, or `fusewire/register` patched its package.
+   */
+  isInitialized(provider?: string): boolean;
   /** Switches the bypass on or off in this process. While it is on every call passes, is metered and marked. */
   setBypass(on: boolean): void;
   /**
@@ -90,7 +98,7 @@ export function createFusewire(options: FusewireOptions = {}): Fusewire {
 export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireOptions = {}): Fusewire {
   const parts = assemble(options, overrides);
   const announce = announceOnce(parts);
-  return {
+  const instance: Fusewire = {
     guard(client, guardOptions) {
       announce();
       return guardClient(parts, client, guardOptions ?? {});
@@ -124,8 +132,16 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
     },
     flush: (options) => flushAll(parts.delivery, parts.refusals, limitOf(options, FLUSH_TIMEOUT_MS)),
     setBypass: (on) => parts.bypass.set(on),
+    isInitialized: (provider) => isInitialized(parts, provider),
     close: () => closeParts(parts),
   };
+  return keepParts(instance, parts);
+}
+
+function isInitialized(parts: Parts, provider: string | undefined): boolean {
+  if (parts.credentials() === undefined) return false;
+  if (provider === undefined || parts.providers.has(provider)) return true;
+  return patchedClients().some((patched) => providerOfPackage(patched.package) === provider);
 }
 
 /** What is metered under a bypass says so, whoever made the call. */

@@ -7,3 +7,10 @@ export {
 export { guard } from './default-functions.js';
 export type { Guarded } from './guarded.js';
 export { isOpenAIClient } from './instrument/openai.js';
+
+import { defaultFusewire } from './default-instance.js';
+
+/** Whether the default instance can meter and guards a client of openai, or `fusewire/register` patched its package. */
+export function isInitialized(): boolean {
+  return defaultFusewire().isInitialized('openai');
+}

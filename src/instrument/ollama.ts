@@ -5,6 +5,7 @@
 import type { CallPath } from '../call.js';
 import type { Log } from '../log.js';
 import { ollamaAdapter } from '../providers/ollama.js';
+import type { ClientInstrument } from './client-instrument.js';
 import { isGuarded, markGuarded } from './guarded-mark.js';
 import { MeteredCall } from './metered-call.js';
 import { installFetch, type OllamaCorrelation } from './ollama-fetch.js';
@@ -148,3 +149,27 @@ function writeBack(names: readonly string[], copy: object, request: object): voi
     if (name in copy && Reflect.get(request, name) !== value) Reflect.set(request, name, value);
   }
 }
+
+/** See {@link ClientInstrument}. */
+export const ollamaInstrument: ClientInstrument = {
+  name: 'ollama',
+  knows: 'ollama (0.5, 0.6)',
+  recognises: isOllamaClient,
+  instrument: (client, path, _options, { log }) => void instrumentOllama(client, path, { log }),
+  packages: [
+    {
+      name: 'ollama',
+      clientFiles: /^dist\/(browser|index)\.[mc]js$/,
+      clientFileNames: ['browser', 'index'].flatMap((name) => [`${name}.mjs`, `${name}.cjs`, `${name}.js`]),
+      entryFiles: ['dist/browser.mjs', 'dist/browser.cjs'],
+      deep: ['browser'],
+      classes: [
+        {
+          exportName: 'Ollama',
+          brand: 'chat',
+          methods: [...METHODS.keys(), 'processStreamableRequest', 'webSearch', 'webFetch'],
+        },
+      ],
+    },
+  ],
+};

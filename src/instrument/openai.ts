@@ -1,321 +1,81 @@
-/**
- * The instrument of the openai client: own properties over the instance, so that private fields, `instanceof`, types and
- * helpers stay. Five seams, all of the client's own making, in the order in which a call passes them:
- *
- * - a helper (`stream`, `runTools`): decided before it starts;
- * - `request`: gives the lazy promise whose answers are named;
- * - `prepareOptions`: runs before each attempt, and an error thrown there reaches the caller unwrapped and without a
- *   retry. Here the attempt is decided, its metadata taken out and its usage asked for;
- * - `prepareRequest`: ties the request's headers, the one object that reaches `fetch` unchanged, to that decision;
- * - `fetch`: sends, and taps what comes back.
- */
-import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+/** The openai client, Azure's class included: what its instrument has of its own. The work is done in stainless.ts. */
 import type { CallPath } from '../call.js';
-import type { Attempt } from '../metering/attempt.js';
+import type { GuardOptions } from '../guard-client.js';
 import { type OpenAIRequestReading, openaiAdapter, readOpenAIRequest } from '../providers/openai.js';
 import { stripInjectedUsage } from '../providers/sse-usage.js';
 import type { Runtime } from '../runtime.js';
-import { reasonOf } from './answer-watch.js';
-import { isGuarded, markGuarded } from './guarded-mark.js';
-import { type AttemptOf, nameAnswers } from './openai-answers.js';
+import type { ClientInstrument } from './client-instrument.js';
 import { BackgroundResponses } from './openai-background.js';
-import {
-  ADMITTED,
-  type AdmittedAhead,
-  type FetchFunction,
-  isOpenAIClient,
-  type OpenAIClient,
-  type OpenAIRequestOptions,
-  override,
-} from './openai-client.js';
-import { endOfOpenAIError } from './openai-end.js';
-import { guardHelpers } from './openai-helpers.js';
-import { splitBody, urlOf, withUsageAsked } from './openai-request.js';
-import { carriedMetadata } from './split-usage-metadata.js';
-import { tapResponse } from './tap-response.js';
+import { withUsageAsked } from './openai-usage-asked.js';
+import { instrumentStainless, type StainlessDialect } from './stainless.js';
+import { hasStainlessSeams, partOf, STAINLESS_METHODS } from './stainless-client.js';
 
-export { isOpenAIClient };
-
-/** Options of the instrument. */
-export interface InstrumentOpenAIOptions {
-  /** Whether to ask for usage in streams whose caller did not. @defaultValue `'known-hosts'` */
-  readonly injectUsage?: boolean | 'known-hosts';
-  /** Whether the server's response ids are unique for ever. @defaultValue by the host: OpenAI and Azure are */
-  readonly uniqueIds?: boolean;
-}
-
-/** On a client that this copy of the package guards: its instrument. */
-const INSTRUMENT = Symbol('fusewire.instrument');
-/** On our own `fetch`: the client's. */
-const ORIGINAL_FETCH = Symbol.for('fusewire.originalFetch');
-
-// What is known of an object of the client's is kept on that object, unseen: four weak maps cost a call more in garbage
-// collection than everything else here together.
-const TAKEN = Symbol('fusewire.taken');
-const PREPARED = Symbol('fusewire.prepared');
-const ATTEMPT = Symbol('fusewire.attempt');
-
-/** An attempt that was let through and has not left yet. */
-interface Prepared {
-  readonly admission: ReturnType<CallPath['admit']>;
-  readonly reading: OpenAIRequestReading;
-  readonly metadata: unknown;
-  readonly injected: boolean;
-  readonly signal: AbortSignal | undefined;
-  sent: boolean;
-}
-
-/** What an earlier attempt of the same call took out of its body. */
-interface Taken {
-  readonly metadata: unknown;
-  readonly injected: boolean;
-}
+/** The dialect of openai 5 to 7. */
+export const openaiDialect: StainlessDialect<OpenAIRequestReading> = {
+  name: 'openai',
+  read: (request) => readOpenAIRequest(request),
+  createUsageReader: (reading) => openaiAdapter.createUsageReader(reading),
+  helpers: [
+    [['chat', 'completions'], 'stream', '/chat/completions'],
+    [['chat', 'completions'], 'runTools', '/chat/completions'],
+    [['beta', 'chat', 'completions'], 'stream', '/chat/completions'],
+    [['beta', 'chat', 'completions'], 'runTools', '/chat/completions'],
+    [['responses'], 'stream', '/responses'],
+    [['beta', 'responses'], 'stream', '/responses'],
+  ],
+  askForUsage(body, reading, { injectUsage = 'known-hosts' }) {
+    const mayAsk = injectUsage === 'known-hosts' ? reading.takesIncludeUsage : injectUsage;
+    return mayAsk ? withUsageAsked(body, reading) : undefined;
+  },
+  rewrite: stripInjectedUsage,
+  createPending: () => new BackgroundResponses(),
+};
 
 /**
- * Guards and meters an openai client, in place, and returns it. Doing it twice is harmless: the first instance that
- * guards a client keeps it. Clones by `withOptions` are guarded too. Never throws.
+ * Whether `client` is an openai client of any supported version, copy or module system, Azure's class included. Told by
+ * its parts, not by its class: other clients of the same generator lack some of them.
  */
+export function isOpenAIClient(client: unknown): client is object {
+  if (!hasStainlessSeams(client)) return false;
+  const methods = [
+    ['chat', 'completions', 'create'],
+    ['embeddings', 'create'],
+    ['moderations', 'create'],
+  ] as const;
+  return methods.every((names) => typeof partOf(client, ...names) === 'function');
+}
+
+/** Guards and meters an openai client, in place, and returns it. Twice is harmless. Never throws. */
 export function instrumentOpenAI<T extends object>(
   client: T,
   path: CallPath,
-  options: InstrumentOpenAIOptions,
+  options: GuardOptions,
   runtime: Pick<Runtime, 'log'>,
 ): T {
-  if (isGuarded(client)) return client;
-  if (!markGuarded(client)) {
-    runtime.log.error('an openai client is frozen and cannot be guarded');
-    return client;
-  }
-  const instrument = new OpenAIInstrument(client as OpenAIClient, path, options, runtime);
-  override(client, INSTRUMENT, instrument);
-  instrument.lay();
-  return client;
+  return instrumentStainless(client, path, openaiDialect, options, runtime);
 }
 
-class OpenAIInstrument {
-  readonly #client: OpenAIClient;
-  readonly #runtime: Pick<Runtime, 'log'>;
-  #path: CallPath;
-  #options: InstrumentOpenAIOptions;
-  #fetch: FetchFunction;
-  /** While a clone is made, `fetch` reads as the client's own, so that nothing of the clone is built on ours. */
-  #cloning = false;
-  #warned = false;
-  #background = new BackgroundResponses();
-
-  constructor(client: OpenAIClient, path: CallPath, options: InstrumentOpenAIOptions, runtime: Pick<Runtime, 'log'>) {
-    this.#client = client;
-    this.#path = path;
-    this.#options = options;
-    this.#runtime = runtime;
-    this.#fetch = originalOf(client.fetch as FetchFunction);
-  }
-
-  lay(): void {
-    const client = this.#client;
-    this.#layFetch();
-    const { prepareOptions, prepareRequest, request, withOptions } = client;
-    if (typeof prepareOptions === 'function' && typeof prepareRequest === 'function') {
-      override(client, 'prepareOptions', async (options: OpenAIRequestOptions) => {
-        await prepareOptions.call(client, options);
-        this.#prepare(options);
-      });
-      override(client, 'prepareRequest', async (...given: Parameters<typeof prepareRequest>) => {
-        await prepareRequest.apply(client, given);
-        this.#tie(given[0], given[1]);
-      });
-      guardHelpers(client, (path, body, options) => this.#decideAhead(path, body, options));
-    } else this.#warnOnce('this version of openai has no request hooks: calls are decided when they are sent');
-    const attemptOf: AttemptOf = (response) => kept<Attempt>(response, ATTEMPT);
-    if (typeof request === 'function') {
-      override(client, 'request', (options: unknown, ...rest: unknown[]) => {
-        // Options that the caller made are the caller's: the hooks write into them.
-        const promise = request.call(client, isThenable(options) ? options : { ...(options as object) }, ...rest);
-        if (!nameAnswers(promise, attemptOf))
-          this.#warnOnce('answers of this version of openai carry no transaction id');
-        return promise;
-      });
-    }
-    if (typeof withOptions === 'function') {
-      override(client, 'withOptions', (options: unknown) => this.#clone(() => withOptions.call(client, options)));
-    }
-  }
-
-  /** Another instance guards the client that this one was cloned from: it guards the clone too. */
-  retarget(path: CallPath, options: InstrumentOpenAIOptions, background: BackgroundResponses): void {
-    this.#path = path;
-    this.#options = options;
-    this.#background = background;
-  }
-
-  #layFetch(): void {
-    const send: FetchFunction = (input, init) => this.#send(input, init);
-    override(send, ORIGINAL_FETCH, () => this.#fetch);
-    Object.defineProperty(this.#client, 'fetch', {
-      configurable: true,
-      enumerable: true,
-      get: () => (this.#cloning ? this.#fetch : send),
-      set: (fetch: FetchFunction) => {
-        if (fetch !== send) this.#fetch = originalOf(fetch);
-      },
-    });
-  }
-
-  #clone(make: () => object): object {
-    this.#cloning = true;
-    let clone: object;
-    try {
-      clone = make();
-    } finally {
-      this.#cloning = false;
-    }
-    instrumentOpenAI(clone, this.#path, this.#options, this.#runtime);
-    const instrument: unknown = Reflect.get(clone, INSTRUMENT);
-    if (instrument instanceof OpenAIInstrument) instrument.retarget(this.#path, this.#options, this.#background);
-    return clone;
-  }
-
-  /** Before each attempt. Throws a refusal, and nothing else (I2). */
-  #prepare(options: OpenAIRequestOptions): void {
-    this.#harmless(() => {
-      const given = options.body;
-      // The options are the same over all retries, but for one path that copies them; the body is the same there too.
-      const earlier = kept<Taken>(options, TAKEN) ?? kept<Taken>(given, TAKEN);
-      const split = splitBody(given);
-      const metadata = earlier?.metadata ?? split.metadata ?? options.usageMetadata;
-      if (split.body !== given) options.body = split.body;
-      const reading = this.#read(options.method, urlOf(this.#client, options), split.fields);
-      const asking = earlier === undefined && this.#mayAsk(reading) ? withUsageAsked(split.body, reading) : undefined;
-      const injected = earlier?.injected === true || asking !== undefined;
-      // Decided before anything else is written: a refusal leaves the options as they were, metadata aside.
-      const admission = takeAhead(options) ?? this.#admit(reading, metadata);
-      if (asking !== undefined) options.body = asking;
-      if (options.body !== given) {
-        override(options, TAKEN, { metadata, injected });
-        if (isObject(options.body)) override(options.body, TAKEN, { metadata, injected });
-      }
-      const signal = options.signal ?? undefined;
-      override(options, PREPARED, { admission, reading, metadata, injected, signal, sent: false });
-    });
-  }
-
-  #tie(request: { headers?: unknown }, context: { options: OpenAIRequestOptions }): void {
-    const prepared = kept<Prepared>(context.options, PREPARED);
-    if (prepared === undefined) return;
-    if (isObject(request.headers)) override(request.headers, PREPARED, prepared);
-  }
-
-  async #send(input: unknown, init?: Record<string, unknown>): Promise<Response> {
-    const prepared = this.#harmless(() => this.#preparedFor(input, init));
-    if (prepared === undefined || prepared.reading.kind === 'free') return this.#fetch.call(undefined, input, init);
-    const { reading, admission } = prepared;
-    const attempt = this.#path.begin(admission);
-    let isOpenStream = false;
-    const endOf = (error: unknown) => endOfOpenAIError(error, prepared.signal, isOpenStream);
-    let response: Response;
-    try {
-      response = await this.#fetch.call(undefined, input, init);
-    } catch (error) {
-      attempt.settle(endOf(error), { reason: reasonOf(error) });
-      throw error;
-    }
-    isOpenStream = reading.streaming;
-    const reader = openaiAdapter.createUsageReader(reading);
-    const isBackground = reading.background || reading.kind === 'poll';
-    const rewrite = prepared.injected ? stripInjectedUsage : undefined;
-    // A read of a response that was metered before names that event, if it can be named at all.
-    if (reading.kind === 'call' || reading.idsAreUnique) override(response, ATTEMPT, attempt);
-    const signal = init?.['signal'] instanceof AbortSignal ? init['signal'] : undefined;
-    const options = { streaming: reading.streaming, rewrite, endOf, signal };
-    const watched = isBackground ? this.#background.watch(reader, admission.metadata) : reader;
-    return tapResponse(response, attempt, watched, options);
-  }
-
-  /** The decision that this request leaves under. Sent again under the same one, it is another attempt. */
-  #preparedFor(input: unknown, init: Record<string, unknown> | undefined): Prepared | undefined {
-    const known = kept<Prepared>(init?.['headers'], PREPARED);
-    if (known === undefined) return this.#prepareLate(String(input), init);
-    if (!known.sent) {
-      known.sent = true;
-      return known;
-    }
-    return { ...known, admission: this.#admit(known.reading, known.metadata) };
-  }
-
-  /** A request that came past the hooks. Not to the provider: not ours. */
-  #prepareLate(url: string, init: Record<string, unknown> | undefined): Prepared | undefined {
-    const { baseURL } = this.#client;
-    if (typeof baseURL !== 'string' || !url.startsWith(baseURL)) return undefined;
-    const { fields } = splitBody(init?.['body']);
-    const reading = this.#read(String(init?.['method'] ?? 'GET'), url, fields);
-    const admission = this.#admit(reading, undefined);
-    return { admission, reading, metadata: undefined, injected: false, signal: undefined, sent: true };
-  }
-
-  #decideAhead(path: string, body: object, options: unknown): AdmittedAhead | undefined {
-    if (isThenable(options)) return undefined;
-    return this.#harmless(() => {
-      const { method, usageMetadata } = { method: 'POST', ...(options as OpenAIRequestOptions | undefined) };
-      const url = urlOf(this.#client, { path });
-      const metadata = carriedMetadata(body).metadata ?? usageMetadata;
-      return { admission: this.#admit(this.#read(method, url, body), metadata) };
-    });
-  }
-
-  #read(method: string | undefined, url: string, body: unknown): OpenAIRequestReading {
-    const reading = readOpenAIRequest({ method: (method ?? 'GET').toUpperCase(), url, body });
-    const { uniqueIds } = this.#options;
-    return uniqueIds === undefined ? reading : { ...reading, idsAreUnique: uniqueIds };
-  }
-
-  #admit(reading: OpenAIRequestReading, metadata: unknown) {
-    const admission = this.#path.admit(reading, metadata);
-    const madeFor = this.#background.madeFor(reading.polledId);
-    return madeFor === undefined ? admission : { ...admission, metadata: madeFor };
-  }
-
-  #mayAsk(reading: OpenAIRequestReading): boolean {
-    const { injectUsage = 'known-hosts' } = this.#options;
-    return injectUsage === 'known-hosts' ? reading.takesIncludeUsage : injectUsage;
-  }
-
-  #harmless<R>(task: () => R): R | undefined {
-    try {
-      return task();
-    } catch (error) {
-      if (error instanceof BudgetExceededError) throw error;
-      this.#warnOnce(`a request could not be read and passes as it is: ${reasonOf(error)}`);
-      return undefined;
-    }
-  }
-
-  #warnOnce(message: string): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    this.#runtime.log.warn(message);
-  }
-}
-
-function takeAhead(options: OpenAIRequestOptions): ReturnType<CallPath['admit']> | undefined {
-  const ahead = Reflect.get(options, ADMITTED) as AdmittedAhead | undefined;
-  const admission = ahead?.admission;
-  if (ahead !== undefined) ahead.admission = undefined;
-  return admission;
-}
-
-function originalOf(fetch: FetchFunction): FetchFunction {
-  const original: unknown = Reflect.get(fetch, ORIGINAL_FETCH);
-  return typeof original === 'function' ? (original() as FetchFunction) : fetch;
-}
-
-function kept<T>(holder: unknown, name: symbol): T | undefined {
-  return isObject(holder) ? (Reflect.get(holder, name) as T | undefined) : undefined;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
-function isThenable(value: unknown): boolean {
-  return isObject(value) && typeof Reflect.get(value, 'then') === 'function';
-}
+/** See {@link ClientInstrument}. */
+export const openaiInstrument: ClientInstrument = {
+  name: 'openai',
+  knows: 'openai (5 to 7)',
+  recognises: isOpenAIClient,
+  instrument: (client, path, options, runtime) => void instrumentOpenAI(client, path, options, runtime),
+  packages: [
+    {
+      name: 'openai',
+      clientFiles: /^(client|index|azure)\.m?js$/,
+      clientFileNames: ['client', 'index', 'azure'].flatMap((name) => [`${name}.js`, `${name}.mjs`]),
+      entryFiles: ['client.mjs', 'client.js'],
+      deep: ['client', 'azure', 'index'],
+      classes: [
+        {
+          exportName: 'OpenAI',
+          brand: 'request',
+          methods: STAINLESS_METHODS,
+          resources: true,
+        },
+      ],
+    },
+  ],
+};

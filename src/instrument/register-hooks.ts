@@ -1,6 +1,7 @@
 /** What the process will load from now on: hooks into both module systems, as OpenTelemetry sets them. */
 import module from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { PATCHABLE_PACKAGES } from './client-instruments.js';
 import { fileOfUrl } from './register-loaded.js';
 import { ownLocation } from './register-location.js';
 
@@ -49,13 +50,20 @@ export function installHooks(names: readonly string[], onLoad: OnLoad): void {
 /** URLs of modules that define or hand on a client class, whoever imports them and by whatever specifier. */
 function clientModule(names: readonly string[]): RegExp {
   const folders = names.map((name) => name.replace(/[^\w/-]/g, '\\$&')).join('|');
-  return new RegExp(`/node_modules/(?:${folders})/(?:client|index|azure|dist/(?:index|browser))\\.m?js(?:[?#]|$)`);
+  const files = [...PATCHABLE_PACKAGES.values()].map(({ clientFiles }) => clientFiles.source.replace(/^\^|\$$/g, ''));
+  return new RegExp(`/node_modules/(?:${folders})/(?:${files.join('|')})(?:[?#]|$)`);
 }
 
 function hookRequire({ Hook }: RequireHook, names: readonly string[], onLoad: OnLoad): void {
-  const deep = names.flatMap((name) => [`${name}/client`, `${name}/azure`, `${name}/index`, `${name}/browser`]);
+  const deep = names.flatMap((name) => deepNames(name).map((path) => `${name}/${path}`));
   new Hook([...names, ...deep], (exports, _name, folder) => {
     onLoad(exports, folder ?? '', 'cjs');
     return exports;
   });
+}
+
+/** Of an alias it is not known which package it stands for. */
+function deepNames(name: string): readonly string[] {
+  const known = PATCHABLE_PACKAGES.get(name)?.deep;
+  return known ?? [...new Set([...PATCHABLE_PACKAGES.values()].flatMap(({ deep }) => deep))];
 }

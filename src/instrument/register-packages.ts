@@ -1,29 +1,27 @@
 /** Which package a file belongs to, and which files of a provider's package define its client class. */
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { PATCHABLE_PACKAGES } from './client-instruments.js';
 
 /** One installed copy of a provider's package. */
 export interface ClientPackage {
-  readonly name: 'openai' | 'ollama';
+  readonly name: string;
   readonly version: string;
   /** The folder of its package.json. */
   readonly root: string;
 }
 
-/** Files that export a client class, relative to the package's folder, with forward slashes. */
-const CLIENT_FILES: Readonly<Record<ClientPackage['name'], RegExp>> = {
-  openai: /^(client|index|azure)\.m?js$/,
-  ollama: /^dist\/(browser|index)\.[mc]js$/,
-};
+/**
+ * A quick look at a path, before any file is read. An alias has another folder name, so only the name of the file, and
+ * of the folder that it is in, can count.
+ */
+function isCandidate(file: string): boolean {
+  return FILE_NAMES.has(file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1));
+}
 
-/** What to load of a copy whose loaded files are not known. */
-export const ENTRY_FILES: Readonly<Record<ClientPackage['name'], readonly string[]>> = {
-  openai: ['client.mjs', 'client.js'],
-  ollama: ['dist/browser.mjs', 'dist/browser.cjs'],
-};
-
-/** A quick look at a path, before any file is read. An alias has another folder name, so only the file's name counts. */
-const CANDIDATE = /[\\/](client|index|azure|browser)\.[mc]?js$/;
+const FILE_NAMES: ReadonlySet<string> = new Set(
+  [...PATCHABLE_PACKAGES.values()].flatMap(({ clientFileNames }) => clientFileNames),
+);
 
 /** Finds packages by their own name, not by their folder's: an npm alias, a link or a store has any folder name. */
 export class PackageFinder {
@@ -32,11 +30,11 @@ export class PackageFinder {
 
   /** The copy whose client class `file` defines, else `undefined`. Never throws. */
   ofClientFile(file: string): ClientPackage | undefined {
-    if (!CANDIDATE.test(file)) return undefined;
+    if (!isCandidate(file)) return undefined;
     const found = this.#ofFolder(dirname(file));
     if (found === undefined) return undefined;
     const inside = relative(found.root, file).split(sep).join('/');
-    return CLIENT_FILES[found.name].test(inside) ? found : undefined;
+    return PATCHABLE_PACKAGES.get(found.name)?.clientFiles.test(inside) === true ? found : undefined;
   }
 
   /** The copy in the folder `root`, if it is one. */
@@ -57,7 +55,7 @@ export class PackageFinder {
 
 function clientPackage(manifest: Record<string, unknown> | undefined, root: string): ClientPackage | undefined {
   const name = manifest?.['name'];
-  if (name !== 'openai' && name !== 'ollama') return undefined;
+  if (typeof name !== 'string' || !PATCHABLE_PACKAGES.has(name)) return undefined;
   return { name, version: String(manifest?.['version'] ?? 'unknown'), root };
 }
 
@@ -86,6 +84,6 @@ export function aliasesOf(folder: string): string[] {
 function aliasNames(dependencies: unknown): string[] {
   if (typeof dependencies !== 'object' || dependencies === null) return [];
   return Object.entries(dependencies)
-    .filter(([, range]) => /^npm:(openai|ollama)@/.test(String(range)))
+    .filter(([, range]) => PATCHABLE_PACKAGES.has(/^npm:(@?[^@]+)@/.exec(String(range))?.[1] ?? ''))
     .map(([name]) => name);
 }

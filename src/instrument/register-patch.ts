@@ -3,6 +3,8 @@
  * Only methods of prototypes change: identity, `instanceof` and subclasses stay what they are.
  */
 
+import type { PatchableClass } from './client-instrument.js';
+
 /** Guards a client; returns whether it was this call that did so first. Never throws. */
 export type Adopt = (client: object) => boolean;
 
@@ -11,44 +13,18 @@ type Method = (this: object, ...args: unknown[]) => unknown;
 /** On a prototype that is patched; shared by every copy of this package. */
 const PATCHED_PROTOTYPE = Symbol.for('fusewire.patchedPrototype');
 
-/** Ways into an openai client that go past its resources. */
-const OPENAI_METHODS = [
-  'request',
-  'get',
-  'post',
-  'put',
-  'patch',
-  'delete',
-  'methodRequest',
-  'getAPIList',
-  'requestAPIList',
-  'withOptions',
-];
-const OLLAMA_METHODS = [
-  'chat',
-  'generate',
-  'embed',
-  'embeddings',
-  'systemone',
-  'processStreamableRequest',
-  'webSearch',
-  'webFetch',
-];
 /** `OpenAI.Beta.Threads.Runs` is the deepest today. */
 const RESOURCE_DEPTH_MAX = 6;
 
-/** Patches what `namespace`, the exports of a module, has of a client's classes. Returns whether there was one. */
-export function patchNamespace(namespace: unknown, adopt: Adopt): boolean {
+/** Patches what `namespace`, the exports of a module, has of a package's classes. Returns whether there was one. */
+export function patchNamespace(namespace: unknown, classes: readonly PatchableClass[], adopt: Adopt): boolean {
   if ((typeof namespace !== 'object' && typeof namespace !== 'function') || namespace === null) return false;
-  const { OpenAI, Ollama } = namespace as Record<string, unknown>;
   let found = false;
-  if (isClass(OpenAI) && typeof OpenAI.prototype['request'] === 'function') {
-    patchChain(OpenAI.prototype, OPENAI_METHODS, (self) => self, adopt);
-    patchResources(OpenAI, adopt, RESOURCE_DEPTH_MAX, new Set());
-    found = true;
-  }
-  if (isClass(Ollama) && typeof Ollama.prototype['chat'] === 'function') {
-    patchChain(Ollama.prototype, OLLAMA_METHODS, (self) => self, adopt);
+  for (const { exportName, brand, methods, resources } of classes) {
+    const exported: unknown = Reflect.get(namespace, exportName);
+    if (!isClass(exported) || typeof exported.prototype[brand] !== 'function') continue;
+    patchChain(exported.prototype, methods, (self) => self, adopt);
+    if (resources === true) patchResources(exported, adopt, RESOURCE_DEPTH_MAX, new Set());
     found = true;
   }
   return found;

@@ -1,16 +1,17 @@
 /**
- * Guards every openai and ollama client of the process at its first use: those that are loaded, in both module systems
+ * Guards every provider's client of the process at its first use: those that are loaded, in both module systems
  * and in nested copies, and those that will be.
  */
 import module from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Log } from '../log.js';
+import { PATCHABLE_PACKAGES } from './client-instruments.js';
 import { isGuarded } from './guarded-mark.js';
 import { notePatched } from './patched.js';
 import { installHooks } from './register-hooks.js';
 import { type LoadedScript, loadedScripts } from './register-loaded.js';
-import { aliasesOf, type ClientPackage, ENTRY_FILES, PackageFinder } from './register-packages.js';
+import { aliasesOf, type ClientPackage, PackageFinder } from './register-packages.js';
 import { patchNamespace } from './register-patch.js';
 
 /** What registering needs. */
@@ -80,7 +81,7 @@ class Register {
   /** Sees to the copies that will be loaded. */
   hook(): void {
     try {
-      const names = new Set(['openai', 'ollama', ...aliasesOf(dirname(this.#entry()))]);
+      const names = new Set([...PATCHABLE_PACKAGES.keys(), ...aliasesOf(dirname(this.#entry()))]);
       installHooks([...names], (exports, place, kind) => {
         const found = kind === 'cjs' ? this.#finder.inFolder(place) : this.#finder.ofClientFile(place);
         if (found !== undefined) this.#patch(exports, found, kind);
@@ -124,13 +125,13 @@ class Register {
   /** Without a list of what is loaded: the copies that the program's script would import. */
   #reachableFromEntry(): LoadedScript[] {
     const scripts: LoadedScript[] = [];
-    const missing = new Set<ClientPackage['name']>(['openai', 'ollama']);
+    const missing = new Set(PATCHABLE_PACKAGES.keys());
     for (let folder = dirname(this.#entry()); ; folder = dirname(folder)) {
       for (const name of missing) {
         const found = this.#finder.inFolder(join(folder, 'node_modules', name));
         if (found?.name !== name) continue;
         missing.delete(name);
-        for (const entry of ENTRY_FILES[name]) {
+        for (const entry of PATCHABLE_PACKAGES.get(name)?.entryFiles ?? []) {
           const file = join(found.root, entry);
           if (extname(file) === '.mjs') scripts.push({ file, url: pathToFileURL(file).href });
         }
@@ -141,7 +142,8 @@ class Register {
 
   #patch(exports: unknown, found: ClientPackage, kind: 'esm' | 'cjs'): void {
     try {
-      if (!patchNamespace(exports, (client) => this.#adopt(client))) return;
+      const classes = PATCHABLE_PACKAGES.get(found.name)?.classes ?? [];
+      if (!patchNamespace(exports, classes, (client) => this.#adopt(client))) return;
       notePatched({ package: found.name, version: found.version, path: found.root, module: kind });
     } catch (error) {
       this.#report(error);

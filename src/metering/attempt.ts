@@ -1,8 +1,9 @@
 /** Station 4: one attempt, from the moment before it is sent to its one usage event. */
-import type { CallDimensions, RefuseDecision } from '../../enforcement/decision.js';
+import type { CallDimensions, Decision, RefuseDecision } from '../../enforcement/decision.js';
 import type { ResolvedMetadata } from '../metadata/resolver.js';
 import type { RequestReading, StopReason, UsageReading } from '../providers/adapter.js';
 import type { Runtime, Timer } from '../runtime.js';
+import type { UsageEvent } from '../wire/usage-event.js';
 import { buildUsageEvent } from './build-usage-event.js';
 import type { Outbox } from './outbox.js';
 
@@ -37,8 +38,26 @@ export interface AttemptSink {
   refused(decision: RefuseDecision, call: CallDimensions): void;
   /** An attempt begins. */
   started(request: RequestReading): void;
+  /** Watches attempts for spans, metrics and summaries; absent where nobody does. Its methods must not throw. */
+  readonly observer?: AttemptObserver | undefined;
   /** Estimates tokens of a text; for what an aborted answer cost (I5), never for bounds. */
   estimateTokens(text: string): number;
+}
+
+/** Who watches attempts: telemetry, the terminal summary. None of its methods may throw (I2). */
+export interface AttemptObserver {
+  /** A call was refused before it was sent. */
+  refused(request: RequestReading, metadata: ResolvedMetadata, decision: RefuseDecision): void;
+  /** An attempt is about to leave. What it returns is told of the attempt's end. */
+  began(attempt: Attempt, metadata: ResolvedMetadata, decision: Decision): AttemptWatch | undefined;
+}
+
+/** Is told of one attempt, once. */
+export interface AttemptWatch {
+  /** The attempt was metered as `event`. */
+  metered(event: UsageEvent, end: AttemptEnd): void;
+  /** The attempt needs no event of its own: a layer inside or a gateway meters it. */
+  withdrawn(): void;
 }
 
 /** An answer that nobody reads is metered after this time (I4). */
@@ -51,6 +70,7 @@ export const IDLE_LIMIT_MS = 15 * 60_000;
 
 const ERROR_STATUS = 400;
 
+const ALLOWED: Decision = Object.freeze({ outcome: 'allow', code: 'ALLOWED' });
 const EMPTY_READING: UsageReading = { finished: false, outputText: '' };
 
 /** What is fixed when an attempt begins, and what was learnt of it since. Times are of {@link Runtime}. */
@@ -83,6 +103,7 @@ export class Attempt {
   #answeredMs: number | undefined;
   #firstTokenMs: number | undefined;
   #watch: Timer | undefined;
+  readonly #watcher: AttemptWatch | undefined;
   #lastReadAt: number | undefined;
   #settled = false;
   #reading: () => UsageReading = () => EMPTY_READING;
@@ -92,7 +113,7 @@ export class Attempt {
     request: RequestReading,
     metadata: ResolvedMetadata,
     sink: AttemptSink,
-    options: { readonly bypassed: boolean },
+    options: { readonly bypassed: boolean; readonly decision?: Decision },
   ) {
     this.id = sink.runtime.newId();
     this.#sink = sink;
@@ -104,6 +125,7 @@ export class Attempt {
     if (request.kind !== 'call') return;
     sink.started(request);
     sink.open.add(this);
+    this.#watcher = sink.observer?.began(this, metadata, options.decision ?? ALLOWED);
     sink.outbox.note(this.id, () => this.#event('recovered', EMPTY_READING, {}));
   }
 
@@ -164,13 +186,26 @@ export class Attempt {
       const reading = this.#readSafely();
       if (isNothingToMeter(this.#request, reading, end)) {
         this.#sink.outbox.forget(this.id);
+        this.#watcher?.withdrawn();
         return;
       }
       const actualEnd = reading.finished && end !== 'failed' ? 'completed' : end;
-      this.#sink.outbox.append(this.id, this.#event(actualEnd, reading, failure));
+      const event = this.#event(actualEnd, reading, failure);
+      this.#sink.outbox.append(this.id, event);
+      this.#watcher?.metered(event, actualEnd);
     } catch (error) {
       this.#sink.runtime.log.error('an attempt could not be metered; please report this', { error: String(error) });
     }
+  }
+
+  /** Somebody else meters this very call: a guarded client inside, a gateway. It ends without an event. */
+  withdraw(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#watch?.cancel();
+    this.#sink.open.delete(this);
+    this.#sink.outbox.forget(this.id);
+    this.#watcher?.withdrawn();
   }
 
   /** Abandoned, or looked at again when it could be. */

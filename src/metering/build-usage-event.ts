@@ -1,17 +1,20 @@
 /** From what was learnt of an attempt to its usage event (contract 5.3). Pure, but for the token estimate it is given. */
 import type { UsageReading } from '../providers/adapter.js';
-import type { UsageEvent, UsageState } from '../wire/usage-event.js';
+import type { MediaFields, UsageEvent, UsageState } from '../wire/usage-event.js';
 import { type AttemptEnd, type AttemptFacts, type AttemptFailure, stopReasonOf, transactionIdOf } from './attempt.js';
+import { isMedia, mediaCounts } from './media-counts.js';
 
 const ERROR_REASON_MAX = 500;
 /** For notes, which are written before every request: counting four characters a token costs nothing. */
 const CHARACTERS_PER_TOKEN = 4;
 
-interface Counts {
+/** Token counts, and for media what was made or heard. */
+export interface Counts {
   readonly state: UsageState;
   readonly input: number;
   readonly output: number;
   readonly total: number;
+  readonly media?: MediaFields | undefined;
 }
 
 /** Builds the one event of an attempt. */
@@ -34,7 +37,7 @@ export function buildUsageEvent(
     provider: reading.provider ?? request.provider,
     modelSource: reading.modelSource ?? request.modelSource,
     costType: 'AI',
-    operationType: request.operationType,
+    operationType: reading.operationType ?? request.operationType,
     stopReason: stopReasonOf(end, reading.stopReason),
     isStreamed: request.streaming,
     inputTokenCount: counts.input,
@@ -47,16 +50,23 @@ export function buildUsageEvent(
     middlewareSource: estimator.middlewareSource,
     attributes: attributesOf(facts, end, reading, counts.state, transactionId),
   };
-  put(event, 'operationSubtype', request.operationSubtype);
+  put(event, 'operationSubtype', reading.operationSubtype ?? request.operationSubtype);
   put(event, 'reasoningTokenCount', reading.reasoningTokens);
   put(event, 'cacheCreationTokenCount', reading.cacheWriteTokens);
+  put(event, 'cacheCreation5mTokenCount', reading.cacheWrite5mTokens);
+  put(event, 'cacheCreation1hTokenCount', reading.cacheWrite1hTokens);
   put(event, 'cacheReadTokenCount', reading.cacheReadTokens);
   put(event, 'timeToFirstToken', facts.firstTokenMs === undefined ? undefined : Math.round(facts.firstTokenMs));
   put(event, 'systemFingerprint', reading.systemFingerprint);
   put(event, 'temperature', request.temperature);
   put(event, 'actualServiceTier', reading.serviceTier);
+  put(event, 'requestedServiceTier', request.requestedServiceTier);
+  put(event, 'pricingTier', request.pricingTier);
+  put(event, 'hasVisionContent', request.hasVisionContent);
+  put(event, 'totalCost', reading.totalCostUsd);
   put(event, 'errorReason', (reading.errorReason ?? failure.reason)?.slice(0, ERROR_REASON_MAX));
   put(event, 'errorCode', failure.status);
+  putMissing(event, counts.media);
   putMissing(event, facts.metadata.fields);
   return event;
 }
@@ -73,6 +83,7 @@ function countsOf(
   estimator: { estimateTokens(text: string): number },
 ): Counts {
   const { inputTokens, outputTokens, totalTokens } = reading;
+  if (isMedia(reading.operationType ?? facts.request.operationType)) return mediaCounts(facts, end, reading, failure);
   if (totalTokens !== undefined || (inputTokens !== undefined && outputTokens !== undefined)) {
     const input = inputTokens ?? Math.max(0, (totalTokens ?? 0) - (outputTokens ?? 0));
     const output = outputTokens ?? Math.max(0, (totalTokens ?? 0) - input);
@@ -126,6 +137,8 @@ function attributesOf(
     attributes['cacheInside'] = convention.cacheRead === 'inside';
     attributes['reasoningInside'] = convention.reasoning === 'inside';
   }
+  putMissing(attributes, reading.attributes);
+  putMissing(attributes, request.attributes);
   putMissing(attributes, facts.metadata.fields.attributes, OWN_ATTRIBUTES);
   return attributes;
 }

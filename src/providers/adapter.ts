@@ -3,6 +3,8 @@
  * package; requests and answers are described structurally. The gateway uses the same adapters.
  */
 
+import type { MediaFields } from '../wire/usage-event.js';
+
 /** The operation types that the wire knows (contract 5.8). */
 export type OperationType =
   | 'CHAT'
@@ -70,6 +72,25 @@ export interface RequestReading {
   readonly assumedHost?: string;
   /** Set by adapters from outside, whose convention no service knows: it travels with the event. */
   readonly tokenConvention?: TokenConvention | undefined;
+  /** The request carries images (contract 5.3). */
+  readonly hasVisionContent?: boolean;
+  /** What is to be made or heard, as far as the request says it: images asked for, characters to speak. */
+  readonly media?: MediaFields;
+  /** The tier that was asked for, and BATCH where the provider's batch price applies. */
+  readonly requestedServiceTier?: string;
+  readonly pricingTier?: 'STANDARD' | 'BATCH';
+  /** Our own facts about the request, for the event's `attributes`. Names that the event itself uses are not replaced. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  /** The prompt as capture keeps it (contract 5.12). Called only where capture is on. */
+  prompts?(): CapturedPrompts;
+}
+
+/** What capture keeps of a request. */
+export interface CapturedPrompts {
+  /** System and developer messages as text. */
+  readonly systemPrompt?: string | undefined;
+  /** Every other message, in order, in the provider's own shape; media may still be in there. */
+  readonly inputMessages?: readonly unknown[] | undefined;
 }
 
 /** Where a provider counts tokens that have a price of their own, so that nothing is priced twice. */
@@ -109,6 +130,18 @@ export interface UsageReading {
   readonly provider?: string;
   readonly modelSource?: string;
   readonly idsAreUnique?: boolean;
+  /** Likewise: what was really done, where the request only let it be guessed (fal.ai, contract 6.5). */
+  readonly operationType?: OperationType;
+  readonly operationSubtype?: string;
+  /** Anthropic's two kinds of cache writes; `cacheWriteTokens` is their sum. */
+  readonly cacheWrite5mTokens?: number;
+  readonly cacheWrite1hTokens?: number;
+  /** What was made or heard. */
+  readonly media?: MediaFields;
+  /** What the provider itself says that the attempt cost, in US dollars; it wins over any catalogue. */
+  readonly totalCostUsd?: number;
+  /** Our own facts about the answer, for the event's `attributes`: searches that are billed apart, billable units. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
 }
 
 /** Reads one answer, whole or in chunks. Never throws on a shape that it does not know. */

@@ -57,6 +57,84 @@ export interface UsageMetadataFields {
   readonly attributes?: Readonly<Record<string, unknown>>;
 }
 
+/** What images, sound and video add to an event (contract 5.4 to 5.6), in wire names. */
+export interface MediaFields {
+  readonly requestedImageCount?: number;
+  readonly actualImageCount?: number;
+  /** By what the provider bills: `PER_IMAGE`, `PER_MINUTE`, `PER_SECOND`, `PER_CHARACTER`, `PER_TOKEN`, `CREDITS`. */
+  readonly billingUnit?: string;
+  readonly resolution?: string;
+  readonly aspectRatio?: string;
+  readonly quality?: string;
+  readonly style?: string;
+  readonly format?: string;
+  readonly revisedPromptProvided?: boolean;
+  readonly sourceImageProvided?: boolean;
+  readonly durationSeconds?: number;
+  readonly requestedDurationSeconds?: number;
+  readonly characterCount?: number;
+  readonly inputAudioTokenCount?: number;
+  readonly outputAudioTokenCount?: number;
+  readonly language?: string;
+  readonly voice?: string;
+  readonly audioFormat?: string;
+  readonly responseFormat?: string;
+  readonly sourceLanguage?: string;
+  readonly targetLanguage?: string;
+  readonly sampleRate?: number;
+  readonly isRealtime?: boolean;
+  readonly creditsConsumed?: number;
+  readonly creditRate?: number;
+  readonly fps?: number;
+  readonly videoJobId?: string;
+  readonly audioJobId?: string;
+  readonly asyncOperation?: boolean;
+  readonly completionStatus?: 'SUCCESS' | 'PARTIAL_TIMEOUT' | 'FAILED';
+}
+
+/** A captured prompt and its answer (contract 5.12): off by default, redacted, then cut. */
+export interface PromptFields {
+  readonly systemPrompt?: string;
+  /** JSON text. */
+  readonly inputMessages?: string;
+  readonly outputResponse?: string;
+  readonly promptsTruncated?: boolean;
+}
+
+/**
+ * One run of a tool (contract 5.7). It goes its own way on the wire and the same way as a usage event before: outbox,
+ * delivery, batches.
+ */
+export interface ToolEvent {
+  readonly transactionId: string;
+  readonly toolId: string;
+  readonly operation: string;
+  /** Milliseconds, whole. */
+  readonly durationMs: number;
+  readonly success: boolean;
+  /** ISO-8601: when the tool ran, not when it was reported. */
+  readonly timestamp: string;
+  readonly errorMessage?: string;
+  readonly costUsd?: number;
+  readonly usageMetadata?: Readonly<Record<string, unknown>>;
+  readonly agenticJobId?: string;
+  readonly agent?: string;
+  readonly workflowId?: string;
+  readonly traceId?: string;
+  readonly organizationName?: string;
+  readonly productName?: string;
+  readonly subscriberCredential?: string;
+  readonly middlewareSource?: string;
+}
+
+/** What an outbox holds. */
+export type MeteredEvent = UsageEvent | ToolEvent;
+
+/** Whether an event is a tool's. */
+export function isToolEvent(event: MeteredEvent): event is ToolEvent {
+  return 'toolId' in event;
+}
+
 /**
  * The record of one attempt. Unknown optionals are left out, never `null`.
  *
@@ -64,7 +142,7 @@ export interface UsageMetadataFields {
  * where it differs from `model`, `endpoint`, `providerResponseId` where it is not the transaction id, `bypass`,
  * `recovered`, `attemptId`, `cacheInside` and `reasoningInside` (the adapter's token convention, for pricing).
  */
-export interface UsageEvent extends UsageMetadataFields {
+export interface UsageEvent extends UsageMetadataFields, MediaFields, PromptFields {
   readonly transactionId: string;
   readonly model: string;
   readonly provider: string;
@@ -96,4 +174,7 @@ export interface UsageEvent extends UsageMetadataFields {
   readonly errorReason?: string;
   readonly errorCode?: number;
   readonly actualServiceTier?: string;
+  readonly requestedServiceTier?: string;
+  readonly pricingTier?: 'STANDARD' | 'BATCH';
+  readonly hasVisionContent?: boolean;
 }

@@ -26,9 +26,10 @@ export interface Major {
 const matrix = createRequire(new URL('../matrix/package.json', import.meta.url));
 
 async function load(major: number): Promise<Major> {
-  const folder = dirname(matrix.resolve(`openai${major}`));
+  const name = major === 6 ? 'openai' : `openai${major}`;
+  const folder = dirname(matrix.resolve(name));
   const esm = (await import(pathToFileURL(join(folder, 'index.mjs')).href)) as Exports;
-  const commonJs = matrix(`openai${major}`) as Exports;
+  const commonJs = matrix(name) as Exports;
   return { major, OpenAI: esm.default, Azure: esm.AzureOpenAI, CommonJs: commonJs.default };
 }
 

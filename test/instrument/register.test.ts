@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PATCHABLE_PACKAGES } from '../../src/instrument/client-instruments.js';
 import { fileOfUrl, loadedScripts } from '../../src/instrument/register-loaded.js';
 import { ownLocation } from '../../src/instrument/register-location.js';
 import { aliasesOf, PackageFinder } from '../../src/instrument/register-packages.js';
@@ -25,6 +26,8 @@ function install(at: string, name: string, files: readonly string[], version = '
   write(`${at}/package.json`, JSON.stringify({ name, version }));
   for (const file of files) write(`${at}/${file}`, '');
 }
+
+const CLASSES = [...PATCHABLE_PACKAGES.values()].flatMap(({ classes }) => classes);
 
 describe('PackageFinder', () => {
   it('knows a copy by its manifest’s name, wherever and under whatever folder it lies', () => {
@@ -84,8 +87,8 @@ describe('patchNamespace', () => {
       Object.defineProperty(client, 'chat', { value: () => `guarded ${inner.call(client)}` });
       return true;
     };
-    expect(patchNamespace({ Ollama: Patched }, adopt)).toBe(true);
-    expect(patchNamespace({ Ollama: Patched }, adopt)).toBe(true);
+    expect(patchNamespace({ Ollama: Patched }, CLASSES, adopt)).toBe(true);
+    expect(patchNamespace({ Ollama: Patched }, CLASSES, adopt)).toBe(true);
     const client = new Patched();
     expect([client.chat(), client.chat()]).toEqual(['guarded original', 'guarded original']);
     expect(adopted).toEqual([client]);
@@ -98,7 +101,7 @@ describe('patchNamespace', () => {
     ['a class that only has the name', { OpenAI: class {}, Ollama: class {} }],
     ['an arrow function', { OpenAI: () => undefined }],
   ])('finds no client in %s', (_name, exports) => {
-    expect(patchNamespace(exports, () => true)).toBe(false);
+    expect(patchNamespace(exports, CLASSES, () => true)).toBe(false);
   });
 });
 

@@ -7,7 +7,7 @@ import { endOf } from './metered-call.js';
  * The client aborts its own requests when its time limit passes, with the same error as the caller's abort. They differ
  * in the signal: the caller's own is aborted, or the answer is a stream, whose `controller` only the caller uses.
  */
-export function endOfOpenAIError(
+export function endOfStainlessError(
   error: unknown,
   callerSignal: AbortSignal | undefined,
   isOpenStream: boolean,

@@ -1,6 +1,6 @@
 /** Names the usage event on what an openai client gives back: on the parsed answer and on every chunk of a stream. */
 import type { Attempt } from '../metering/attempt.js';
-import { override } from './openai-client.js';
+import { override } from './stainless-client.js';
 
 /** The non-enumerable property that names the event. */
 const TRANSACTION_ID = '_revenium_transaction_id';

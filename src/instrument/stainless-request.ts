@@ -1,8 +1,7 @@
-/** What the instrument does to an openai request before it leaves: takes the metadata out, asks for usage. */
-import type { OpenAIRequestReading } from '../providers/openai.js';
+/** What the instrument does to a request before it leaves: takes the metadata out, works out where it goes. */
 import { recordOf } from '../providers/openai-usage.js';
-import type { OpenAIClient, OpenAIRequestOptions } from './openai-client.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
+import type { StainlessClient, StainlessRequestOptions } from './stainless-client.js';
 
 const METADATA_FIELD = /^usage_?metadata(?:\[([^\]]+)\])?/i;
 
@@ -60,29 +59,14 @@ function splitForm(form: FormData): SplitBody {
 }
 
 /** Binary bodies and streams hold no fields. */
-function isPlainBody(body: unknown): body is object {
+export function isPlainBody(body: unknown): body is object {
   if (typeof body !== 'object' || body === null) return false;
   if (ArrayBuffer.isView(body) || body instanceof ArrayBuffer || body instanceof Blob) return false;
   return !(Symbol.asyncIterator in body) && !(body instanceof URLSearchParams);
 }
 
-/**
- * A copy of a chat body that asks for usage, or `undefined` where the caller decided on it, or where the body is none
- * that could take it.
- */
-export function withUsageAsked(body: unknown, reading: OpenAIRequestReading): object | undefined {
-  const isStream = reading.streaming && (reading.endpoint === 'chat.completions' || reading.endpoint === 'completions');
-  if (!isStream || !isPlainBody(body)) return undefined;
-  const given = Reflect.get(body, 'stream_options');
-  if (given !== undefined && given !== null && recordOf(given) === undefined) return undefined;
-  if (typeof recordOf(given)?.['include_usage'] === 'boolean') return undefined;
-  const copy = withoutMetadata(body);
-  Reflect.set(copy, 'stream_options', { ...recordOf(given), include_usage: true });
-  return copy;
-}
-
 /** The URL that the request will go to. Azure's class puts its deployment into the path later than we must know it. */
-export function urlOf(client: OpenAIClient, options: OpenAIRequestOptions): string {
+export function urlOf(client: StainlessClient, options: StainlessRequestOptions): string {
   const path = options.path ?? '';
   const url =
     typeof client.buildURL === 'function'

@@ -2,25 +2,19 @@
  * The client's event-stream helpers (`stream`, `runTools`) start by a timer and wrap whatever goes wrong in an error of
  * their own. So the first request is decided before the helper starts, and the refusal itself is thrown to its caller.
  */
-import { ADMITTED, type AdmittedAhead, override } from './openai-client.js';
+import { ADMITTED, type AdmittedAhead, override } from './stainless-client.js';
 
 /** Decides on the first request of a helper, or `undefined` where that is left to the request. May throw a refusal. */
 export type DecideAhead = (path: string, body: object, options: unknown) => AdmittedAhead | undefined;
 
-const HELPERS: readonly (readonly [resource: readonly string[], method: string, path: string])[] = [
-  [['chat', 'completions'], 'stream', '/chat/completions'],
-  [['chat', 'completions'], 'runTools', '/chat/completions'],
-  [['beta', 'chat', 'completions'], 'stream', '/chat/completions'],
-  [['beta', 'chat', 'completions'], 'runTools', '/chat/completions'],
-  [['responses'], 'stream', '/responses'],
-  [['beta', 'responses'], 'stream', '/responses'],
-];
+/** One helper: the resource that has it, its method, and where its first request goes. */
+export type StainlessHelper = readonly [resource: readonly string[], method: string, path: string];
 
 type Helper = (this: unknown, body: unknown, options?: unknown, ...rest: unknown[]) => unknown;
 
 /** Lays the early decision over every helper that this client has. */
-export function guardHelpers(client: object, decide: DecideAhead): void {
-  for (const [resourcePath, method, path] of HELPERS) {
+export function guardHelpers(client: object, helpers: readonly StainlessHelper[], decide: DecideAhead): void {
+  for (const [resourcePath, method, path] of helpers) {
     const resource = resourcePath.reduce<unknown>(
       (part, name) => (typeof part === 'object' && part !== null ? Reflect.get(part, name) : undefined),
       client,

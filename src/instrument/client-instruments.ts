@@ -1,0 +1,17 @@
+/** Every kind of client that `guard` and `fusewire/register` know, in the order in which they are asked. */
+import type { ClientInstrument, PatchablePackage } from './client-instrument.js';
+import { ollamaInstrument } from './ollama.js';
+import { openaiInstrument } from './openai.js';
+
+/** Told apart by their parts: the narrower description comes first. */
+export const CLIENT_INSTRUMENTS: readonly ClientInstrument[] = [openaiInstrument, ollamaInstrument];
+
+/** The packages of all of them, by name. */
+export const PATCHABLE_PACKAGES: ReadonlyMap<string, PatchablePackage> = new Map(
+  CLIENT_INSTRUMENTS.flatMap(({ packages }) => packages.map((one) => [one.name, one] as const)),
+);
+
+/** The provider whose package this is. */
+export function providerOfPackage(name: string): string | undefined {
+  return CLIENT_INSTRUMENTS.find(({ packages }) => packages.some((one) => one.name === name))?.name;
+}

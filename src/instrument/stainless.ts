@@ -1,0 +1,350 @@
+/**
+ * The instrument of the clients that Stainless's generator makes (openai, anthropic, perplexity): own properties over the instance, so that private fields, `instanceof`, types and
+ * helpers stay. Five seams, all of the client's own making, in the order in which a call passes them:
+ *
+ * - a helper (`stream`, `runTools`): decided before it starts;
+ * - `request`: gives the lazy promise whose answers are named;
+ * - `prepareOptions`: runs before each attempt, and an error thrown there reaches the caller unwrapped and without a
+ *   retry. Here the attempt is decided, its metadata taken out and its usage asked for;
+ * - `prepareRequest`: ties the request's headers, the one object that reaches `fetch` unchanged, to that decision;
+ * - `fetch`: sends, and taps what comes back.
+ */
+import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import type { CallPath } from '../call.js';
+import type { GuardOptions } from '../guard-client.js';
+import type { ResolvedMetadata } from '../metadata/resolver.js';
+import type { Attempt } from '../metering/attempt.js';
+import type { ProviderRequest, RequestReading, UsageReader } from '../providers/adapter.js';
+import type { SseRewrite } from '../providers/sse.js';
+import type { Runtime } from '../runtime.js';
+import { reasonOf } from './answer-watch.js';
+import { isGuarded, markGuarded } from './guarded-mark.js';
+import { carriedMetadata } from './split-usage-metadata.js';
+import { type AttemptOf, nameAnswers } from './stainless-answers.js';
+import {
+  ADMITTED,
+  type AdmittedAhead,
+  type FetchFunction,
+  override,
+  type StainlessClient,
+  type StainlessRequestOptions,
+} from './stainless-client.js';
+import { endOfStainlessError } from './stainless-end.js';
+import { guardHelpers, type StainlessHelper } from './stainless-helpers.js';
+import { splitBody, urlOf } from './stainless-request.js';
+import { tapResponse } from './tap-response.js';
+
+/** What one provider's client has of its own. `R` is the reading that its adapter makes. */
+export interface StainlessDialect<R extends RequestReading> {
+  /** The package's name, for the log. */
+  readonly name: string;
+  /** Reads a request of this client. Never throws. */
+  read(request: ProviderRequest, client: StainlessClient, options: GuardOptions): R;
+  createUsageReader(reading: R): UsageReader;
+  readonly helpers: readonly StainlessHelper[];
+  /** The URL that a request will go to, where the client's own `buildURL` does not tell. */
+  urlOf?(client: StainlessClient, options: StainlessRequestOptions): string;
+  /** A copy of the body that asks for usage, or `undefined` where the body stays as it is. */
+  askForUsage?(body: unknown, reading: R, options: GuardOptions): object | undefined;
+  /** Takes the traces of the usage that was asked for out of a stream again. */
+  readonly rewrite?: SseRewrite;
+  /** Work that one request starts and another one reads the end of; one for each client and its clones. */
+  createPending?(): PendingWork<R>;
+}
+
+/** Work that goes on after the answer: background responses, batches. */
+export interface PendingWork<R extends RequestReading> {
+  /** On whose behalf the work was asked for that this request reads, if it was asked for here. */
+  madeFor(reading: R): ResolvedMetadata | undefined;
+  /** A reader for the answer to this request; `reader` itself where it has nothing to do with such work. */
+  watch(reading: R, reader: UsageReader, metadata: ResolvedMetadata): UsageReader;
+}
+
+/** On a client that this copy of the package guards: its instrument. */
+const INSTRUMENT = Symbol('fusewire.instrument');
+/** On our own `fetch`: the client's. */
+const ORIGINAL_FETCH = Symbol.for('fusewire.originalFetch');
+
+// What is known of an object of the client's is kept on that object, unseen: four weak maps cost a call more in garbage
+// collection than everything else here together.
+const TAKEN = Symbol('fusewire.taken');
+const PREPARED = Symbol('fusewire.prepared');
+const ATTEMPT = Symbol('fusewire.attempt');
+
+/** An attempt that was let through and has not left yet. */
+interface Prepared<R extends RequestReading> {
+  readonly admission: ReturnType<CallPath['admit']>;
+  readonly reading: R;
+  readonly metadata: unknown;
+  readonly injected: boolean;
+  readonly signal: AbortSignal | undefined;
+  sent: boolean;
+}
+
+/** What an earlier attempt of the same call took out of its body. */
+interface Taken {
+  readonly metadata: unknown;
+  readonly injected: boolean;
+}
+
+/**
+ * Guards and meters a client, in place, and returns it. Doing it twice is harmless: the first instance that guards a
+ * client keeps it. Clones by `withOptions` are guarded too. Never throws.
+ */
+export function instrumentStainless<T extends object, R extends RequestReading>(
+  client: T,
+  path: CallPath,
+  dialect: StainlessDialect<R>,
+  options: GuardOptions,
+  runtime: Pick<Runtime, 'log'>,
+): T {
+  if (isGuarded(client)) return client;
+  if (!markGuarded(client)) {
+    runtime.log.error(`a client of ${dialect.name} is frozen and cannot be guarded`);
+    return client;
+  }
+  const instrument = new StainlessInstrument(client as StainlessClient, path, dialect, options, runtime);
+  override(client, INSTRUMENT, instrument);
+  instrument.lay();
+  return client;
+}
+
+class StainlessInstrument<R extends RequestReading> {
+  readonly #client: StainlessClient;
+  readonly #runtime: Pick<Runtime, 'log'>;
+  readonly #dialect: StainlessDialect<R>;
+  #path: CallPath;
+  #options: GuardOptions;
+  #fetch: FetchFunction;
+  /** While a clone is made, `fetch` reads as the client's own, so that nothing of the clone is built on ours. */
+  #cloning = false;
+  #warned = false;
+  #pending: PendingWork<R> | undefined;
+
+  constructor(
+    client: StainlessClient,
+    path: CallPath,
+    dialect: StainlessDialect<R>,
+    options: GuardOptions,
+    runtime: Pick<Runtime, 'log'>,
+  ) {
+    this.#client = client;
+    this.#path = path;
+    this.#dialect = dialect;
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#fetch = originalOf(client.fetch as FetchFunction);
+    this.#pending = dialect.createPending?.();
+  }
+
+  lay(): void {
+    const client = this.#client;
+    this.#layFetch();
+    const { prepareOptions, prepareRequest, request, withOptions } = client;
+    if (typeof prepareOptions === 'function' && typeof prepareRequest === 'function') {
+      override(client, 'prepareOptions', async (options: StainlessRequestOptions) => {
+        await prepareOptions.call(client, options);
+        this.#prepare(options);
+      });
+      override(client, 'prepareRequest', async (...given: Parameters<typeof prepareRequest>) => {
+        await prepareRequest.apply(client, given);
+        this.#tie(given[0], given[1]);
+      });
+      guardHelpers(client, this.#dialect.helpers, (path, body, options) => this.#decideAhead(path, body, options));
+    } else
+      this.#warnOnce(
+        `this version of ${this.#dialect.name} has no request hooks: calls are decided when they are sent`,
+      );
+    const attemptOf: AttemptOf = (response) => kept<Attempt>(response, ATTEMPT);
+    if (typeof request === 'function') {
+      override(client, 'request', (options: unknown, ...rest: unknown[]) => {
+        // Options that the caller made are the caller's: the hooks write into them.
+        const promise = request.call(client, isThenable(options) ? options : { ...(options as object) }, ...rest);
+        if (!nameAnswers(promise, attemptOf))
+          this.#warnOnce(`answers of this version of ${this.#dialect.name} carry no transaction id`);
+        return promise;
+      });
+    }
+    if (typeof withOptions === 'function') {
+      override(client, 'withOptions', (options: unknown) => this.#clone(() => withOptions.call(client, options)));
+    }
+  }
+
+  /** Another instance guards the client that this one was cloned from: it guards the clone too. */
+  retarget(path: CallPath, options: GuardOptions, pending: PendingWork<R> | undefined): void {
+    this.#path = path;
+    this.#options = options;
+    this.#pending = pending;
+  }
+
+  #layFetch(): void {
+    const send: FetchFunction = (input, init) => this.#send(input, init);
+    override(send, ORIGINAL_FETCH, () => this.#fetch);
+    Object.defineProperty(this.#client, 'fetch', {
+      configurable: true,
+      enumerable: true,
+      get: () => (this.#cloning ? this.#fetch : send),
+      set: (fetch: FetchFunction) => {
+        if (fetch !== send) this.#fetch = originalOf(fetch);
+      },
+    });
+  }
+
+  #clone(make: () => object): object {
+    this.#cloning = true;
+    let clone: object;
+    try {
+      clone = make();
+    } finally {
+      this.#cloning = false;
+    }
+    instrumentStainless(clone, this.#path, this.#dialect, this.#options, this.#runtime);
+    const instrument: unknown = Reflect.get(clone, INSTRUMENT);
+    if (instrument instanceof StainlessInstrument) instrument.retarget(this.#path, this.#options, this.#pending);
+    return clone;
+  }
+
+  /** Before each attempt. Throws a refusal, and nothing else (I2). */
+  #prepare(options: StainlessRequestOptions): void {
+    this.#harmless(() => {
+      const given = options.body;
+      // The options are the same over all retries, but for one path that copies them; the body is the same there too.
+      const earlier = kept<Taken>(options, TAKEN) ?? kept<Taken>(given, TAKEN);
+      const split = splitBody(given);
+      const metadata = earlier?.metadata ?? split.metadata ?? options.usageMetadata;
+      if (split.body !== given) options.body = split.body;
+      const reading = this.#read(options.method, this.#urlOf(options), split.fields);
+      const asking =
+        earlier === undefined ? this.#dialect.askForUsage?.(split.body, reading, this.#options) : undefined;
+      const injected = earlier?.injected === true || asking !== undefined;
+      // Decided before anything else is written: a refusal leaves the options as they were, metadata aside.
+      const admission = takeAhead(options) ?? this.#admit(reading, metadata);
+      if (asking !== undefined) options.body = asking;
+      if (options.body !== given) {
+        override(options, TAKEN, { metadata, injected });
+        if (isObject(options.body)) override(options.body, TAKEN, { metadata, injected });
+      }
+      const signal = options.signal ?? undefined;
+      override(options, PREPARED, { admission, reading, metadata, injected, signal, sent: false });
+    });
+  }
+
+  #tie(request: { headers?: unknown }, context: { options: StainlessRequestOptions }): void {
+    const prepared = kept<Prepared<R>>(context.options, PREPARED);
+    if (prepared === undefined) return;
+    if (isObject(request.headers)) override(request.headers, PREPARED, prepared);
+  }
+
+  async #send(input: unknown, init?: Record<string, unknown>): Promise<Response> {
+    const prepared = this.#harmless(() => this.#preparedFor(input, init));
+    if (prepared === undefined || prepared.reading.kind === 'free') return this.#fetch.call(undefined, input, init);
+    const { reading, admission } = prepared;
+    const attempt = this.#path.begin(admission);
+    let isOpenStream = false;
+    const endOf = (error: unknown) => endOfStainlessError(error, prepared.signal, isOpenStream);
+    let response: Response;
+    try {
+      response = await this.#fetch.call(undefined, input, init);
+    } catch (error) {
+      attempt.settle(endOf(error), { reason: reasonOf(error) });
+      throw error;
+    }
+    isOpenStream = reading.streaming;
+    const reader = this.#dialect.createUsageReader(reading);
+    const rewrite = prepared.injected ? this.#dialect.rewrite : undefined;
+    // A read of a response that was metered before names that event, if it can be named at all.
+    if (reading.kind === 'call' || reading.idsAreUnique) override(response, ATTEMPT, attempt);
+    const signal = init?.['signal'] instanceof AbortSignal ? init['signal'] : undefined;
+    const options = { streaming: reading.streaming, rewrite, endOf, signal };
+    const watched = this.#pending?.watch(reading, reader, admission.metadata) ?? reader;
+    return tapResponse(response, attempt, watched, options);
+  }
+
+  /** The decision that this request leaves under. Sent again under the same one, it is another attempt. */
+  #preparedFor(input: unknown, init: Record<string, unknown> | undefined): Prepared<R> | undefined {
+    const known = kept<Prepared<R>>(init?.['headers'], PREPARED);
+    if (known === undefined) return this.#prepareLate(String(input), init);
+    if (!known.sent) {
+      known.sent = true;
+      return known;
+    }
+    return { ...known, admission: this.#admit(known.reading, known.metadata) };
+  }
+
+  /** A request that came past the hooks. Not to the provider: not ours. */
+  #prepareLate(url: string, init: Record<string, unknown> | undefined): Prepared<R> | undefined {
+    const { baseURL } = this.#client;
+    if (typeof baseURL !== 'string' || !url.startsWith(baseURL)) return undefined;
+    const { fields } = splitBody(init?.['body']);
+    const reading = this.#read(String(init?.['method'] ?? 'GET'), url, fields);
+    const admission = this.#admit(reading, undefined);
+    return { admission, reading, metadata: undefined, injected: false, signal: undefined, sent: true };
+  }
+
+  #decideAhead(path: string, body: object, options: unknown): AdmittedAhead | undefined {
+    if (isThenable(options)) return undefined;
+    return this.#harmless(() => {
+      const { method, usageMetadata } = { method: 'POST', ...(options as StainlessRequestOptions | undefined) };
+      const url = this.#urlOf({ path });
+      const metadata = carriedMetadata(body).metadata ?? usageMetadata;
+      return { admission: this.#admit(this.#read(method, url, body), metadata) };
+    });
+  }
+
+  #urlOf(options: StainlessRequestOptions): string {
+    return this.#dialect.urlOf?.(this.#client, options) ?? urlOf(this.#client, options);
+  }
+
+  #read(method: string | undefined, url: string, body: unknown): R {
+    const request = { method: (method ?? 'GET').toUpperCase(), url, body };
+    const reading = this.#dialect.read(request, this.#client, this.#options);
+    const { uniqueIds } = this.#options;
+    return uniqueIds === undefined ? reading : { ...reading, idsAreUnique: uniqueIds };
+  }
+
+  #admit(reading: R, metadata: unknown) {
+    const admission = this.#path.admit(reading, metadata);
+    const madeFor = this.#pending?.madeFor(reading);
+    return madeFor === undefined ? admission : { ...admission, metadata: madeFor };
+  }
+
+  #harmless<T>(task: () => T): T | undefined {
+    try {
+      return task();
+    } catch (error) {
+      if (error instanceof BudgetExceededError) throw error;
+      this.#warnOnce(`a request could not be read and passes as it is: ${reasonOf(error)}`);
+      return undefined;
+    }
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#runtime.log.warn(message);
+  }
+}
+
+function takeAhead(options: StainlessRequestOptions): ReturnType<CallPath['admit']> | undefined {
+  const ahead = Reflect.get(options, ADMITTED) as AdmittedAhead | undefined;
+  const admission = ahead?.admission;
+  if (ahead !== undefined) ahead.admission = undefined;
+  return admission;
+}
+
+function originalOf(fetch: FetchFunction): FetchFunction {
+  const original: unknown = Reflect.get(fetch, ORIGINAL_FETCH);
+  return typeof original === 'function' ? (original() as FetchFunction) : fetch;
+}
+
+function kept<T>(holder: unknown, name: symbol): T | undefined {
+  return isObject(holder) ? (Reflect.get(holder, name) as T | undefined) : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isThenable(value: unknown): boolean {
+  return isObject(value) && typeof Reflect.get(value, 'then') === 'function';
+}

@@ -1,0 +1,2 @@
+/** `fusewire/outcomes`: jobs and their outcomes (contract 5.9). */
+export {};
