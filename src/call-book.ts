@@ -37,6 +37,7 @@ export function createCallBook(
   runtime: Runtime,
   outbox: Outbox,
   onRefused: (decision: RefuseDecision, call: CallDimensions) => void = () => undefined,
+  insight: Pick<AttemptSink, 'observer' | 'capture'> = {},
 ): CallBook {
   let refused = 0;
   let attempts = 0;
@@ -60,6 +61,7 @@ export function createCallBook(
     outbox,
     middlewareSource: `fusewire-node@${VERSION}`,
     open,
+    ...insight,
     estimateTokens: createTokenEstimator().estimate,
     refused(decision, call) {
       refused += 1;

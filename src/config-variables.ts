@@ -10,7 +10,8 @@ export type VariableKind =
   | 'log-level'
   | 'seconds'
   | 'count'
-  | 'zero-count';
+  | 'zero-count'
+  | 'summary';
 
 /** One variable. */
 export interface Variable {
@@ -123,6 +124,23 @@ const DELIVERY: readonly Variable[] = [
   { name: 'REVENIUM_INSTALL_SIGNAL_HANDLERS', kind: 'flag', fallback: 'false', meaning: 'Deliver on SIGTERM too.' },
 ];
 
+/** What is kept and shown of a call beside its usage (contract 5.11, 5.12). */
+const INSIGHT: readonly Variable[] = [
+  {
+    name: 'REVENIUM_CAPTURE_PROMPTS',
+    kind: 'flag',
+    fallback: 'false',
+    meaning: 'Keep prompts and answers with their usage events, redacted and cut. A call or a scope can say otherwise.',
+  },
+  number('REVENIUM_MAX_PROMPT_SIZE', 'count', '50000', 'Characters of a captured field; longer ones are cut.'),
+  {
+    name: 'REVENIUM_PRINT_SUMMARY',
+    kind: 'summary',
+    fallback: 'off',
+    meaning: 'true or human: a summary of each call on standard output; json: one line of JSON each.',
+  },
+];
+
 /** Attribution defaults (contract 1.2): each is the value of a metadata field that neither call nor scope gives. */
 const ATTRIBUTION: readonly Variable[] = [
   text('REVENIUM_ORGANIZATION_NAME', 'Default organizationName.'),
@@ -157,7 +175,7 @@ const ATTRIBUTION: readonly Variable[] = [
 ];
 
 /** Every environment variable that the SDK reads, in the order of `.env.example`. */
-export const VARIABLES: readonly Variable[] = [...CONNECTION, ...ENFORCEMENT, ...DELIVERY, ...ATTRIBUTION];
+export const VARIABLES: readonly Variable[] = [...CONNECTION, ...ENFORCEMENT, ...DELIVERY, ...INSIGHT, ...ATTRIBUTION];
 
 const BY_NAME = new Map(VARIABLES.map((variable) => [variable.name, variable]));
 

@@ -4,6 +4,7 @@ import { readVariable, VARIABLES, variableNamed } from './config-variables.js';
 import { FusewireError } from './errors.js';
 import { type GivenLog, LOG_LEVELS, type LogLevel } from './log.js';
 import { Secret } from './secret.js';
+import type { SummaryForm } from './summary/terminal-summary.js';
 import { isRecord } from './wire/is-record.js';
 
 export { VARIABLES };
@@ -55,6 +56,12 @@ export interface FusewireOptions {
   readonly shutdownTimeoutSeconds?: number;
   /** `REVENIUM_INSTALL_SIGNAL_HANDLERS`. */
   readonly installSignalHandlers?: boolean;
+  /** `REVENIUM_CAPTURE_PROMPTS`; `usageMetadata.capturePrompts` of a call or a scope beats it. */
+  readonly capturePrompts?: boolean;
+  /** `REVENIUM_MAX_PROMPT_SIZE`, characters of one captured field. */
+  readonly maxPromptSize?: number;
+  /** `REVENIUM_PRINT_SUMMARY`. */
+  readonly printSummary?: SummaryForm | false;
   /** Usage metadata of every call of this instance; a scope and a call beat it, it beats the environment. */
   readonly usageMetadata?: Readonly<Record<string, unknown>>;
 }
@@ -83,6 +90,10 @@ export interface Config {
   readonly shutdownTimeoutMs: number;
   readonly installSignalHandlers: boolean;
   readonly usageMetadata: Readonly<Record<string, unknown>> | undefined;
+  readonly capturePrompts: boolean;
+  readonly maxPromptSize: number;
+  /** `undefined`: no summary is printed. */
+  readonly printSummary: SummaryForm | undefined;
 }
 
 /** What was wrong in the environment: the default was taken. Reported once, at this level. */
@@ -123,6 +134,14 @@ const readFailMode: Reader<FailMode> = (text) => {
 const readLogLevel: Reader<LogLevel> = (text) => {
   const word = text.trim().toUpperCase();
   return LOG_LEVELS.find((level) => level === word);
+};
+/** Characters of one captured field (contract 5.12). */
+const PROMPT_SIZE = 50_000;
+const readSummaryForm: Reader<SummaryForm | false> = (text) => {
+  const word = text.trim().toLowerCase();
+  if (word === 'json') return 'json';
+  if (word === 'human' || ON.has(word)) return 'human';
+  return OFF.has(word) ? false : undefined;
 };
 const readHttpUrl: Reader<string> = (text) => {
   const url = URL.canParse(text.trim()) ? new URL(text.trim()) : undefined;
@@ -215,6 +234,9 @@ export function resolveConfig(
     shutdownTimeoutMs: seconds(options.shutdownTimeoutSeconds, 'REVENIUM_SHUTDOWN_TIMEOUT_SECONDS', 5),
     installSignalHandlers: flag(options.installSignalHandlers, 'REVENIUM_INSTALL_SIGNAL_HANDLERS'),
     usageMetadata: options.usageMetadata,
+    capturePrompts: flag(options.capturePrompts, 'REVENIUM_CAPTURE_PROMPTS'),
+    maxPromptSize: count(options.maxPromptSize, 'REVENIUM_MAX_PROMPT_SIZE', PROMPT_SIZE),
+    printSummary: (options.printSummary ?? from.value('REVENIUM_PRINT_SUMMARY', readSummaryForm, false)) || undefined,
   };
   return { config: Object.freeze(config), problems: from.problems };
 }
@@ -258,6 +280,9 @@ const OPTION_CHECKS: Readonly<Record<keyof FusewireOptions, Check>> = {
   shutdownTimeoutSeconds: someSeconds,
   installSignalHandlers: aFlag,
   usageMetadata: anObject,
+  capturePrompts: aFlag,
+  maxPromptSize: aCount,
+  printSummary: must((value) => value === 'human' || value === 'json' || value === false, "'human', 'json' or false"),
 };
 
 function checkOptions(options: unknown): void {

@@ -11,6 +11,7 @@ import { type Config, type FusewireOptions, resolveConfig } from './config.js';
 import { type Credentials, createCredentials } from './credentials.js';
 import { createFeedCredentials } from './feed-credentials.js';
 import { createGuardState } from './guard-state.js';
+import { createInsight, type Insight } from './insight.js';
 import { createLog, harmlessLog, type Log, maskingLog } from './log.js';
 import { createMetadataResolver, type MetadataResolver } from './metadata/resolver.js';
 import { createDelivery, type Delivery } from './metering/delivery.js';
@@ -37,6 +38,7 @@ export interface Parts {
   readonly refusals: RefusalReporter;
   readonly path: CallPath;
   readonly book: CallBook;
+  readonly insight: Insight;
   /** Providers of which this instance guards a client or a layer, by the names of `isInitialized`. */
   readonly providers: Set<string>;
   readonly decide: (call: CallDimensions) => Decision;
@@ -71,14 +73,18 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
   const outbox = openOutbox(config, runtime, credentials);
   const delivery = openDelivery(config, runtime, credentials, outbox, cache, capabilities);
   const refusals = openRefusals(config, runtime, credentials, cache, capabilities);
-  const book = createCallBook(runtime, outbox, (decision, call) => refusals.note(decision, call));
+  const insight = createInsight(config, runtime, credentials);
+  const book = createCallBook(runtime, outbox, (decision, call) => refusals.note(decision, call), insight);
   const state = createGuardState(config, runtime, credentials, bypass);
   const decider = createGuard({ state: () => state, rules: () => cache?.current(), now: runtime.now, log });
   const uninstallExit = flushAtExit({
     runtime,
     flush: (timeoutMs) => flushAll(delivery, refusals, timeoutMs),
     settleOpenAttempts: book.settleOpen,
-    reportLeft: () => reportLeft(config, outbox, log),
+    reportLeft: () => {
+      insight.flush();
+      reportLeft(config, outbox, log);
+    },
     timeoutMs: config.shutdownTimeoutMs,
     installSignalHandlers: config.installSignalHandlers,
   });
@@ -95,6 +101,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     refusals,
     path: createCallPath(decider, metadata, book.sink, runtime),
     book,
+    insight,
     providers: new Set(),
     decide: (call) => decider.decide(call),
     uninstallExit,

@@ -174,5 +174,6 @@ async function closeParts(parts: Parts): Promise<void> {
   if (!isDelivered && !wasClosed) reportLeft(parts.config, parts.outbox, parts.runtime.log);
   await parts.delivery.stop();
   await parts.refusals.stop();
+  await parts.insight.close();
   await parts.outbox.close();
 }

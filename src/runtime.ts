@@ -25,6 +25,8 @@ export interface Runtime {
   /** The environment variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Writes to standard output: only what somebody asked to see there. */
+  print(text: string): void;
 }
 
 let lastIdMs = 0;
@@ -93,6 +95,7 @@ export function createRuntime(overrides: Partial<Runtime> = {}, logLevel: LogLev
     },
     env: process.env,
     log: createLog(logLevel),
+    print: (text) => void process.stdout.write(text),
     ...overrides,
   };
 }

@@ -39,6 +39,12 @@ const retries: FieldReader = (value) => {
   const count = Math.floor(Number(value));
   return Number.isFinite(count) && count >= 0 ? count : 0;
 };
+/** Headers and Python callers say it in words. */
+const flag: FieldReader = (value) => {
+  if (typeof value === 'boolean') return value;
+  const word = String(value).toLowerCase();
+  return word === 'true' ? true : word === 'false' ? false : undefined;
+};
 const score: FieldReader = (value) => {
   const given = number(value);
   return given === undefined ? undefined : Math.min(1, Math.max(0, Number(given)));
@@ -125,6 +131,8 @@ export const METADATA_FIELDS: readonly MetadataField[] = [
   field('pricingTier'),
   field('modelHost'),
   field('attributes', attributes),
+  // Not on the wire: whether this call's prompt is kept (contract 5.12).
+  field('capturePrompts', flag),
 ];
 
 /** `organizationName` → `organization_name`. */

@@ -3,7 +3,7 @@ import type { CallDimensions, Decision, RefuseDecision } from '../../enforcement
 import type { ResolvedMetadata } from '../metadata/resolver.js';
 import type { RequestReading, StopReason, UsageReading } from '../providers/adapter.js';
 import type { Runtime, Timer } from '../runtime.js';
-import type { UsageEvent } from '../wire/usage-event.js';
+import type { PromptFields, UsageEvent } from '../wire/usage-event.js';
 import { buildUsageEvent } from './build-usage-event.js';
 import type { Outbox } from './outbox.js';
 
@@ -40,6 +40,8 @@ export interface AttemptSink {
   started(request: RequestReading): void;
   /** Watches attempts for spans, metrics and summaries; absent where nobody does. Its methods must not throw. */
   readonly observer?: AttemptObserver | undefined;
+  /** What is kept of prompt and answer (contract 5.12); absent where nothing ever is. */
+  capture?(request: RequestReading, reading: UsageReading, metadata: ResolvedMetadata): PromptFields | undefined;
   /** Estimates tokens of a text; for what an aborted answer cost (I5), never for bounds. */
   estimateTokens(text: string): number;
 }

@@ -1,7 +1,14 @@
 /** From what was learnt of an attempt to its usage event (contract 5.3). Pure, but for the token estimate it is given. */
 import type { UsageReading } from '../providers/adapter.js';
 import type { MediaFields, UsageEvent, UsageState } from '../wire/usage-event.js';
-import { type AttemptEnd, type AttemptFacts, type AttemptFailure, stopReasonOf, transactionIdOf } from './attempt.js';
+import {
+  type AttemptEnd,
+  type AttemptFacts,
+  type AttemptFailure,
+  type AttemptSink,
+  stopReasonOf,
+  transactionIdOf,
+} from './attempt.js';
 import { isMedia, mediaCounts } from './media-counts.js';
 
 const ERROR_REASON_MAX = 500;
@@ -23,7 +30,7 @@ export function buildUsageEvent(
   end: AttemptEnd | 'recovered',
   reading: UsageReading,
   failure: AttemptFailure,
-  estimator: { estimateTokens(text: string): number; readonly middlewareSource: string },
+  estimator: Pick<AttemptSink, 'estimateTokens' | 'middlewareSource' | 'capture'>,
 ): UsageEvent {
   const { request } = facts;
   const counts = countsOf(facts, end, reading, failure, estimator);
@@ -67,7 +74,8 @@ export function buildUsageEvent(
   put(event, 'errorReason', (reading.errorReason ?? failure.reason)?.slice(0, ERROR_REASON_MAX));
   put(event, 'errorCode', failure.status);
   putMissing(event, counts.media);
-  putMissing(event, facts.metadata.fields);
+  if (end !== 'recovered') putMissing(event, estimator.capture?.(request, reading, facts.metadata));
+  putMissing(event, facts.metadata.fields, NOT_SENT);
   return event;
 }
 
@@ -142,6 +150,9 @@ function attributesOf(
   putMissing(attributes, facts.metadata.fields.attributes, OWN_ATTRIBUTES);
   return attributes;
 }
+
+/** Metadata that is for us, not for the service. */
+const NOT_SENT: ReadonlySet<string> = new Set(['capturePrompts']);
 
 /** Attributes that only we set: a caller's of the same name would be read as ours. */
 const OWN_ATTRIBUTES: ReadonlySet<string> = new Set([

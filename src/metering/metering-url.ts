@@ -49,6 +49,16 @@ export function refusalsUrl(base: URL): URL {
   return url;
 }
 
+/**
+ * The address of something that is not metering: jobs, metrics that are read back (contract 1.6). `/meter` and what
+ * follows it is replaced by `/profitstream/v2/api`.
+ */
+export function managementUrl(base: URL, path: string): URL {
+  const url = normalise(base);
+  url.pathname = `${url.pathname.replace(/\/meter\/v2$/, '')}/profitstream/v2/api/${path}`;
+  return url;
+}
+
 /** The resource of an operation type, as it stands in the path of a single event and in the type of a batch's item. */
 export function resourceOf(operationType: string): string {
   switch (operationType) {

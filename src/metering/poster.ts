@@ -12,6 +12,8 @@ export interface PosterOptions {
   readonly connectTimeoutMs: number;
   /** Of one request, from the first byte sent to the last received. */
   readonly timeoutMs: number;
+  /** Whether requests hold the process: for those that somebody waits for. @defaultValue `false` */
+  readonly holdsProcess?: boolean;
   /** Instead of connections of its own; for tests. */
   readonly dispatcher?: Dispatcher;
 }
@@ -20,6 +22,8 @@ export interface PosterOptions {
 export interface PostTarget {
   readonly origin: string;
   readonly path: string;
+  /** @defaultValue `POST` */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 }
 
 /** Sends and reads. */
@@ -93,7 +97,7 @@ async function openPool(origin: string, options: PosterOptions, connecting: Set<
     });
     if (!(socket instanceof Socket)) return;
     connecting.add(socket);
-    neverHold(socket);
+    if (options.holdsProcess !== true) neverHold(socket);
   };
   return new undici.Pool(origin, {
     connections: options.connections,
@@ -150,7 +154,8 @@ class Exchange implements Dispatcher.DispatchHandler {
         this.#signal.removeEventListener('abort', onAbort);
         resolve(answer);
       };
-      const request = { origin: target.origin, path: target.path, method: 'POST', headers, body } as const;
+      const { origin, path, method = 'POST' } = target;
+      const request = { origin, path, method, headers, body: body === '' ? null : body };
       try {
         dispatcher.dispatch(request, this);
       } catch (error) {

@@ -54,6 +54,8 @@ export interface UsageMetadataFields {
   readonly cacheReadTokenCost?: number;
   readonly totalCost?: number;
   readonly mediationLatency?: number;
+  /** Whether this call's prompt is kept (contract 5.12). Read by us, never sent. */
+  readonly capturePrompts?: boolean;
   readonly attributes?: Readonly<Record<string, unknown>>;
 }
 
