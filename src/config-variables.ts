@@ -139,6 +139,12 @@ const INSIGHT: readonly Variable[] = [
     fallback: 'off',
     meaning: 'true or human: a summary of each call on standard output; json: one line of JSON each.',
   },
+  {
+    name: 'FUSEWIRE_OPENTELEMETRY',
+    kind: 'flag',
+    fallback: 'true',
+    meaning: 'Spans and metrics of calls, where the program has set OpenTelemetry up. Off: another library makes them.',
+  },
 ];
 
 /** Attribution defaults (contract 1.2): each is the value of a metadata field that neither call nor scope gives. */

@@ -62,6 +62,8 @@ export interface FusewireOptions {
   readonly maxPromptSize?: number;
   /** `REVENIUM_PRINT_SUMMARY`. */
   readonly printSummary?: SummaryForm | false;
+  /** `FUSEWIRE_OPENTELEMETRY`. */
+  readonly openTelemetry?: boolean;
   /** Usage metadata of every call of this instance; a scope and a call beat it, it beats the environment. */
   readonly usageMetadata?: Readonly<Record<string, unknown>>;
 }
@@ -90,6 +92,7 @@ export interface Config {
   readonly shutdownTimeoutMs: number;
   readonly installSignalHandlers: boolean;
   readonly usageMetadata: Readonly<Record<string, unknown>> | undefined;
+  readonly openTelemetry: boolean;
   readonly capturePrompts: boolean;
   readonly maxPromptSize: number;
   /** `undefined`: no summary is printed. */
@@ -234,6 +237,7 @@ export function resolveConfig(
     shutdownTimeoutMs: seconds(options.shutdownTimeoutSeconds, 'REVENIUM_SHUTDOWN_TIMEOUT_SECONDS', 5),
     installSignalHandlers: flag(options.installSignalHandlers, 'REVENIUM_INSTALL_SIGNAL_HANDLERS'),
     usageMetadata: options.usageMetadata,
+    openTelemetry: options.openTelemetry ?? from.value('FUSEWIRE_OPENTELEMETRY', readFlag, true),
     capturePrompts: flag(options.capturePrompts, 'REVENIUM_CAPTURE_PROMPTS'),
     maxPromptSize: count(options.maxPromptSize, 'REVENIUM_MAX_PROMPT_SIZE', PROMPT_SIZE),
     printSummary: (options.printSummary ?? from.value('REVENIUM_PRINT_SUMMARY', readSummaryForm, false)) || undefined,
@@ -280,6 +284,7 @@ const OPTION_CHECKS: Readonly<Record<keyof FusewireOptions, Check>> = {
   shutdownTimeoutSeconds: someSeconds,
   installSignalHandlers: aFlag,
   usageMetadata: anObject,
+  openTelemetry: aFlag,
   capturePrompts: aFlag,
   maxPromptSize: aCount,
   printSummary: must((value) => value === 'human' || value === 'json' || value === false, "'human', 'json' or false"),

@@ -7,6 +7,8 @@ import { managementUrl, resourceOf } from './metering/metering-url.js';
 import { createPoster, type Poster } from './metering/poster.js';
 import type { Runtime } from './runtime.js';
 import { TerminalSummary } from './summary/terminal-summary.js';
+import { OpenTelemetryObserver } from './telemetry/open-telemetry.js';
+import { TelemetryFinder } from './telemetry/telemetry-api.js';
 import { VERSION } from './version.js';
 import { isRecord } from './wire/is-record.js';
 import type { UsageEvent } from './wire/usage-event.js';
@@ -20,13 +22,9 @@ export interface Insight extends Pick<AttemptSink, 'observer' | 'capture'> {
 
 const LOOKUP_BYTES_MAX = 256 * 1024;
 
-/** Creates it. `more` are further observers, such as telemetry. */
-export function createInsight(
-  config: Config,
-  runtime: Runtime,
-  credentials: () => Credentials | undefined,
-  more: readonly AttemptObserver[] = [],
-): Insight {
+/** Creates it. */
+export function createInsight(config: Config, runtime: Runtime, credentials: () => Credentials | undefined): Insight {
+  const telemetry = config.openTelemetry ? [new OpenTelemetryObserver(new TelemetryFinder(), runtime.log)] : [];
   const settings = { enabled: config.capturePrompts, sizeMax: config.maxPromptSize };
   const lookup = config.printSummary === undefined ? undefined : new CostLookup(config, runtime, credentials);
   const summary =
@@ -40,7 +38,7 @@ export function createInsight(
           lookUpCost: (event, teamId) => lookup.costOf(event, teamId),
         });
   return {
-    observer: observers([...more, ...(summary === undefined ? [] : [summary])]),
+    observer: observers([...telemetry, ...(summary === undefined ? [] : [summary])]),
     capture: (request, reading, metadata) => capturePrompts(request, reading, metadata.fields.capturePrompts, settings),
     flush: () => summary?.flush(),
     async close() {
