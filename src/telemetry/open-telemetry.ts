@@ -148,7 +148,7 @@ function decisionOf(decision: Decision): Attributes {
     'fusewire.decision.outcome': decision.outcome,
     'fusewire.decision.code': decision.code,
   };
-  if (decision.outcome !== 'refuse' || decision.rule === undefined) return attributes;
+  if (decision.outcome !== 'refuse' || decision.rule === null) return attributes;
   const { ruleId, ruleName, currentValue, threshold } = decision.rule;
   if (ruleId !== null) attributes['fusewire.rule.id'] = String(ruleId);
   if (ruleName !== null) attributes['fusewire.rule.name'] = ruleName;

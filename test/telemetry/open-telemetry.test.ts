@@ -54,6 +54,7 @@ function guardedClient(options: Record<string, unknown> = {}) {
 }
 
 async function points(name: string) {
+  metricExporter.reset();
   await reader.forceFlush();
   const all = metricExporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
   return all.filter(({ descriptor }) => descriptor.name === name).flatMap(({ dataPoints }) => [...dataPoints]);
