@@ -31,6 +31,7 @@ export function tapResponse(
   options: WatchOptions,
 ): Response {
   attempt.answered(() => reader.reading(), response.status);
+  tellHead(response, reader);
   const head = { status: response.status, contentType: response.headers?.get('content-type') ?? '' };
   const watch = new AnswerWatch(head, attempt, reader, options);
   try {
@@ -40,6 +41,15 @@ export function tapResponse(
     // A response that cannot be watched (frozen, or of a foreign kind) passes as it is; the attempt ends by its time limit.
   }
   return response;
+}
+
+/** A reader that trips over a head costs the counts, never the answer (I2). */
+function tellHead(response: Response, reader: UsageReader): void {
+  try {
+    reader.responseHead?.(response.status, (name) => response.headers?.get(name) ?? undefined);
+  } catch {
+    // What the head would have said stays unknown.
+  }
 }
 
 type BytesMethod = (typeof BYTES_METHODS)[number];

@@ -71,6 +71,7 @@ export function buildUsageEvent(
   put(event, 'pricingTier', request.pricingTier);
   put(event, 'hasVisionContent', request.hasVisionContent);
   put(event, 'totalCost', reading.totalCostUsd);
+  put(event, 'speed', reading.speed);
   put(event, 'errorReason', (reading.errorReason ?? failure.reason)?.slice(0, ERROR_REASON_MAX));
   put(event, 'errorCode', failure.status);
   putMissing(event, counts.media);
@@ -92,6 +93,7 @@ function countsOf(
 ): Counts {
   const { inputTokens, outputTokens, totalTokens } = reading;
   if (isMedia(reading.operationType ?? facts.request.operationType)) return mediaCounts(facts, end, reading, failure);
+  if (reading.isPartial === true) return atLeast(facts, reading, estimator);
   if (totalTokens !== undefined || (inputTokens !== undefined && outputTokens !== undefined)) {
     const input = inputTokens ?? Math.max(0, (totalTokens ?? 0) - (outputTokens ?? 0));
     const output = outputTokens ?? Math.max(0, (totalTokens ?? 0) - input);
@@ -109,6 +111,19 @@ function countsOf(
   const input = estimator.estimateTokens(facts.request.promptText());
   const output = reading.outputText === '' ? 0 : estimator.estimateTokens(reading.outputText);
   return { state: 'estimated', input, output, total: input + output };
+}
+
+/** Counts that the provider gave before its last word: what came since is estimated from the text. */
+function atLeast(
+  facts: AttemptFacts,
+  reading: UsageReading,
+  estimator: { estimateTokens(text: string): number },
+): Counts {
+  const { inputTokens, outputTokens = 0, outputText, totalTokens } = reading;
+  const input = inputTokens ?? estimator.estimateTokens(facts.request.promptText());
+  const output = Math.max(outputTokens, outputText === '' ? 0 : estimator.estimateTokens(outputText));
+  const total = totalTokens === undefined ? input + output : totalTokens + output - outputTokens;
+  return { state: 'estimated', input, output, total };
 }
 
 /** One count came, the other did not: it is estimated, unless there is nothing that it could count (an embedding's output). */

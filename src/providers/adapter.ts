@@ -133,6 +133,13 @@ export interface UsageReading {
   /** Likewise: what was really done, where the request only let it be guessed (fal.ai, contract 6.5). */
   readonly operationType?: OperationType;
   readonly operationSubtype?: string;
+  /**
+   * The counts are not the last ones, or not all: the event is marked as estimated, with at least these counts and at
+   * least the output that {@link outputText} takes.
+   */
+  readonly isPartial?: boolean;
+  /** How fast the provider says it answered, where that has a price of its own: Anthropic's `fast`. */
+  readonly speed?: string;
   /** Anthropic's two kinds of cache writes; `cacheWriteTokens` is their sum. */
   readonly cacheWrite5mTokens?: number;
   readonly cacheWrite1hTokens?: number;
@@ -146,6 +153,8 @@ export interface UsageReading {
 
 /** Reads one answer, whole or in chunks. Never throws on a shape that it does not know. */
 export interface UsageReader {
+  /** The head of the answer, before its body; `header` takes a name in lower case. Only where answers come over fetch. */
+  responseHead?(status: number, header: (name: string) => string | undefined): void;
   /** The parsed body of an answer that was not streamed. */
   whole(body: unknown): void;
   /** One parsed chunk of a streamed answer, in order. */
