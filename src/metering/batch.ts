@@ -1,6 +1,6 @@
-/** Several usage events in one request (`ingest-batch`): the body, and what the answer says of each. Pure. */
+/** Several metered events in one request (`ingest-batch`): the body, and what the answer says of each. Pure. */
 import { isRecord } from '../wire/is-record.js';
-import { resourceOf } from './metering-url.js';
+import { resourceOfEvent } from './metering-url.js';
 import type { OutboxEntry } from './outbox.js';
 import { type DeliveryAnswer, type DeliveryVerdict, readAnswer } from './read-answer.js';
 
@@ -25,7 +25,7 @@ export function encodeBatch(entries: readonly OutboxEntry[]): EncodedBatch {
   let body = '';
   let taken = 0;
   for (const { event, idempotencyKey } of entries) {
-    const type = resourceOf(event.operationType);
+    const type = resourceOfEvent(event);
     const item = `{"type":"${type}","idempotencyKey":${JSON.stringify(idempotencyKey)},"event":${JSON.stringify(event)}}`;
     if (taken > 0 && body.length + item.length > BATCH_CHARS_MAX) break;
     body += taken === 0 ? `[${item}` : `,${item}`;

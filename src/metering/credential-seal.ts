@@ -1,24 +1,25 @@
 /**
- * Keeps `subscriber.credential.value`, somebody's live key, off the disk (I12) and yet deliverable after a crash: on disk
- * it is encrypted under a key derived from the metering key, which is never on disk. See
+ * Keeps somebody's live key (`subscriber.credential.value` of a usage event, `subscriberCredential` of a tool event) off
+ * the disk (I12) and yet deliverable after a crash: on disk it is encrypted under a key derived from the metering key,
+ * which is never on disk. See
  * docs/decisions/2026-11-21-credentials-in-the-outbox.md.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import type { UsageEvent } from '../wire/usage-event.js';
+import { isToolEvent, type MeteredEvent } from '../wire/usage-event.js';
 
 /** An event as it lies on disk. */
 export interface SealedEvent {
   /** Without the credential's value. */
-  readonly event: UsageEvent;
+  readonly event: MeteredEvent;
   /** The value, encrypted; absent where there was none, or no key to encrypt it with. */
   readonly sealed?: string;
 }
 
 /** Seals and opens the credential of events of one owner. Neither throws. */
 export interface CredentialSeal {
-  seal(event: UsageEvent): SealedEvent;
+  seal(event: MeteredEvent): SealedEvent;
   /** The event with its credential; without the value where the metering key is another one by now. */
-  open(sealed: SealedEvent): UsageEvent;
+  open(sealed: SealedEvent): MeteredEvent;
 }
 
 const IV_BYTES = 12;
@@ -38,7 +39,7 @@ export function createCredentialSeal(owner: string, secret: () => string | undef
   };
   return {
     seal(event) {
-      const value = event.subscriber?.credential?.value;
+      const value = credentialValueOf(event);
       if (value === undefined) return { event };
       const key = currentKey();
       // The empty text keeps the place of the field, so that the body is the same, byte for byte, when it is opened.
@@ -46,7 +47,7 @@ export function createCredentialSeal(owner: string, secret: () => string | undef
       return key === undefined ? { event: bare } : { event: bare, sealed: encrypt(value, key) };
     },
     open({ event, sealed }) {
-      if (event.subscriber?.credential?.value === undefined) return event;
+      if (credentialValueOf(event) === undefined) return event;
       const key = currentKey();
       const value = sealed === undefined || key === undefined ? undefined : decrypt(sealed, key);
       return withCredentialValue(event, value);
@@ -54,8 +55,19 @@ export function createCredentialSeal(owner: string, secret: () => string | undef
   };
 }
 
+/** The live key that an event carries. */
+export function credentialValueOf(event: MeteredEvent): string | undefined {
+  return isToolEvent(event) ? event.subscriberCredential : event.subscriber?.credential?.value;
+}
+
 /** The event with another value of its credential; `undefined` removes the value. */
-export function withCredentialValue(event: UsageEvent, value: string | undefined): UsageEvent {
+export function withCredentialValue(event: MeteredEvent, value: string | undefined): MeteredEvent {
+  if (isToolEvent(event)) {
+    if (event.subscriberCredential === undefined) return event;
+    if (value !== undefined) return { ...event, subscriberCredential: value };
+    const { subscriberCredential: _removed, ...bare } = event;
+    return bare;
+  }
   const { subscriber } = event;
   if (subscriber?.credential === undefined) return event;
   const credential = { ...subscriber.credential, value };

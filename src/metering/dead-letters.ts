@@ -2,7 +2,7 @@
 import { appendFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Runtime } from '../runtime.js';
-import { withCredentialValue } from './credential-seal.js';
+import { credentialValueOf, withCredentialValue } from './credential-seal.js';
 import type { OutboxEntry } from './outbox.js';
 import { createRejectionLog } from './rejection-log.js';
 
@@ -31,7 +31,7 @@ export function createDeadLetters(folder: string, maxBytes: number, runtime: Run
           isFullReported = true;
         }
         const at = new Date(runtime.now()).toISOString();
-        const event = withCredentialValue(entry.event, maskCredential(entry.event.subscriber?.credential?.value));
+        const event = withCredentialValue(entry.event, maskCredential(credentialValueOf(entry.event)));
         const letter = { at, reason, idempotencyKey: entry.idempotencyKey, event };
         // One append of one line: whole, also where several processes write.
         appendFileSync(path, `${JSON.stringify(letter)}\n`, { mode: 0o600 });

@@ -1,6 +1,6 @@
 /** The durable outbox: what is in it survives `kill -9`, and processes that share the directory help each other. */
 import type { Runtime, Timer } from '../runtime.js';
-import type { UsageEvent } from '../wire/usage-event.js';
+import type { MeteredEvent, UsageEvent } from '../wire/usage-event.js';
 import { Adoption } from './adoption.js';
 import { BoundNotice } from './bound-notice.js';
 import { type CredentialSeal, createCredentialSeal } from './credential-seal.js';
@@ -112,7 +112,7 @@ class FileOutbox implements DiskOutbox {
     });
   }
 
-  append(attemptId: string, event: UsageEvent): void {
+  append(attemptId: string, event: MeteredEvent): void {
     this.#harmless(() => {
       this.#open();
       const idempotencyKey = this.#queue.keyFor(attemptId);

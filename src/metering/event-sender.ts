@@ -1,9 +1,9 @@
-/** One request with one or several usage events, and what its answer means for each of them. */
+/** One request with one or several metered events, and what its answer means for each of them. */
 import type { Capabilities } from '../../cache/capabilities.js';
 import type { Runtime } from '../runtime.js';
 import { BATCH_ANSWER_BYTES_MAX, BATCH_EVENTS_MAX, encodeBatch, isRefusedRoute, readBatchResults } from './batch.js';
 import type { DeliveryGate, Passage } from './delivery-gate.js';
-import { batchUrl, meteringUrl } from './metering-url.js';
+import { BATCH_RESOURCE, resourceOfEvent, resourceUrl } from './metering-url.js';
 import type { OutboxEntry } from './outbox.js';
 import type { Poster, PostTarget } from './poster.js';
 import { type DeliveryAnswer, type DeliveryVerdict, readAnswer } from './read-answer.js';
@@ -26,7 +26,6 @@ export type SendResults = readonly (DeliveryVerdict | undefined)[];
 type OpenPassage = Extract<Passage, { open: true }>;
 
 const BATCH = 'ingest-batch';
-const TARGETS_MAX = 32;
 /** After so many batches in a row that were taken, a limit that a 413 lowered is raised again. */
 const BATCHES_BEFORE_RAISE = 50;
 
@@ -35,9 +34,9 @@ export class EventSender {
   readonly #options: EventSenderOptions;
   #batchMax = BATCH_EVENTS_MAX;
   #batchesTaken = 0;
-  #targets: { readonly endpoint: string; readonly byType: Map<string, PostTarget> } = {
+  #targets: { readonly endpoint: string; readonly byResource: Map<string, PostTarget> } = {
     endpoint: '',
-    byType: new Map(),
+    byResource: new Map(),
   };
   #failed = 0;
   #batches = 0;
@@ -84,7 +83,8 @@ export class EventSender {
     const { runtime } = this.#options;
     if (runtime.log.isDebug()) runtime.log.debug('sending a usage event', { idempotencyKey, event });
     const headers = { ...this.#headers(passage), 'idempotency-key': idempotencyKey };
-    const answer = await this.#post(this.#targetOf(passage, event.operationType), headers, JSON.stringify(event), 0);
+    const target = this.#targetOf(passage, resourceOfEvent(event));
+    const answer = await this.#post(target, headers, JSON.stringify(event), 0);
     if (answer === undefined) return undefined;
     const verdict = readAnswer(answer, runtime.now());
     this.#options.gate.learn(verdict, passage.apiKey);
@@ -100,7 +100,7 @@ export class EventSender {
     if (taken === 1) return [await this.#sendOne(entries[0]!, passage), ...rest];
     if (runtime.log.isDebug()) runtime.log.debug('sending usage events', { events: taken, characters: body.length });
     this.#batches += 1;
-    const target = this.#targetOf(passage, BATCH);
+    const target = this.#targetOf(passage, BATCH_RESOURCE);
     const answer = await this.#post(target, this.#headers(passage), body, BATCH_ANSWER_BYTES_MAX);
     const unsent: SendResults = entries.map(() => undefined);
     if (answer === undefined) return unsent;
@@ -189,14 +189,14 @@ export class EventSender {
   }
 
   /** The address is worked out once: parsing a URL for each event costs more than encoding the event. */
-  #targetOf({ endpoint }: OpenPassage, type: string): PostTarget {
-    if (this.#targets.endpoint !== endpoint.href) this.#targets = { endpoint: endpoint.href, byType: new Map() };
-    let target = this.#targets.byType.get(type);
+  #targetOf({ endpoint }: OpenPassage, resource: string): PostTarget {
+    if (this.#targets.endpoint !== endpoint.href) this.#targets = { endpoint: endpoint.href, byResource: new Map() };
+    let target = this.#targets.byResource.get(resource);
     if (target === undefined) {
-      const url = type === BATCH ? batchUrl(endpoint) : meteringUrl(endpoint, type);
+      const url = resourceUrl(endpoint, resource);
       target = { origin: url.origin, path: url.pathname };
-      // Bounded: operation types are a closed list (contract 5.8).
-      if (this.#targets.byType.size < TARGETS_MAX) this.#targets.byType.set(type, target);
+      // Bounded: resources are a closed list (contract 5.1).
+      this.#targets.byResource.set(resource, target);
     }
     return target;
   }

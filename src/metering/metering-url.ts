@@ -1,4 +1,5 @@
-/** Where usage events go (contract 1.6). Pure. */
+/** Where metered events go (contract 1.6). Pure. */
+import { isToolEvent, type MeteredEvent } from '../wire/usage-event.js';
 
 const DEFAULT_BASE = 'https://api.revenium.ai';
 
@@ -22,8 +23,13 @@ export function parseMeteringBase(text: string | undefined): MeteringBase {
 
 /** The address for an event of this operation type; `base` in any form that {@link parseMeteringBase} takes. */
 export function meteringUrl(base: URL, operationType: string): URL {
+  return resourceUrl(base, resourceOf(operationType));
+}
+
+/** The address of a resource, such as `ai/images`, `tool/events` or `batch`; `base` as for {@link meteringUrl}. */
+export function resourceUrl(base: URL, resource: string): URL {
   const url = normalise(base);
-  url.pathname = `${url.pathname}/${resourceOf(operationType)}`;
+  url.pathname = `${url.pathname}/${resource}`;
   return url;
 }
 
@@ -35,18 +41,12 @@ function normalise(base: URL): URL {
   return url;
 }
 
-/** The address of batches, beside those of single events. */
-export function batchUrl(base: URL): URL {
-  const url = normalise(base);
-  url.pathname = `${url.pathname}/batch`;
-  return url;
-}
+/** The resource of batches, beside those of single events. */
+export const BATCH_RESOURCE = 'batch';
 
 /** The address of reports about refused calls. */
 export function refusalsUrl(base: URL): URL {
-  const url = normalise(base);
-  url.pathname = `${url.pathname}/fusewire/refusals`;
-  return url;
+  return resourceUrl(base, 'fusewire/refusals');
 }
 
 /**
@@ -57,6 +57,11 @@ export function managementUrl(base: URL, path: string): URL {
   const url = normalise(base);
   url.pathname = `${url.pathname.replace(/\/meter\/v2$/, '')}/profitstream/v2/api/${path}`;
   return url;
+}
+
+/** The resource that takes an event: by kind, and a usage event by its operation type (contract 5.1). */
+export function resourceOfEvent(event: MeteredEvent): string {
+  return isToolEvent(event) ? 'tool/events' : resourceOf(event.operationType);
 }
 
 /** The resource of an operation type, as it stands in the path of a single event and in the type of a batch's item. */

@@ -1,5 +1,5 @@
 /** The outbox (station 5): what was metered and is not yet acknowledged by the service. Never on the caller's path. */
-import type { UsageEvent } from '../wire/usage-event.js';
+import type { MeteredEvent, UsageEvent } from '../wire/usage-event.js';
 
 /** One event on its way, with what delivery needs to know. */
 export interface OutboxEntry {
@@ -8,7 +8,7 @@ export interface OutboxEntry {
    * its event share it, so a service that was given both counts the attempt once (I4).
    */
   readonly idempotencyKey: string;
-  readonly event: UsageEvent;
+  readonly event: MeteredEvent;
   /** Milliseconds since the epoch at which the event was appended. */
   readonly createdAtMs: number;
 }
@@ -29,10 +29,10 @@ export interface Outbox {
   /** Removes a note whose attempt needs no event. */
   forget(attemptId: string): void;
   /**
-   * Appends an event; the note of `attemptId`, if there is one, is settled by it. A second event under the same id gets
+   * Appends an event, of an attempt or of a tool; the note of `attemptId`, if there is one, is settled by it. A second event under the same id gets
    * a key of its own.
    */
-  append(attemptId: string, event: UsageEvent): void;
+  append(attemptId: string, event: MeteredEvent): void;
   /**
    * Hands out up to `max` entries, oldest first, that nobody else has claimed and whose delay is over; with
    * `includeDelayed` also those whose delay is not.

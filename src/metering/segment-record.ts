@@ -1,5 +1,5 @@
 /** The lines of a segment: a note, an event, or the end of either. One JSON object a line; what is torn is skipped. */
-import type { UsageEvent } from '../wire/usage-event.js';
+import type { MeteredEvent, ToolEvent, UsageEvent } from '../wire/usage-event.js';
 import type { CredentialSeal } from './credential-seal.js';
 import { isSafeId, type OutboxEntry } from './outbox.js';
 
@@ -47,7 +47,7 @@ export class SegmentReader {
       this.#open.delete(id as string);
       return;
     }
-    const isRecord = (kind === 'note' || kind === 'event') && Number.isFinite(at) && isUsageEvent(event);
+    const isRecord = (kind === 'note' || kind === 'event') && Number.isFinite(at) && isMeteredEvent(event);
     if (!isRecord) {
       this.#torn += 1;
       return;
@@ -73,8 +73,9 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 /** Enough to be delivered; the service checks the rest and says what is wrong. */
-function isUsageEvent(value: unknown): value is UsageEvent {
+function isMeteredEvent(value: unknown): value is MeteredEvent {
   if (typeof value !== 'object' || value === null) return false;
-  const event = value as Partial<UsageEvent>;
-  return [event.transactionId, event.model, event.provider].every((text) => typeof text === 'string' && text !== '');
+  const event = value as Partial<UsageEvent & ToolEvent>;
+  const named = 'toolId' in event ? [event.toolId] : [event.model, event.provider];
+  return [event.transactionId, ...named].every((text) => typeof text === 'string' && text !== '');
 }

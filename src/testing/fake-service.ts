@@ -22,6 +22,8 @@ export interface FakeService {
   readonly options: FusewireOptions;
   /** The usage events that were taken in, once each, in order of arrival. */
   readonly events: readonly Readonly<Record<string, unknown>>[];
+  /** The tool events that were taken in, likewise. */
+  readonly toolEvents: readonly Readonly<Record<string, unknown>>[];
   /** The reports of refused calls that were taken in, once each. */
   readonly refusals: readonly Readonly<Record<string, unknown>>[];
   /** Every request, in order of arrival. */
@@ -47,8 +49,9 @@ export interface FakeService {
 
 const TEAM_ID = 'fakeTeam';
 const API_KEY = 'rev_mk_fakeTeam_0123456789abcdef';
+const INGEST_ROOT = '/meter/v2/';
 const BODY_MAX_BYTES = 8 * 1024 * 1024;
-const INGEST_PATHS = new Set(['completions', 'images', 'audio', 'video'].map((name) => `/meter/v2/ai/${name}`));
+const INGEST_TYPES = new Set(['ai/completions', 'ai/images', 'ai/audio', 'ai/video', 'tool/events']);
 
 /** Everything that the real service can beyond the contract. */
 const CAPABILITIES = [
@@ -101,6 +104,7 @@ export async function startFakeService(): Promise<FakeService> {
     apiKey: API_KEY,
     options: { apiKey: API_KEY, teamId: TEAM_ID, meteringBaseUrl: url, circuitBreakerEnabled: true, logLevel: 'ERROR' },
     events: state.ingest.events,
+    toolEvents: state.ingest.toolEvents,
     refusals: state.ingest.refusals,
     requests: state.requests,
     get polls() {
@@ -190,7 +194,8 @@ async function route(state: State, request: IncomingMessage, body: string): Prom
 
 function take(state: State, path: string, body: string, headers: IncomingMessage['headers']): FakeAnswer | undefined {
   const { ingest, capabilities } = state;
-  if (INGEST_PATHS.has(path)) return ingest.take(body, String(headers['idempotency-key'] ?? ''));
+  const type = path.startsWith(INGEST_ROOT) ? path.slice(INGEST_ROOT.length) : '';
+  if (INGEST_TYPES.has(type)) return ingest.take(body, String(headers['idempotency-key'] ?? ''), type);
   if (path === '/meter/v2/batch' && capabilities.has('ingest-batch')) {
     return ingest.takeBatch(body, String(headers['content-type'] ?? ''));
   }

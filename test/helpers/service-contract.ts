@@ -43,8 +43,13 @@ export function describeServiceContract(name: string, start: () => Promise<Servi
       fetch(`${service.url}${path}/v2/api/ai/enforcement-rules/${service.teamId}`, {
         headers: { 'x-api-key': service.apiKey, ...headers },
       });
-    const send = (service: ServiceUnderTest, body: string, headers: Record<string, string> = {}) =>
-      fetch(`${service.url}/meter/v2/ai/completions`, {
+    const send = (
+      service: ServiceUnderTest,
+      body: string,
+      headers: Record<string, string> = {},
+      resource = 'ai/completions',
+    ) =>
+      fetch(`${service.url}/meter/v2/${resource}`, {
         method: 'POST',
         headers: { 'x-api-key': service.apiKey, 'content-type': 'application/json', ...headers },
         body,
@@ -121,6 +126,22 @@ export function describeServiceContract(name: string, start: () => Promise<Servi
         expect(second.status).toBe(409);
         expect(JSON.stringify(await second.json())).toContain('idempotency_key_mismatch');
         expect(await service.stored()).toEqual(['t-1']);
+      }));
+
+    it('takes tool events on their own path (contract 5.7), and says which field is missing', () =>
+      using(async (service) => {
+        const tool = { transactionId: 'tool-1', toolId: 'crm-lookup', durationMs: 84, success: true };
+        const whole = { ...tool, timestamp: new Date().toISOString() };
+        const post = (body: object) => send(service, JSON.stringify(body), {}, 'tool/events');
+        const response = await post(whole);
+        expect(response.ok).toBe(true);
+        expect(await response.json()).toMatchObject({ label: 'tool-1', resourceType: 'metering' });
+        expect((await post(whole)).ok).toBe(true);
+        for (const missing of ['toolId', 'durationMs', 'timestamp']) {
+          const refused = await post({ ...whole, [missing]: undefined });
+          expect(refused.status).toBe(400);
+          expect(JSON.stringify(await refused.json())).toContain(missing);
+        }
       }));
 
     it('answers 400 to what is not an event, and stores nothing', () =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { UsageEvent } from '../../src/wire/usage-event.js';
 import { rigs } from './support/delivery-under-test.js';
-import { sampleEvent } from './support/events.js';
+import { sampleEvent, sampleToolEvent } from './support/events.js';
 import type { Answer, Received } from './support/metering-server.js';
 
 const rig = rigs();
@@ -49,6 +49,23 @@ async function batchRig(judge: (item: Item) => { status: number; body?: unknown 
 }
 
 describe('delivery in batches', () => {
+  it('puts tool events and usage events of every kind into one request, each under its own type', async () => {
+    const { outbox, learn, batches, advanceUntil } = await batchRig();
+    await learn();
+    outbox.append('a1', sampleEvent('t1'));
+    outbox.append('a2', sampleToolEvent('t2'));
+    outbox.append('a3', sampleEvent('t3', { operationType: 'IMAGE' }));
+    await advanceUntil(() => outbox.depth() === 0);
+    expect(batches()).toHaveLength(1);
+    const items = itemsOf(batches()[0]!);
+    expect(items.map((item) => [item.type, item.idempotencyKey])).toEqual([
+      ['ai/completions', 'a1'],
+      ['tool/events', 'a2'],
+      ['ai/images', 'a3'],
+    ]);
+    expect(items[1]?.event).toEqual(sampleToolEvent('t2'));
+  });
+
   it('sends one by one until the service announced that it takes batches, then together', async () => {
     const { server, outbox, delivery, taken, append, batches, advanceUntil } = await batchRig();
     append(1, 'first');

@@ -16,6 +16,8 @@ const ROUNDS = 16;
 interface Said {
   readonly noted: Set<string>;
   readonly answered: Set<string>;
+  /** Tools that ran to their end. */
+  readonly ran: Set<string>;
 }
 
 function collect(said: Said, child: Child): void {
@@ -23,11 +25,12 @@ function collect(said: Said, child: Child): void {
     const [word, id] = line.split(' ');
     if (word === 'noted') said.noted.add(id!);
     if (word === 'answered') said.answered.add(id!);
+    if (word === 'ran') said.ran.add(id!);
   }
 }
 
 describe('kill -9', () => {
-  it(`I4: ${ROUNDS} rounds of two processes on one directory, killed mid-flight: every attempt arrives exactly once`, async () => {
+  it(`I4: ${ROUNDS} rounds of two processes on one directory, killed mid-flight: every attempt and tool arrives exactly once`, async () => {
     const directory = temporary();
     const server = await startMeteringServer();
     // Slow enough that there is always something on its way.
@@ -35,7 +38,7 @@ describe('kill -9', () => {
       await new Promise((resolve) => setTimeout(resolve, 3));
       return { status: 200 };
     };
-    const said: Said = { noted: new Set(), answered: new Set() };
+    const said: Said = { noted: new Set(), answered: new Set(), ran: new Set() };
     let pair = [0, 1].map((number) => start('crash-child.ts', [directory, server.url.href, `0-${number}`]));
     for (let round = 1; round <= ROUNDS; round += 1) {
       // The next two start before these two die, so that the dead meet the living.
@@ -76,6 +79,10 @@ describe('kill -9', () => {
       // An answer that was written is never replaced by an estimate.
       if (said.answered.has(id)) expect(event?.attributes, id).not.toHaveProperty('recovered');
     }
+    expect(said.ran.size).toBeGreaterThan(ROUNDS * 2);
+    for (const id of said.ran) {
+      expect(server.taken.get(id), id).toMatchObject({ transactionId: id, toolId: 'crm-lookup', success: true });
+    }
     const estimates = [...server.taken.values()].filter((event) => event.attributes?.['recovered'] === true);
     for (const event of estimates) expect(event.attributes?.['usageState']).toBe('estimated');
     expect(estimates.length).toBeGreaterThan(0);
@@ -89,6 +96,8 @@ describe('kill -9', () => {
     for (const [key, seen] of bodies) expect(seen.size, key).toBe(1);
     for (const [id, seen] of keys) expect(seen.size, id).toBe(1);
     // What was not said may have happened too, in the last moment of a process: never more than its attempts.
-    expect(server.taken.size - said.noted.size).toBeLessThanOrEqual(ROUNDS * 4);
+    expect(server.taken.size - said.noted.size - said.ran.size).toBeLessThanOrEqual(ROUNDS * 6);
+    const paths = server.requests.map(({ path, event }) => [path, 'toolId' in event]);
+    expect(paths.filter(([path, isTool]) => (path === '/meter/v2/tool/events') !== isTool)).toEqual([]);
   }, 180_000);
 });

@@ -3,7 +3,7 @@ import { createMemoryOutbox } from '../../src/metering/memory-outbox.js';
 import { Secret } from '../../src/secret.js';
 import { until } from '../cache/support/fake-runtime.js';
 import { rigs } from './support/delivery-under-test.js';
-import { sampleEvent } from './support/events.js';
+import { sampleEvent, sampleToolEvent } from './support/events.js';
 import { type Answer, startMeteringServer } from './support/metering-server.js';
 
 const rig = rigs();
@@ -27,6 +27,14 @@ describe('delivery', () => {
     });
     expect(delivery.status()).toMatchObject({ delivered: 1, failed: 0, queueDepth: 0, inFlight: 0, breaker: 'closed' });
     expect(delivery.status().lastSuccessAtMs).toBeTypeOf('number');
+  });
+
+  it('posts a tool event to its own endpoint, with its credential', async () => {
+    const { server, outbox, advanceUntil } = await rig();
+    const event = sampleToolEvent('t1', { subscriberCredential: 'sk-raw' });
+    outbox.append('a1', event);
+    await advanceUntil(() => outbox.depth() === 0);
+    expect(server.requests).toMatchObject([{ path: '/meter/v2/tool/events', key: 'a1', event }]);
   });
 
   it('sends nothing while the caller is still in its call', async () => {

@@ -6,7 +6,7 @@ import { ownerFolder } from '../../src/metering/owner-folder.js';
 import { fakeRuntime, type TestRuntime } from '../cache/support/fake-runtime.js';
 import { temporaryDirectories } from '../cache/support/temporary-directory.js';
 import { describeOutbox } from './outbox-contract.js';
-import { sampleEstimate, sampleEvent } from './support/events.js';
+import { sampleEstimate, sampleEvent, sampleToolEvent } from './support/events.js';
 import { allText, disown, OWNER, segments } from './support/outbox-folder.js';
 
 const temporary = temporaryDirectories();
@@ -280,6 +280,29 @@ describe('somebody’s credential in the outbox (I12)', () => {
     for (const entry of entries) expect(JSON.stringify(entry.event)).toBe(JSON.stringify(event));
   });
 
+  it('of a tool event is kept in the same way, and masked among the dead letters', async () => {
+    const tool = sampleToolEvent('t2', { subscriberCredential: credential.value, agent: 'triage' });
+    const directory = temporary();
+    const dead = open(directory, { secret: () => 'hak_metering' });
+    dead.append('a1', tool);
+    dead.append('a2', tool);
+    expect(allText(directory)).not.toContain(credential.value);
+    dead.reject(dead.claim(1)[0]!, 'HTTP 422');
+    expect(allText(directory)).toContain('"subscriberCredential":"***cdef"');
+    disown(directory);
+    const { entries } = await recovered(directory, { secret: () => 'hak_metering' });
+    expect(entries.map((entry) => JSON.stringify(entry.event))).toEqual([JSON.stringify(tool)]);
+  });
+
+  it('of a tool event is left out where the metering key is another one', async () => {
+    const tool = sampleToolEvent('t2', { subscriberCredential: credential.value, agent: 'triage' });
+    const directory = temporary();
+    open(directory, { secret: () => 'hak_one' }).append('a1', tool);
+    disown(directory);
+    const { entries } = await recovered(directory, { secret: () => 'hak_two' });
+    expect(entries.map((entry) => entry.event)).toEqual([sampleToolEvent('t2', { agent: 'triage' })]);
+  });
+
   it('is left out, and its name kept, where the metering key is another one or was not known', async () => {
     for (const [before, after] of [
       ['hak_one', 'hak_two'],
@@ -291,7 +314,7 @@ describe('somebody’s credential in the outbox (I12)', () => {
       expect(allText(directory)).not.toContain(credential.value);
       disown(directory);
       const { entries } = await recovered(directory, { secret: () => after });
-      expect(entries[0]?.event.subscriber).toEqual({ id: 'u-1', credential: { name: 'svc' } });
+      expect(entries[0]?.event).toHaveProperty('subscriber', { id: 'u-1', credential: { name: 'svc' } });
     }
   });
 });

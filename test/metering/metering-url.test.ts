@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { meteringUrl, parseMeteringBase } from '../../src/metering/metering-url.js';
+import { meteringUrl, parseMeteringBase, resourceOfEvent, resourceUrl } from '../../src/metering/metering-url.js';
+import { sampleEvent, sampleToolEvent } from './support/events.js';
 
 function completions(base: string | undefined): string {
   const parsed = parseMeteringBase(base);
@@ -51,5 +52,13 @@ describe('the metering address', () => {
         '/meter/v2/ai/completions',
       ]);
     }
+  });
+
+  it('of a tool event is one of its own (contract 5.7)', () => {
+    const resource = resourceOfEvent(sampleToolEvent('t1'));
+    expect(resourceUrl(new URL('https://h/revenium/meter'), resource).href).toBe(
+      'https://h/revenium/meter/v2/tool/events',
+    );
+    expect(resourceOfEvent(sampleEvent('t1', { operationType: 'TOOL_CALL' }))).toBe('ai/completions');
   });
 });

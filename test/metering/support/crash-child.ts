@@ -1,4 +1,4 @@
-// Makes attempts one after the other, as a guarded program does, and says what it did, until it is killed.
+// Makes attempts and runs tools one after the other, as a guarded program does, and says what it did, until it is killed.
 // Arguments: directory, URL of the service, name of this process; optional: team, file that holds its key.
 import { readFileSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { createDelivery } from '../../../src/metering/delivery.js';
 import { openDiskOutbox } from '../../../src/metering/disk-outbox.js';
 import { createRuntime } from '../../../src/runtime.js';
 import { Secret } from '../../../src/secret.js';
-import { sampleEstimate, sampleEvent } from './events.js';
+import { sampleEstimate, sampleEvent, sampleToolEvent } from './events.js';
 import { OWNER } from './outbox-folder.js';
 
 const [directory = '', url = '', name = '', teamId = OWNER.teamId, keyFile] = process.argv.slice(2);
@@ -32,6 +32,12 @@ async function attempt(id: string): Promise<void> {
   writeSync(1, `answered ${id}\n`);
 }
 
+async function tool(id: string): Promise<void> {
+  await sleep(Math.random() * 4);
+  outbox.append(id, sampleToolEvent(id, { organizationName: teamId }));
+  writeSync(1, `ran ${id}\n`);
+}
+
 for (let i = 0; ; i += 1) {
-  await Promise.all([attempt(`${name}-${i}-a`), attempt(`${name}-${i}-b`)]);
+  await Promise.all([attempt(`${name}-${i}-a`), attempt(`${name}-${i}-b`), tool(`${name}-${i}-c`)]);
 }

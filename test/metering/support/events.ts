@@ -1,4 +1,4 @@
-import type { UsageEvent } from '../../../src/wire/usage-event.js';
+import type { ToolEvent, UsageEvent } from '../../../src/wire/usage-event.js';
 
 /** An event like that of a chat call; `overrides` on top. */
 export function sampleEvent(transactionId: string, overrides: Partial<UsageEvent> = {}): UsageEvent {
@@ -20,6 +20,20 @@ export function sampleEvent(transactionId: string, overrides: Partial<UsageEvent
     requestDuration: 1180,
     middlewareSource: 'fusewire-node@test',
     attributes: { usageState: 'reported' },
+    ...overrides,
+  };
+}
+
+/** An event of a tool that ran; `overrides` on top. */
+export function sampleToolEvent(transactionId: string, overrides: Partial<ToolEvent> = {}): ToolEvent {
+  return {
+    transactionId,
+    toolId: 'crm-lookup',
+    operation: 'lookup',
+    durationMs: 84,
+    success: true,
+    timestamp: '2026-11-20T09:15:00.000Z',
+    middlewareSource: 'fusewire-node@test',
     ...overrides,
   };
 }
