@@ -147,6 +147,21 @@ const INSIGHT: readonly Variable[] = [
   },
 ];
 
+/** Jobs and outcomes (contract 1.5). */
+const OUTCOMES: readonly Variable[] = [
+  {
+    name: 'REVENIUM_WRITE_API_KEY',
+    kind: 'secret',
+    aliases: ['REVENIUM_OUTCOME_API_KEY'],
+    meaning: 'The key for outcomes of jobs, rev_sk_ or hak_. Default: REVENIUM_METERING_API_KEY.',
+  },
+  {
+    name: 'REVENIUM_PROFITSTREAM_BASE_URL',
+    kind: 'url',
+    meaning: 'Where the jobs API is. Default: that of the metering URL.',
+  },
+];
+
 /** Attribution defaults (contract 1.2): each is the value of a metadata field that neither call nor scope gives. */
 const ATTRIBUTION: readonly Variable[] = [
   text('REVENIUM_ORGANIZATION_NAME', 'Default organizationName.'),
@@ -181,7 +196,14 @@ const ATTRIBUTION: readonly Variable[] = [
 ];
 
 /** Every environment variable that the SDK reads, in the order of `.env.example`. */
-export const VARIABLES: readonly Variable[] = [...CONNECTION, ...ENFORCEMENT, ...DELIVERY, ...INSIGHT, ...ATTRIBUTION];
+export const VARIABLES: readonly Variable[] = [
+  ...CONNECTION,
+  ...ENFORCEMENT,
+  ...DELIVERY,
+  ...INSIGHT,
+  ...OUTCOMES,
+  ...ATTRIBUTION,
+];
 
 const BY_NAME = new Map(VARIABLES.map((variable) => [variable.name, variable]));
 
