@@ -28,9 +28,13 @@ type WidenedMethod<F> = F extends {
   : never;
 
 /** Methods whose request is not generic; the generic ones (`parse`, `stream`, `runTools`) take extra fields as they are. */
-type CallMethod = 'create' | 'chat' | 'generate' | 'embed' | 'embeddings';
+type CallMethod = 'create' | 'chat' | 'generate' | 'embed' | 'embeddings' | 'edit' | 'createVariation' | 'compact';
 /** Properties on the way to such a method. */
-type Resource = 'chat' | 'completions' | 'responses' | 'embeddings' | 'beta';
+type Resource =
+  | ('chat' | 'completions' | 'responses' | 'embeddings' | 'beta')
+  | ('images' | 'audio' | 'speech' | 'transcriptions' | 'translations' | 'moderations' | 'videos')
+  // Perplexity's own client.
+  | ('search' | 'async' | 'contextualizedEmbeddings');
 
 type Widened<T> = {
   readonly [K in keyof T as K extends CallMethod | Resource ? K : never]: T[K] extends SomeFunction

@@ -2,9 +2,14 @@
 import type { ClientInstrument, PatchablePackage } from './client-instrument.js';
 import { ollamaInstrument } from './ollama.js';
 import { openaiInstrument } from './openai.js';
+import { perplexityInstrument } from './perplexity.js';
 
 /** Told apart by their parts: the narrower description comes first. */
-export const CLIENT_INSTRUMENTS: readonly ClientInstrument[] = [openaiInstrument, ollamaInstrument];
+export const CLIENT_INSTRUMENTS: readonly ClientInstrument[] = [
+  openaiInstrument,
+  perplexityInstrument,
+  ollamaInstrument,
+];
 
 /** The packages of all of them, by name. */
 export const PATCHABLE_PACKAGES: ReadonlyMap<string, PatchablePackage> = new Map(

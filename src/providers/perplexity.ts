@@ -1,0 +1,117 @@
+/** Perplexity's own API, as its own client speaks it. Pure: from method, URL and body to a reading, from an answer to its usage. */
+import type { CapturedPrompts, ProviderAdapter, ProviderRequest, RequestReading, UsageReader } from './adapter.js';
+import { openaiAdapter } from './openai.js';
+import { pathOf } from './openai-host.js';
+import { openAIPromptText } from './openai-prompt-text.js';
+import { recordOf, textOf } from './openai-usage.js';
+import { readPerplexityEndpoint } from './perplexity-endpoints.js';
+import { AsyncChatReader, PerplexityReader, SearchReader } from './perplexity-reader.js';
+
+/** A reading with what only the instrument needs: work that one request starts and another one reads the end of. */
+export interface PerplexityRequestReading extends RequestReading {
+  /** The background answer that a `poll` asks for. */
+  readonly polledId?: string;
+  /** Made in the background: nothing is metered before its end is read. */
+  readonly background: boolean;
+}
+
+/** The adapter. It knows chat, agent (responses), search, embeddings and asynchronous chat; other POSTs are flagged. */
+export const perplexityAdapter: ProviderAdapter = {
+  name: 'perplexity',
+  // Reasoning has a count and a price of its own (sonar-deep-research): it is in neither output nor total.
+  tokenConvention: { cacheRead: 'inside', cacheWrite: 'inside', reasoning: 'outside' },
+  readRequest: readPerplexityRequest,
+  createUsageReader: createPerplexityReader,
+};
+
+/** Reads a request to Perplexity's API, or to a server that stands before it. Never throws. */
+export function readPerplexityRequest(request: ProviderRequest): PerplexityRequestReading {
+  const endpoint = readPerplexityEndpoint(request.method, pathOf(request.url));
+  const sent = recordOf(request.body) ?? {};
+  const isAsync = endpoint.name === 'async.chat.completions';
+  const body = isAsync ? (recordOf(sent['request']) ?? sent) : sent;
+  const model = endpoint.name === 'search' ? 'search' : modelOf(body);
+  const temperature = body['temperature'];
+  const tools = body['tools'];
+  const host = foreignHostOf(request.url);
+  return {
+    endpoint: endpoint.name,
+    known: endpoint.known,
+    provider: 'PERPLEXITY',
+    modelSource: 'PERPLEXITY',
+    operationType: endpoint.operationType,
+    ...(Array.isArray(tools) && tools.length > 0 ? { operationSubtype: 'function_call' } : {}),
+    ...(model === undefined ? {} : { model }),
+    streaming: endpoint.kind !== 'poll' && !isAsync && body['stream'] === true,
+    ...(typeof temperature === 'number' ? { temperature } : {}),
+    // A search has no tokens, however it ends.
+    promptText: () => (endpoint.name === 'search' ? '' : openAIPromptText(body)),
+    // UUIDs, but for what a server before Perplexity's may make of them.
+    idsAreUnique: host === undefined,
+    kind: endpoint.kind,
+    tokenConvention: perplexityAdapter.tokenConvention,
+    ...(host === undefined ? {} : { assumedHost: host }),
+    ...(hasImage(body['messages'] ?? body['input'], 0) ? { hasVisionContent: true } : {}),
+    ...(endpoint.name === 'search' ? { attributes: { numSearchQueries: queriesOf(body['query']) } } : {}),
+    prompts: () => promptsOf(body),
+    ...(endpoint.polledId === undefined ? {} : { polledId: endpoint.polledId }),
+    background: isAsync || (endpoint.name === 'responses' && body['background'] === true),
+  };
+}
+
+function createPerplexityReader(request: RequestReading): UsageReader {
+  const { endpoint, streaming } = request;
+  if (endpoint === 'search') return new SearchReader();
+  const isAsync = endpoint.startsWith('async.');
+  const shape = isAsync ? 'chat.completions' : endpoint.startsWith('embeddings') ? 'embeddings' : endpoint;
+  const inner = openaiAdapter.createUsageReader({ ...request, endpoint: shape });
+  const reader = new PerplexityReader(inner, streaming);
+  return isAsync ? new AsyncChatReader(reader) : reader;
+}
+
+/** The agent takes one model, several to fall back on, or a preset that stands for one. */
+function modelOf(body: Record<string, unknown>): string | undefined {
+  const { model, models, preset } = body;
+  return textOf(model) ?? (Array.isArray(models) ? textOf(models[0]) : undefined) ?? textOf(preset);
+}
+
+function queriesOf(query: unknown): number {
+  return Array.isArray(query) ? query.length : 1;
+}
+
+/** The host of a URL that is not Perplexity's own. */
+function foreignHostOf(url: string): string | undefined {
+  const host = (/^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? '').toLowerCase();
+  return host === 'perplexity.ai' || host.endsWith('.perplexity.ai') ? undefined : host;
+}
+
+const IMAGE_TYPES = new Set(['image_url', 'input_image']);
+const DEPTH_MAX = 6;
+
+function hasImage(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) return false;
+  if (Array.isArray(value)) return value.some((one) => hasImage(one, depth + 1));
+  const { type, content, output } = value as Record<string, unknown>;
+  return (typeof type === 'string' && IMAGE_TYPES.has(type)) || hasImage(content ?? output, depth + 1);
+}
+
+function promptsOf(body: Record<string, unknown>): CapturedPrompts {
+  const given = body['messages'] ?? body['input'] ?? body['query'];
+  const messages: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
+  const isSystem = (one: unknown) => /^(system|developer)$/.test(String(recordOf(one)?.['role']));
+  const system = [body['instructions'], ...messages.filter(isSystem).map((one) => recordOf(one)?.['content'])];
+  const texts = system.map(textIn).filter((text) => text !== '');
+  return {
+    systemPrompt: texts.length === 0 ? undefined : texts.join('\n'),
+    inputMessages: messages.filter((one) => !isSystem(one)),
+  };
+}
+
+function textIn(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content
+    .map((part) => textOf(recordOf(part)?.['text']) ?? '')
+    .filter((text) => text !== '')
+    .join('\n');
+}
