@@ -131,9 +131,13 @@ export const METADATA_FIELDS: readonly MetadataField[] = [
   field('pricingTier'),
   field('modelHost'),
   field('attributes', attributes),
+  field('workflowId'),
   // Not on the wire: whether this call's prompt is kept (contract 5.12).
   field('capturePrompts', flag),
 ];
+
+/** Fields that are no fields of a usage event: `workflowId` is one of tool events (contract 5.7), the other is for us. */
+export const LOCAL_FIELDS: ReadonlySet<string> = new Set(['capturePrompts', 'workflowId']);
 
 /** `organizationName` → `organization_name`. */
 export function snakeCase(name: string): string {

@@ -5,6 +5,7 @@ import type { UsageMetadataFields } from '../wire/usage-event.js';
 import { environmentMetadata } from './environment.js';
 import { type NormalisedMetadata, normaliseMetadata } from './normalise.js';
 import { currentScope, type Scope } from './scope.js';
+import type { TraceContext, TraceSource } from './trace-context.js';
 
 /** Usage metadata after merging: call over inner scope over outer scope over instance over environment. */
 export interface ResolvedMetadata {
@@ -12,6 +13,8 @@ export interface ResolvedMetadata {
   readonly fields: UsageMetadataFields;
   /** Without model and provider, which the request gives. */
   readonly dimensions: Omit<CallDimensions, 'model' | 'provider'>;
+  /** Whether a scope of `reveniumMeter` is around it; matters with `REVENIUM_SELECTIVE_METERING` only. */
+  readonly selected?: boolean | undefined;
 }
 
 /** Merges and normalises. Never throws; what is not understood is dropped with one warning. */
@@ -23,10 +26,14 @@ export interface MetadataResolver {
 /** Distinct warnings that are remembered; more are not printed (I10). */
 const WARNINGS_MAX = 200;
 
-/** A resolver whose base is the environment and the instance's own `usageMetadata`. */
+/**
+ * A resolver whose base is the environment and the instance's own `usageMetadata`. `traceSource` is asked for the trace
+ * of a call to which neither they, nor a scope, nor the call itself gave a `traceId`.
+ */
 export function createMetadataResolver(
   runtime: Pick<Runtime, 'env' | 'log'>,
   instanceMetadata?: Readonly<Record<string, unknown>>,
+  traceSource?: TraceSource,
 ): MetadataResolver {
   const warned = new Set<string>();
   const warnOnce = (text: string) => {
@@ -54,7 +61,7 @@ export function createMetadataResolver(
     let known = byScope.get(scope);
     if (known === undefined) {
       report(scope);
-      known = resolved({ ...base, ...scope.fields });
+      known = resolved(withTrace({ ...base, ...scope.fields }, scope.trace), scope.selected);
       byScope.set(scope, known);
     }
     return known;
@@ -64,12 +71,22 @@ export function createMetadataResolver(
     if (level === undefined || level === null) return around;
     const call = normaliseMetadata(level);
     if (call.deprecations.length > 0 || call.dropped.length > 0) report(call);
-    return resolved(mergeWithDefaults(around.fields, call.fields));
+    return resolved(mergeWithDefaults(around.fields, call.fields), around.selected);
   };
 
+  const resolve = (callMetadata: unknown, nearest?: unknown) => inside(inside(ofScope(), callMetadata), nearest);
+  if (traceSource === undefined) return { resolve };
   return {
-    resolve: (callMetadata, nearest) => inside(inside(ofScope(), callMetadata), nearest),
+    resolve(callMetadata, nearest) {
+      const known = resolve(callMetadata, nearest);
+      return known.fields.traceId === undefined ? { ...known, fields: withTrace(known.fields, traceSource()) } : known;
+    },
   };
+}
+
+/** The trace id of a trace that was taken over, where nobody named one. */
+function withTrace(fields: UsageMetadataFields, trace: TraceContext | undefined): UsageMetadataFields {
+  return trace === undefined || fields.traceId !== undefined ? fields : { ...fields, traceId: trace.traceId };
 }
 
 /**
@@ -90,7 +107,7 @@ function mergeWithDefaults(around: UsageMetadataFields, call: UsageMetadataField
   return merged;
 }
 
-function resolved(merged: UsageMetadataFields): ResolvedMetadata {
+function resolved(merged: UsageMetadataFields, selected?: boolean): ResolvedMetadata {
   const fields =
     merged.transactionName === undefined && merged.taskType !== undefined
       ? { ...merged, transactionName: merged.taskType }
@@ -108,5 +125,6 @@ function resolved(merged: UsageMetadataFields): ResolvedMetadata {
       agent: fields.agent,
       taskType: fields.taskType,
     },
+    selected,
   };
 }

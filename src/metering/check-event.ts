@@ -55,7 +55,9 @@ export function checkEvent(input: unknown, runtime: Runtime, middlewareSource: s
   if (times.responseTime < times.requestTime) problems.push('responseTime is before requestTime');
   if (!isWithinCalendar(times)) problems.push('the times are outside the calendar');
   if (problems.length > 0) throw new FusewireError('INVALID_EVENT', problems);
-  return { ...fields, ...complete(given, times, runtime.newId(), middlewareSource, fields.attributes) };
+  const { workflowId, capturePrompts: _local, ...sent } = fields;
+  const attributes = workflowId === undefined ? fields.attributes : { workflowId, ...fields.attributes };
+  return { ...sent, ...complete(given, times, runtime.newId(), middlewareSource, attributes) };
 }
 
 /** The last time that a `Date` can hold. */

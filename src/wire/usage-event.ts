@@ -21,6 +21,8 @@ export interface UsageMetadataFields {
   readonly subscriberEmailSource?: string;
   readonly agent?: string;
   readonly agentVersion?: string;
+  /** Of tool events; on a usage event it is an attribute. */
+  readonly workflowId?: string;
   readonly taskType?: string;
   readonly traceId?: string;
   readonly traceType?: string;
