@@ -12,6 +12,8 @@ export interface CallCounters {
   readonly refused: number;
   /** Attempts that were sent. */
   readonly attempts: number;
+  /** Attempts that were sent and not metered: `REVENIUM_SELECTIVE_METERING` is on, and no `reveniumMeter` around them. */
+  readonly unmetered: number;
   /** Attempts to endpoints that no adapter knows; let through and flagged (I1). */
   readonly unknownEndpoints: number;
 }
@@ -41,6 +43,7 @@ export function createCallBook(
 ): CallBook {
   let refused = 0;
   let attempts = 0;
+  let unmetered = 0;
   let unknownEndpoints = 0;
   let lastRefusal: RefuseDecision | undefined;
   let isClosed = false;
@@ -68,15 +71,16 @@ export function createCallBook(
       lastRefusal = decision;
       onRefused(decision, call);
     },
-    started(request) {
+    started(request, metered) {
       noteUse();
       attempts += 1;
+      if (!metered) unmetered += 1;
       if (!request.known) unknownEndpoints += 1;
     },
   };
   return {
     sink,
-    counters: () => ({ refused, attempts, unknownEndpoints }),
+    counters: () => ({ refused, attempts, unmetered, unknownEndpoints }),
     lastRefusal: () => lastRefusal,
     settleOpen,
     noteUse,

@@ -8,6 +8,7 @@
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
 import type { CallDimensions, Decision } from '../enforcement/decision.js';
 import { callOf } from '../enforcement/dimensions.js';
+import { AnnouncedCall, AnnouncedCalls } from './announced-calls.js';
 import type { MetadataResolver, ResolvedMetadata } from './metadata/resolver.js';
 import { Attempt, type AttemptSink } from './metering/attempt.js';
 import { currentOuterCall, OuterCall } from './outer-call.js';
@@ -24,6 +25,10 @@ export interface Admission {
   readonly request: RequestReading;
   readonly metadata: ResolvedMetadata;
   readonly decision: Decision;
+  /** Whether it is metered: always, but for calls that `REVENIUM_SELECTIVE_METERING` leaves out. */
+  readonly metered: boolean;
+  /** The layer around whose call this is, where there is one. */
+  readonly outer?: OuterCall | undefined;
 }
 
 /** What a call goes through. One per Fusewire instance. */
@@ -38,27 +43,39 @@ export interface CallPath {
   begin(admission: Admission): Attempt;
   /** For layers around other clients: the attempt as a call that guarded clients inside take over (src/outer-call.ts). */
   around(admission: Admission, attempt: Attempt): OuterCall;
+  /** The same for layers that cannot run what they stand around: {@link AnnouncedCalls}. */
+  readonly announced: AnnouncedCalls;
+  /** `promptPart`: a text that every request of the call contains. */
+  announce(admission: Admission, attempt: Attempt, promptPart: string): AnnouncedCall;
 }
 
-/** Wires the main path. */
+/** Wires the main path. With `selectiveMetering` only what `reveniumMeter` wraps is metered; all of it is decided on. */
 export function createCallPath(
   decider: Decider,
   metadata: MetadataResolver,
   sink: AttemptSink,
   runtime: Runtime,
+  selectiveMetering = false,
 ): CallPath {
+  const announced = new AnnouncedCalls();
+  const outerOf = (request: RequestReading) => {
+    const outer = currentOuterCall(sink);
+    return outer instanceof AnnouncedCall ? announced.callOf(outer, request) : outer;
+  };
   return {
     admit(request, callMetadata) {
-      const outer = currentOuterCall(sink);
+      const outer = outerOf(request);
       // What the layer around knows of the caller holds inside too; the call's own metadata beats it.
       const resolved =
         outer === undefined
           ? metadata.resolve(callMetadata)
           : metadata.resolve(outer.admission.metadata.fields, callMetadata);
+      const metered = !selectiveMetering || resolved.selected === true || outer?.admission.metered === true;
       // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1).
-      if (request.kind !== 'call' || !request.known) return { request, metadata: resolved, decision: FREE };
+      if (request.kind !== 'call' || !request.known)
+        return { request, metadata: resolved, decision: FREE, metered, outer };
       const taken = outer?.takeAdmission(request.model, request.provider);
-      if (taken !== undefined) return { request, metadata: resolved, decision: taken.decision };
+      if (taken !== undefined) return { request, metadata: resolved, decision: taken.decision, metered, outer };
       const call = callOf(resolved.dimensions, request.model, request.provider);
       const decision = decider.decide(call);
       if (runtime.log.isDebug()) {
@@ -69,14 +86,18 @@ export function createCallPath(
         sink.observer?.refused(request, resolved, decision);
         throw new BudgetExceededError(decision, call);
       }
-      return { request, metadata: resolved, decision };
+      return { request, metadata: resolved, decision, metered, outer };
     },
     begin(admission) {
-      if (admission.request.kind === 'call') currentOuterCall(sink)?.meterInside();
-      return new Attempt(admission.request, admission.metadata, sink, {
+      const isCall = admission.request.kind === 'call';
+      if (isCall) admission.outer?.meterInside();
+      const attempt = new Attempt(admission.request, admission.metadata, sink, {
         bypassed: admission.decision.code === 'BYPASSED',
         decision: admission.decision,
+        metered: admission.metered,
       });
+      if (isCall) announced.began(attempt, admission.outer);
+      return attempt;
     },
     around: (admission, attempt) => new OuterCall(sink, admission, attempt),
   };

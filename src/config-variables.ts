@@ -122,6 +122,12 @@ const DELIVERY: readonly Variable[] = [
   ),
   number('REVENIUM_SHUTDOWN_TIMEOUT_SECONDS', 'seconds', '5', 'How long the end of the process waits for deliveries.'),
   { name: 'REVENIUM_INSTALL_SIGNAL_HANDLERS', kind: 'flag', fallback: 'false', meaning: 'Deliver on SIGTERM too.' },
+  {
+    name: 'REVENIUM_SELECTIVE_METERING',
+    kind: 'flag',
+    fallback: 'false',
+    meaning: 'Meter only calls inside of functions that reveniumMeter() wraps. All calls are decided on all the same.',
+  },
 ];
 
 /** What is kept and shown of a call beside its usage (contract 5.11, 5.12). */
@@ -162,6 +168,14 @@ const OUTCOMES: readonly Variable[] = [
   },
 ];
 
+/** Providers. */
+const PROVIDERS: readonly Variable[] = [
+  text(
+    'FUSEWIRE_AZURE_DEPLOYMENTS',
+    'Azure OpenAI: a JSON object from deployment names to models, such as {"chat-prod":"gpt-4o"}.',
+  ),
+];
+
 /** Attribution defaults (contract 1.2): each is the value of a metadata field that neither call nor scope gives. */
 const ATTRIBUTION: readonly Variable[] = [
   text('REVENIUM_ORGANIZATION_NAME', 'Default organizationName.'),
@@ -200,6 +214,7 @@ export const VARIABLES: readonly Variable[] = [
   ...CONNECTION,
   ...ENFORCEMENT,
   ...DELIVERY,
+  ...PROVIDERS,
   ...INSIGHT,
   ...OUTCOMES,
   ...ATTRIBUTION,

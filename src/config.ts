@@ -56,6 +56,8 @@ export interface FusewireOptions {
   readonly shutdownTimeoutSeconds?: number;
   /** `REVENIUM_INSTALL_SIGNAL_HANDLERS`. */
   readonly installSignalHandlers?: boolean;
+  /** `REVENIUM_SELECTIVE_METERING`: only calls inside of `reveniumMeter` are metered; all are decided on. */
+  readonly selectiveMetering?: boolean;
   /** `REVENIUM_CAPTURE_PROMPTS`; `usageMetadata.capturePrompts` of a call or a scope beats it. */
   readonly capturePrompts?: boolean;
   /** `REVENIUM_MAX_PROMPT_SIZE`, characters of one captured field. */
@@ -93,6 +95,7 @@ export interface Config {
   readonly installSignalHandlers: boolean;
   readonly usageMetadata: Readonly<Record<string, unknown>> | undefined;
   readonly openTelemetry: boolean;
+  readonly selectiveMetering: boolean;
   readonly capturePrompts: boolean;
   readonly maxPromptSize: number;
   /** `undefined`: no summary is printed. */
@@ -238,6 +241,7 @@ export function resolveConfig(
     installSignalHandlers: flag(options.installSignalHandlers, 'REVENIUM_INSTALL_SIGNAL_HANDLERS'),
     usageMetadata: options.usageMetadata,
     openTelemetry: options.openTelemetry ?? from.value('FUSEWIRE_OPENTELEMETRY', readFlag, true),
+    selectiveMetering: flag(options.selectiveMetering, 'REVENIUM_SELECTIVE_METERING'),
     capturePrompts: flag(options.capturePrompts, 'REVENIUM_CAPTURE_PROMPTS'),
     maxPromptSize: count(options.maxPromptSize, 'REVENIUM_MAX_PROMPT_SIZE', PROMPT_SIZE),
     printSummary: (options.printSummary ?? from.value('REVENIUM_PRINT_SUMMARY', readSummaryForm, false)) || undefined,
@@ -285,6 +289,7 @@ const OPTION_CHECKS: Readonly<Record<keyof FusewireOptions, Check>> = {
   installSignalHandlers: aFlag,
   usageMetadata: anObject,
   openTelemetry: aFlag,
+  selectiveMetering: aFlag,
   capturePrompts: aFlag,
   maxPromptSize: aCount,
   printSummary: must((value) => value === 'human' || value === 'json' || value === false, "'human', 'json' or false"),

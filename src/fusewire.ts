@@ -99,7 +99,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     outbox,
     delivery,
     refusals,
-    path: createCallPath(decider, metadata, book.sink, runtime),
+    path: createCallPath(decider, metadata, book.sink, runtime, config.selectiveMetering),
     book,
     insight,
     providers: new Set(),

@@ -6,7 +6,7 @@ import type { FusewireOptions } from './config.js';
 import { assemble, flushAll, type Parts, reportLeft } from './fusewire.js';
 import { type GuardOptions, guardClient } from './guard-client.js';
 import type { Guarded, WithUsageMetadata } from './guarded.js';
-import { providerOfPackage } from './instrument/client-instruments.js';
+import { isPackageOf } from './instrument/client-instruments.js';
 import { patchedClients } from './instrument/patched.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
 import { keepParts } from './parts-of.js';
@@ -141,7 +141,7 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
 function isInitialized(parts: Parts, provider: string | undefined): boolean {
   if (parts.credentials() === undefined) return false;
   if (provider === undefined || parts.providers.has(provider)) return true;
-  return patchedClients().some((patched) => providerOfPackage(patched.package) === provider);
+  return patchedClients().some((patched) => isPackageOf(patched.package, provider));
 }
 
 /** What is metered under a bypass says so, whoever made the call. */
@@ -161,7 +161,8 @@ function announceOnce(parts: Parts): () => void {
     const polls = config.circuitBreakerEnabled
       ? `polls the rules of team ${known?.teamId ?? '(REVENIUM_TEAM_ID is not set)'} at ${config.enforcementBaseUrl}`
       : 'enforcement is off (REVENIUM_CIRCUIT_BREAKER_ENABLED)';
-    runtime.log.info(`meters to ${config.meteringBaseUrl} (${key}); ${polls}`);
+    const what = config.selectiveMetering ? 'what reveniumMeter() wraps ' : '';
+    runtime.log.info(`meters ${what}to ${config.meteringBaseUrl} (${key}); ${polls}`);
   };
 }
 

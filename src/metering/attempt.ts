@@ -37,7 +37,7 @@ export interface AttemptSink {
   /** A call was refused before it was sent. */
   refused(decision: RefuseDecision, call: CallDimensions): void;
   /** An attempt begins. */
-  started(request: RequestReading): void;
+  started(request: RequestReading, metered: boolean): void;
   /** Watches attempts for spans, metrics and summaries; absent where nobody does. Its methods must not throw. */
   readonly observer?: AttemptObserver | undefined;
   /** What is kept of prompt and answer (contract 5.12); absent where nothing ever is. */
@@ -89,6 +89,19 @@ export interface AttemptFacts {
   readonly durationMs: number;
 }
 
+/** An answer of its own inside the answer of an attempt: one result of a batch. */
+export interface AttemptPart {
+  /** The same whoever reads it and however often; absent where nothing of it is unique. */
+  readonly transactionId?: string | undefined;
+  readonly request: RequestReading;
+  readonly metadata: ResolvedMetadata;
+  readonly reading: UsageReading;
+  readonly end: AttemptEnd;
+  /** Wall clock, ms: when the provider says that the work began and ended. Default: those of the attempt. */
+  readonly startedAtMs?: number | undefined;
+  readonly endedAtMs?: number | undefined;
+}
+
 /**
  * One HTTP request of a call. States: sent → answered → settled; `settle` works once, from any state, and whatever
  * comes later changes nothing: one attempt, one event (I4). No method throws (I2).
@@ -100,6 +113,7 @@ export class Attempt {
   readonly #request: RequestReading;
   readonly #metadata: ResolvedMetadata;
   readonly #bypassed: boolean;
+  readonly #metered: boolean;
   readonly #requestedAtMs: number;
   readonly #startedAt: number;
   #answeredMs: number | undefined;
@@ -108,6 +122,7 @@ export class Attempt {
   readonly #watcher: AttemptWatch | undefined;
   #lastReadAt: number | undefined;
   #settled = false;
+  #withdrawn = false;
   #reading: () => UsageReading = () => EMPTY_READING;
   #status: number | undefined;
 
@@ -115,17 +130,19 @@ export class Attempt {
     request: RequestReading,
     metadata: ResolvedMetadata,
     sink: AttemptSink,
-    options: { readonly bypassed: boolean; readonly decision?: Decision },
+    options: { readonly bypassed: boolean; readonly decision?: Decision; readonly metered?: boolean },
   ) {
     this.id = sink.runtime.newId();
     this.#sink = sink;
     this.#request = request;
     this.#metadata = metadata;
     this.#bypassed = options.bypassed;
+    this.#metered = options.metered ?? true;
     this.#requestedAtMs = sink.runtime.now();
     this.#startedAt = sink.runtime.monotonicNow();
     if (request.kind !== 'call') return;
-    sink.started(request);
+    sink.started(request, this.#metered);
+    if (!this.#metered) return;
     sink.open.add(this);
     this.#watcher = sink.observer?.began(this, metadata, options.decision ?? ALLOWED);
     sink.outbox.note(this.id, () => this.#event('recovered', EMPTY_READING, {}));
@@ -137,6 +154,11 @@ export class Attempt {
 
   get settled(): boolean {
     return this.#settled;
+  }
+
+  /** What the answer says by now. */
+  get answer(): UsageReading {
+    return this.#readSafely();
   }
 
   /**
@@ -186,7 +208,7 @@ export class Attempt {
     this.#sink.open.delete(this);
     try {
       const reading = this.#readSafely();
-      if (isNothingToMeter(this.#request, reading, end)) {
+      if (!this.#metered || isNothingToMeter(this.#request, reading, end)) {
         this.#sink.outbox.forget(this.id);
         this.#watcher?.withdrawn();
         return;
@@ -200,14 +222,39 @@ export class Attempt {
     }
   }
 
+  /** Meters an answer inside this one as an event of its own, at once; the attempt itself goes on. */
+  meterPart(part: AttemptPart): void {
+    const { runtime, outbox } = this.#sink;
+    try {
+      const requestedAtMs = part.startedAtMs ?? this.#requestedAtMs;
+      const durationMs = Math.max(0, (part.endedAtMs ?? runtime.now()) - requestedAtMs);
+      const { request, metadata } = part;
+      const times = { requestedAtMs, firstTokenMs: undefined, answeredMs: durationMs, durationMs };
+      const facts = { attemptId: part.transactionId ?? runtime.newId(), request, metadata, bypassed: false, ...times };
+      // The outbox knows it by a key of its own: it is the ledger that tells a repetition, by the transaction id.
+      outbox.append(runtime.newId(), buildUsageEvent(facts, part.end, part.reading, {}, this.#sink));
+    } catch (error) {
+      runtime.log.error('a part of an answer could not be metered; please report this', { error: String(error) });
+    }
+  }
+
   /** Somebody else meters this very call: a guarded client inside, a gateway. It ends without an event. */
   withdraw(): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#withdrawn = true;
     this.#watch?.cancel();
     this.#sink.open.delete(this);
     this.#sink.outbox.forget(this.id);
     this.#watcher?.withdrawn();
+  }
+
+  /** A withdrawal was wrong: the attempt is open again, and its end is metered. Does nothing for any other attempt. */
+  reinstate(): void {
+    if (!this.#withdrawn) return;
+    this.#withdrawn = false;
+    this.#settled = false;
+    this.#sink.open.add(this);
   }
 
   /** Abandoned, or looked at again when it could be. */

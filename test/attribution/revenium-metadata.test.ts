@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { reveniumMetadata, reveniumMeter } from '../../src/attribution/revenium-metadata.js';
 import { createMetadataResolver } from '../../src/metadata/resolver.js';
 import { withUsageMetadata } from '../../src/metadata/scope.js';
+import type { UsageMetadata } from '../../src/usage-metadata.js';
 
 function resolverWith(instance?: Record<string, unknown>, env: Record<string, string> = {}) {
   const warnings: string[] = [];
@@ -148,7 +149,7 @@ describe('reveniumMetadata() around a function', () => {
 
   it('refuses what is neither metadata nor a function', () => {
     for (const wrong of [undefined, null, 7, 'agent', ['a']]) {
-      expect(() => reveniumMetadata(wrong as object)).toThrow(
+      expect(() => reveniumMetadata(wrong as unknown as UsageMetadata)).toThrow(
         expect.objectContaining({ name: 'FusewireError', code: 'INVALID_OPTIONS' }),
       );
     }
@@ -162,7 +163,9 @@ describe('reveniumMetadata() around a function', () => {
 describe('a generator in a scope', () => {
   it('runs its body in the scope at every next, and its consumer outside', () => {
     const closed: unknown[] = [];
-    const count = reveniumMetadata({ agent: 'body' })(function* (from: number): Generator<unknown, unknown, string> {
+    const count = reveniumMetadata({ agent: 'body' })(function* (
+      from: number,
+    ): Generator<unknown[], unknown, string | undefined> {
       try {
         const sent = yield [from, agent()];
         yield [sent, agent()];
@@ -177,7 +180,7 @@ describe('a generator in a scope', () => {
     const between = withUsageMetadata({ agent: 'consumer' }, () => generator.next('sent'));
     expect(between).toEqual({ done: false, value: ['sent', 'body'] });
     expect(generator.next()).toEqual({ done: true, value: 'body' });
-    expect([...count(5)].map(([, of]: unknown[]) => of)).toEqual(['body', 'body']);
+    expect([...count(5)].map(([, of]) => of)).toEqual(['body', 'body']);
     const left = count(1);
     for (const _first of left) break;
     expect(left.next()).toEqual({ done: true, value: undefined });
