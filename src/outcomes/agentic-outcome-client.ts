@@ -59,9 +59,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
  * Emits completions and tool runs, and reports what jobs came to.
  *
  * @example
- * const client = new AgenticOutcomeClient();
- * await client.runJob({ id: 'deal-7', type: 'sales', outcome: (deal) => deal.outcome }, () => closeDeal());
- * await client.close();
+ * const outcomes = new AgenticOutcomeClient();
+ * await outcomes.runJob({ id: 'deal-7', type: 'sales' }, () =>
+ *   client.chat.completions.create({ model: 'gpt-4o-mini', messages }),
+ * );
+ * await outcomes.close();
  */
 export class AgenticOutcomeClient extends JobsClient {
   readonly #fusewire: Fusewire;

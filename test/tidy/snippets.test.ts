@@ -29,6 +29,7 @@ const PRELUDE: Prelude = {
       'status',
       'withUsageMetadata',
     ],
+    'fusewire/outcomes': ['AgenticOutcomeClient'],
     'fusewire/testing': ['createFakeClock', 'createTestFusewire', 'startFakeService'],
     ollama: ['Ollama'],
     openai: ['default as OpenAI'],
