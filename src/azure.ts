@@ -1,6 +1,4 @@
-/** `fusewire/azure`. */
-import { defaultFusewire } from './default-instance.js';
-
+/** `fusewire/azure`: the guard for `AzureOpenAI` of the package `openai`, and the error that its clients throw. */
 export {
   BudgetExceededError,
   BudgetExceededError as CostLimitExceeded,
@@ -9,7 +7,9 @@ export {
 export { guard } from './default-functions.js';
 export type { Guarded } from './guarded.js';
 
-/** Whether the default instance can meter and guards clients of Azure OpenAI. */
+import { defaultFusewire } from './default-instance.js';
+
+/** Whether the default instance can meter and guards a client of Azure OpenAI, or `fusewire/register` patched openai. */
 export function isInitialized(): boolean {
   return defaultFusewire().isInitialized('azure');
 }

@@ -4,6 +4,7 @@ import type { Parts } from './fusewire.js';
 import type { Guarded } from './guarded.js';
 import { CLIENT_INSTRUMENTS } from './instrument/client-instruments.js';
 import type { OutsideProvider } from './instrument/define-provider.js';
+import { isDeployments } from './instrument/openai-azure.js';
 
 /** Options of `guard`. */
 export interface GuardOptions {
@@ -11,15 +12,20 @@ export interface GuardOptions {
    * Whether `stream_options.include_usage` is added to OpenAI streams that do not ask for it, so that the provider
    * reports what they consumed; its traces are removed again.
    *
-   * @defaultValue `'known-hosts'`: OpenAI, Azure OpenAI and Ollama. Other servers may answer 400 to the field.
+   * @defaultValue `'known-hosts'`: OpenAI, Azure OpenAI and Ollama. Other servers send usage unasked, or may answer 400.
    */
   readonly injectUsage?: boolean | 'known-hosts';
   /**
    * Whether the response ids of this client's server are unique for ever, so that they can be transaction ids.
    *
-   * @defaultValue `true` for OpenAI and Azure OpenAI, `false` elsewhere.
+   * @defaultValue `true` for OpenAI, Azure OpenAI and servers whose ids are known to be unique, `false` elsewhere.
    */
   readonly uniqueIds?: boolean;
+  /**
+   * Azure OpenAI: the model behind each deployment's name. Beats `FUSEWIRE_AZURE_DEPLOYMENTS` and what the name itself
+   * says; the model that the answer names beats it in the event.
+   */
+  readonly deployments?: Readonly<Record<string, string>>;
   /** Adapters from outside, made with `defineProvider`. They are asked before the built-in ones. */
   readonly providers?: readonly OutsideProvider[];
 }
@@ -42,6 +48,7 @@ export function guardClient<T extends object>(parts: Parts, client: T, options: 
   const instrument = CLIENT_INSTRUMENTS.find((candidate) => candidate.recognises(client));
   if (instrument === undefined) throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
   detected(instrument.name);
+  for (const variant of instrument.variants ?? []) if (variant.recognises(client)) parts.providers.add(variant.name);
   instrument.instrument(client, path, options, runtime);
   return client as Guarded<T>;
 }
@@ -50,6 +57,7 @@ const isFlag = (value: unknown) => typeof value === 'boolean';
 const OPTION_CHECKS: Readonly<Record<keyof GuardOptions, readonly [(value: unknown) => boolean, string]>> = {
   injectUsage: [(value) => isFlag(value) || value === 'known-hosts', "must be true, false or 'known-hosts'"],
   uniqueIds: [isFlag, 'must be true or false'],
+  deployments: [isDeployments, 'must be an object from deployment names to models'],
   providers: [
     (value) => Array.isArray(value) && value.every((one) => typeof one?.matches === 'function'),
     'must be a list of what defineProvider() made',

@@ -1,6 +1,7 @@
 /** What an answer tells while the caller reads it: feeds the usage reader, and ends the attempt once. */
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
 import type { UsageReader } from '../providers/adapter.js';
+import { bedrockEventOf, EventStreamDecoder } from '../providers/aws-event-stream.js';
 import { SseDecoder, type SseRewrite } from '../providers/sse.js';
 import { LINE_BYTES_MAX, LineSplitter } from '../providers/sse-lines.js';
 
@@ -8,6 +9,8 @@ import { LINE_BYTES_MAX, LineSplitter } from '../providers/sse-lines.js';
 export interface WatchOptions {
   /** The caller asked for a stream. */
   readonly streaming: boolean;
+  /** The protocol has a last event that says so: a stream that ends without it was cut. */
+  readonly endsWithMark?: boolean | undefined;
   /** Changes the events of an event stream on their way to the caller. */
   readonly rewrite?: SseRewrite | undefined;
   /** What a failed read means. Default: an abort is the caller's, anything else a failure. */
@@ -30,21 +33,25 @@ export interface AnswerHead {
   readonly contentType: string;
 }
 
+/** What is told of an answer: an attempt, or who decides in its stead what an end means. */
+export type WatchedAttempt = Pick<Attempt, 'answered' | 'progressed' | 'firstToken' | 'outgrew' | 'settle'>;
+
 /** Watches one answer. States: open → ended, once. No method throws (I2). */
 export class AnswerWatch {
-  readonly #attempt: Attempt;
+  readonly #attempt: WatchedAttempt;
   readonly #reader: UsageReader;
   readonly #options: WatchOptions;
   readonly #status: number;
   #format: Format | undefined;
   #sse: SseDecoder | undefined;
   #lines: LineSplitter | undefined;
+  #frames: EventStreamDecoder | undefined;
   #whole: Uint8Array[] = [];
   #wholeBytes = 0;
   #tooLong = false;
   #ended = false;
 
-  constructor(head: AnswerHead, attempt: Attempt, reader: UsageReader, options: WatchOptions) {
+  constructor(head: AnswerHead, attempt: WatchedAttempt, reader: UsageReader, options: WatchOptions) {
     this.#attempt = attempt;
     this.#reader = reader;
     this.#options = options;
@@ -85,7 +92,8 @@ export class AnswerWatch {
   /** The body ended. Returns bytes that were held back for the caller, mostly none. */
   end(): Uint8Array {
     const held = this.#guarded(() => this.#finish(), NOTHING);
-    this.#settle('completed');
+    if (this.#guarded(() => this.#wasCut(), false)) this.#settle('failed', { reason: 'the stream ended early' });
+    else this.#settle('completed');
     return held;
   }
 
@@ -99,7 +107,8 @@ export class AnswerWatch {
   text(text: string): string {
     const format = this.#format ?? formatOfText(text, this.#options.streaming);
     if (format === 'json' && !this.#isError()) {
-      this.json(parsed(text));
+      this.#guarded(() => this.#readText(text), undefined);
+      this.#settle('completed');
       return text;
     }
     const passed = this.bytes(Buffer.from(text));
@@ -122,6 +131,11 @@ export class AnswerWatch {
     return held;
   }
 
+  #wasCut(): boolean {
+    const isStream = this.#sse !== undefined || this.#frames !== undefined;
+    return this.#options.endsWithMark === true && isStream && !this.#reader.reading().finished;
+  }
+
   #endOf(error: unknown): AttemptEnd {
     return this.#options.endOf?.(error) ?? (isAbort(error) ? 'cancelled' : 'failed');
   }
@@ -138,11 +152,15 @@ export class AnswerWatch {
       this.#noteOverflow(this.#sse.overflowed);
       return passed;
     }
-    if (this.#format === 'ndjson') {
+    if (this.#format === 'frames') {
+      this.#frames ??= new EventStreamDecoder((frame) => this.#value(bedrockEventOf(frame)));
+      this.#frames.push(chunk);
+      this.#noteOverflow(this.#frames.overflowed);
+    } else if (this.#format === 'ndjson') {
       this.#lines ??= new LineSplitter((line) => this.#event('', line.toString('utf8')));
       this.#lines.push(chunk);
       this.#noteOverflow(this.#lines.overflowed);
-    } else if (this.#format !== 'binary') {
+    } else if (this.#format !== 'binary' && this.#reader.ignoresWhole !== true) {
       this.#keep(chunk, WHOLE_BYTES_MAX);
     }
     return chunk;
@@ -170,11 +188,15 @@ export class AnswerWatch {
       return;
     }
     const value = parsed(data);
-    if (value === undefined) return;
-    this.#attempt.firstToken();
     // Some servers name the event `error` and send the bare error object.
     const isBareError = name === 'error' && typeof value === 'object' && value !== null && !('error' in value);
-    this.#reader.chunk(isBareError ? { error: value } : value);
+    this.#value(isBareError ? { error: value } : value);
+  }
+
+  #value(value: unknown): void {
+    if (value === undefined) return;
+    this.#attempt.firstToken();
+    this.#reader.chunk(value);
   }
 
   #finish(): Uint8Array {
@@ -183,10 +205,15 @@ export class AnswerWatch {
     if (this.#sse === undefined && this.#lines === undefined && this.#whole.length > 0) {
       const text = Buffer.concat(this.#whole).toString('utf8');
       this.#whole = [];
-      const value = parsed(text);
-      this.#readWhole(this.#isError() && value === undefined ? text : value);
+      this.#readText(text);
     }
     return held;
+  }
+
+  #readText(text: string): void {
+    const value = parsed(text);
+    if (value !== undefined || this.#isError()) this.#readWhole(value ?? text);
+    else this.#reader.text?.(text);
   }
 
   #errorText: string | undefined;
@@ -223,11 +250,12 @@ export class AnswerWatch {
   }
 }
 
-type Format = 'sse' | 'ndjson' | 'json' | 'binary';
+type Format = 'sse' | 'ndjson' | 'frames' | 'json' | 'binary';
 
 function formatOf(head: AnswerHead, streaming: boolean): Format | undefined {
   const type = head.contentType.toLowerCase();
   if (type.includes('text/event-stream')) return 'sse';
+  if (type.includes('vnd.amazon.eventstream')) return 'frames';
   if (type.includes('ndjson') || type.includes('jsonl')) return 'ndjson';
   if (/^(audio|image|video)\/|octet-stream/.test(type)) return 'binary';
   // A server may answer a stream with any type, or none; then the first byte tells.

@@ -11,6 +11,8 @@ export interface ClientInstrument {
   readonly knows: string;
   /** Whether `client` is one of any supported version, copy or module system. Told by its parts. Never throws. */
   recognises(client: unknown): client is object;
+  /** Providers of their own behind the same kind of client, for `isInitialized`: Azure. */
+  readonly variants?: readonly { readonly name: string; recognises(client: object): boolean }[];
   /** Guards and meters `client`, in place. Twice is harmless. Never throws: what cannot be done is logged (I2). */
   instrument(client: object, path: CallPath, options: GuardOptions, runtime: Runtime): void;
   /** The packages that `fusewire/register` patches. */

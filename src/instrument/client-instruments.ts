@@ -16,7 +16,11 @@ export const PATCHABLE_PACKAGES: ReadonlyMap<string, PatchablePackage> = new Map
   CLIENT_INSTRUMENTS.flatMap(({ packages }) => packages.map((one) => [one.name, one] as const)),
 );
 
-/** The provider whose package this is. */
-export function providerOfPackage(name: string): string | undefined {
-  return CLIENT_INSTRUMENTS.find(({ packages }) => packages.some((one) => one.name === name))?.name;
+/** Whether clients of a package are clients of a provider. */
+export function isPackageOf(name: string, provider: string): boolean {
+  return CLIENT_INSTRUMENTS.some(
+    (one) =>
+      (one.name === provider || one.variants?.some((variant) => variant.name === provider)) &&
+      one.packages.some((patchable) => patchable.name === name),
+  );
 }

@@ -5,6 +5,7 @@ import { type OpenAIRequestReading, openaiAdapter, readOpenAIRequest } from '../
 import { stripInjectedUsage } from '../providers/sse-usage.js';
 import type { Runtime } from '../runtime.js';
 import type { ClientInstrument } from './client-instrument.js';
+import { allDeployments, isAzureClient } from './openai-azure.js';
 import { BackgroundResponses } from './openai-background.js';
 import { withUsageAsked } from './openai-usage-asked.js';
 import { instrumentStainless, type StainlessDialect } from './stainless.js';
@@ -13,7 +14,7 @@ import { hasStainlessSeams, partOf, STAINLESS_METHODS } from './stainless-client
 /** The dialect of openai 5 to 7. */
 export const openaiDialect: StainlessDialect<OpenAIRequestReading> = {
   name: 'openai',
-  read: (request) => readOpenAIRequest(request),
+  read: (request, _client, options) => readOpenAIRequest(request, options),
   createUsageReader: (reading) => openaiAdapter.createUsageReader(reading),
   helpers: [
     [['chat', 'completions'], 'stream', '/chat/completions'],
@@ -60,7 +61,10 @@ export const openaiInstrument: ClientInstrument = {
   name: 'openai',
   knows: 'openai (5 to 7)',
   recognises: isOpenAIClient,
-  instrument: (client, path, options, runtime) => void instrumentOpenAI(client, path, options, runtime),
+  variants: [{ name: 'azure', recognises: isAzureClient }],
+  instrument(client, path, options, runtime) {
+    instrumentOpenAI(client, path, { ...options, deployments: allDeployments(options, runtime) }, runtime);
+  },
   packages: [
     {
       name: 'openai',

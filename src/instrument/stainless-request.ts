@@ -3,7 +3,9 @@ import { recordOf } from '../providers/openai-usage.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
 import type { StainlessClient, StainlessRequestOptions } from './stainless-client.js';
 
-const METADATA_FIELD = /^usage_?metadata(?:\[([^\]]+)\])?/i;
+const METADATA_FIELD = /^usage_?metadata((?:\[[^\]]*\])*)$/i;
+/** Metadata is cut at five levels (contract 6.0). */
+const DEPTH_MAX = 5;
 
 /** The body that may leave, and the metadata that was in it. The caller's own body is never changed. */
 export interface SplitBody {
@@ -38,7 +40,7 @@ function splitText(body: string): SplitBody {
   return { body: JSON.stringify(copy), fields: copy, metadata: carriedMetadata(record).metadata };
 }
 
-/** The client flattens nested fields of a form: `usageMetadata[agent]`. */
+/** The client flattens nested fields of a form: `usageMetadata[subscriber][id]`. */
 function splitForm(form: FormData): SplitBody {
   const fields: Record<string, unknown> = {};
   const metadata: Record<string, unknown> = {};
@@ -50,12 +52,25 @@ function splitForm(form: FormData): SplitBody {
       continue;
     }
     carried = true;
-    if (match[1] !== undefined) metadata[match[1]] = value;
+    put(metadata, match[1] ?? '', value);
   }
   if (!carried) return { body: form, fields, metadata: undefined };
   const copy = new FormData();
   for (const [name, value] of form.entries()) if (!METADATA_FIELD.test(name)) copy.append(name, value);
   return { body: copy, fields, metadata };
+}
+
+function put(metadata: Record<string, unknown>, path: string, value: unknown): void {
+  const names = [...path.matchAll(/\[([^\]]*)\]/g)].map(([, name]) => name ?? '');
+  const last = names.pop();
+  if (last === undefined || names.length >= DEPTH_MAX || [...names, last].includes('__proto__')) return;
+  let holder = metadata;
+  for (const name of names) {
+    const inner = recordOf(holder[name]) ?? {};
+    holder[name] = inner;
+    holder = inner;
+  }
+  holder[last] = value;
 }
 
 /** Binary bodies and streams hold no fields. */

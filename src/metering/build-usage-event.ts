@@ -1,4 +1,5 @@
 /** From what was learnt of an attempt to its usage event (contract 5.3). Pure, but for the token estimate it is given. */
+import { LOCAL_FIELDS } from '../metadata/fields.js';
 import type { UsageReading } from '../providers/adapter.js';
 import type { MediaFields, UsageEvent, UsageState } from '../wire/usage-event.js';
 import {
@@ -74,9 +75,10 @@ export function buildUsageEvent(
   put(event, 'speed', reading.speed);
   put(event, 'errorReason', (reading.errorReason ?? failure.reason)?.slice(0, ERROR_REASON_MAX));
   put(event, 'errorCode', failure.status);
-  putMissing(event, counts.media);
+  // Sound among the tokens of a chat has prices of its own.
+  putMissing(event, counts.media ?? reading.media);
   if (end !== 'recovered') putMissing(event, estimator.capture?.(request, reading, facts.metadata));
-  putMissing(event, facts.metadata.fields, NOT_SENT);
+  putMissing(event, facts.metadata.fields, LOCAL_FIELDS);
   return event;
 }
 
@@ -110,7 +112,9 @@ function countsOf(
   }
   const input = estimator.estimateTokens(facts.request.promptText());
   const output = reading.outputText === '' ? 0 : estimator.estimateTokens(reading.outputText);
-  return { state: 'estimated', input, output, total: input + output };
+  // An answer came and nobody knows what is in it: its output is not nothing.
+  const state = reading.isUnknownShape === true && output === 0 ? 'unknown' : 'estimated';
+  return { state, input, output, total: input + output };
 }
 
 /** Counts that the provider gave before its last word: what came since is estimated from the text. */
@@ -155,19 +159,18 @@ function attributesOf(
   put(attributes, 'host', request.assumedHost);
   if (facts.bypassed) attributes['bypass'] = true;
   if (end === 'recovered') attributes['recovered'] = true;
+  put(attributes, 'workflowId', facts.metadata.fields.workflowId);
+  // What an answer shows of its counting beats what is known of its sender.
+  putMissing(attributes, reading.attributes);
   const convention = request.tokenConvention;
   if (convention !== undefined) {
-    attributes['cacheInside'] = convention.cacheRead === 'inside';
-    attributes['reasoningInside'] = convention.reasoning === 'inside';
+    const { cacheRead, reasoning } = convention;
+    putMissing(attributes, { cacheInside: cacheRead === 'inside', reasoningInside: reasoning === 'inside' });
   }
-  putMissing(attributes, reading.attributes);
   putMissing(attributes, request.attributes);
   putMissing(attributes, facts.metadata.fields.attributes, OWN_ATTRIBUTES);
   return attributes;
 }
-
-/** Metadata that is for us, not for the service. */
-const NOT_SENT: ReadonlySet<string> = new Set(['capturePrompts']);
 
 /** Attributes that only we set: a caller's of the same name would be read as ours. */
 const OWN_ATTRIBUTES: ReadonlySet<string> = new Set([

@@ -21,7 +21,8 @@ export function mediaCounts(
   failure: AttemptFailure,
 ): Counts {
   const operation = reading.operationType ?? facts.request.operationType;
-  const asked = facts.request.media;
+  // Facts of what was asked for are of the kind that the request was taken for.
+  const asked = operation === facts.request.operationType ? facts.request.media : undefined;
   const given = reading.media;
   const input = reading.inputTokens ?? 0;
   const output = reading.outputTokens ?? 0;
@@ -31,12 +32,31 @@ export function mediaCounts(
     return { state: 'reported', ...tokens, media: { ...asked, ...nothing(operation), ...given } };
   }
   if (hasMeasure(operation, given) || (hasTokens && end === 'completed')) {
-    return { state: 'reported', ...tokens, media: withRequired(operation, { ...asked, ...given }) };
+    const isSure = reading.isPartial !== true && !isCutStream(facts, end);
+    const media = withRequired(operation, { ...asked, ...given });
+    if (!isSure && operation === 'IMAGE') return moreImages(tokens, media);
+    return { state: isSure ? 'reported' : 'estimated', ...tokens, media };
   }
-  const guess = guessed(operation, asked);
-  const isRead = end === 'completed' && operation === 'AUDIO' && hasMeasure(operation, asked);
-  const state = isRead ? 'reported' : hasMeasure(operation, guess) ? 'estimated' : 'unknown';
+  const guess = guessed(operation, { ...asked, ...given });
+  const isRead =
+    reading.isUnknownShape !== true && end === 'completed' && operation === 'AUDIO' && hasMeasure(operation, asked);
+  const isGuess = hasMeasure(operation, guess) && reading.isUnknownShape !== true;
+  const state = isRead ? 'reported' : isGuess ? 'estimated' : 'unknown';
   return { state, ...tokens, media: withRequired(operation, { ...asked, ...guess, ...given }) };
+}
+
+/** What a stream showed before it was cut may be a part of what was made, or a preview of it. */
+function isCutStream(facts: AttemptFacts, end: AttemptEnd | 'recovered'): boolean {
+  return facts.request.streaming && end !== 'completed';
+}
+
+/** Some of the images came before the answer was cut: the others may have been made too, each for as many tokens. */
+function moreImages(tokens: { input: number; output: number; total: number }, media: MediaFields): Counts {
+  const came = media.actualImageCount ?? 0;
+  const made = Math.max(came, media.requestedImageCount ?? 1);
+  const times = (count: number) => (came === 0 ? count : Math.ceil((count * made) / came));
+  const [input, output] = [times(tokens.input), times(tokens.output)];
+  return { state: 'estimated', input, output, total: input + output, media: { ...media, actualImageCount: made } };
 }
 
 /** Whether something that can be billed is counted: images made, seconds, characters, credits. */

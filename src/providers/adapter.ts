@@ -138,6 +138,8 @@ export interface UsageReading {
    * least the output that {@link outputText} takes.
    */
   readonly isPartial?: boolean;
+  /** The answer has a shape in which nothing that is counted can be found: without counts the usage is `unknown`. */
+  readonly isUnknownShape?: boolean;
   /** How fast the provider says it answered, where that has a price of its own: Anthropic's `fast`. */
   readonly speed?: string;
   /** Anthropic's two kinds of cache writes; `cacheWriteTokens` is their sum. */
@@ -157,6 +159,10 @@ export interface UsageReader {
   responseHead?(status: number, header: (name: string) => string | undefined): void;
   /** The parsed body of an answer that was not streamed. */
   whole(body: unknown): void;
+  /** The body of such an answer where it is no JSON. */
+  text?(text: string): void;
+  /** Such a body says nothing (sound, a file) and is not kept to be read. */
+  readonly ignoresWhole?: boolean;
   /** One parsed chunk of a streamed answer, in order. */
   chunk(data: unknown): void;
   /**

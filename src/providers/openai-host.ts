@@ -1,14 +1,12 @@
 /** Which provider answers at a URL that the openai client is pointed at, and what may be assumed of it. */
+import { type KnownHost, knownHost } from './openai-known-hosts.js';
 
 /** What the address of a request says. */
-export interface OpenAIHost {
-  /** Wire names, contract 6.2. */
-  readonly provider: string;
-  readonly modelSource: string;
-  /** Whether response ids are unique for ever (I4). A server of unknown make may start again at 1. */
+export interface OpenAIHost extends KnownHost {
   readonly idsAreUnique: boolean;
-  /** Whether the server is known to take `stream_options.include_usage`; others may answer 400 to it. */
   readonly takesIncludeUsage: boolean;
+  /** OpenAI's own servers and Azure's: nothing of the answer has to be read in another way. */
+  readonly isOpenAI: boolean;
   /** The deployment in an Azure path. */
   readonly deployment?: string;
   /** Set where the provider's name had to be assumed from the protocol. */
@@ -19,33 +17,44 @@ export interface OpenAIHost {
 const AZURE_INCLUDE_USAGE_SINCE = '2024-09-01';
 
 /**
- * Reads a URL. Ollama: port 11434 on this machine, or `ollama` in the host's name. Azure: `azure` in the host's name, a
- * deployment in the path, or an API version in the query. Everything else speaks OpenAI's protocol and is called
- * OPENAI; where the host is not OpenAI's own it is named beside it.
+ * Reads a URL. Ollama: port 11434 on this machine, or `ollama` in the host's name. Then the servers that are known by
+ * name. Azure: `azure` in the host's name, a deployment in the path, or an API version in the query. Everything else
+ * speaks OpenAI's protocol and is called OPENAI; where the host is not OpenAI's own it is named beside it.
  */
 export function readOpenAIHost(url: string): OpenAIHost {
   const host = hostOf(url);
   if (/^(localhost|127\.0\.0\.1|\[::1\]):11434$/.test(host) || host.includes('ollama')) {
-    return { provider: 'OLLAMA', modelSource: 'OLLAMA', idsAreUnique: false, takesIncludeUsage: true };
-  }
-  const deployment = /\/openai\/deployments\/([^/?#]+)/.exec(url)?.[1];
-  const apiVersion = /[?&]api-version=([^&#]*)/.exec(url)?.[1];
-  if (host.includes('azure') || deployment !== undefined || apiVersion !== undefined) {
-    return {
-      provider: 'Azure',
-      modelSource: 'OPENAI',
-      idsAreUnique: true,
-      takesIncludeUsage: /\.azure\.(com|us|cn)$/.test(host) && takesIncludeUsage(apiVersion),
-      ...(deployment === undefined ? {} : { deployment: decoded(deployment) }),
-    };
+    return { provider: 'OLLAMA', modelSource: 'OLLAMA', idsAreUnique: false, takesIncludeUsage: true, isOpenAI: false };
   }
   const official = host === 'api.openai.com' || host.endsWith('.api.openai.com');
+  if (official) {
+    return { provider: 'OPENAI', modelSource: 'OPENAI', idsAreUnique: true, takesIncludeUsage: true, isOpenAI: true };
+  }
+  const known = knownHost(host.replace(/:\d+$/, ''), pathOf(url));
+  if (known !== undefined) return { idsAreUnique: false, takesIncludeUsage: false, ...known, isOpenAI: false };
+  return (
+    readAzure(url, host) ?? {
+      provider: 'OPENAI',
+      modelSource: 'OPENAI',
+      idsAreUnique: false,
+      takesIncludeUsage: false,
+      isOpenAI: false,
+      assumedHost: host,
+    }
+  );
+}
+
+function readAzure(url: string, host: string): OpenAIHost | undefined {
+  const deployment = /\/openai\/deployments\/([^/?#]+)/.exec(url)?.[1];
+  const apiVersion = /[?&]api-version=([^&#]*)/.exec(url)?.[1];
+  if (!host.includes('azure') && deployment === undefined && apiVersion === undefined) return undefined;
   return {
-    provider: 'OPENAI',
+    provider: 'Azure',
     modelSource: 'OPENAI',
-    idsAreUnique: official,
-    takesIncludeUsage: official,
-    ...(official ? {} : { assumedHost: host }),
+    idsAreUnique: true,
+    takesIncludeUsage: /\.azure\.(com|us|cn)$/.test(host) && takesIncludeUsage(apiVersion),
+    isOpenAI: true,
+    ...(deployment === undefined ? {} : { deployment: decoded(deployment) }),
   };
 }
 

@@ -1,7 +1,8 @@
 /** Reads what an answer of OpenAI's chat, completions, embeddings and media endpoints says of its usage. */
+import type { MediaFields } from '../wire/usage-event.js';
 import type { StopReason, UsageReader, UsageReading } from './adapter.js';
 import { chatStopReason } from './openai-stop-reason.js';
-import { type OpenAIUsage, readOpenAIUsage, recordOf, textOf } from './openai-usage.js';
+import { countOf, type OpenAIUsage, readOpenAIUsage, recordOf, textOf } from './openai-usage.js';
 
 /** Text kept for the estimate of an answer without counts, in characters (I10). */
 export const OUTPUT_TEXT_MAX = 1024 * 1024;
@@ -16,6 +17,10 @@ export abstract class OpenAIReader implements UsageReader {
   protected errorReason: string | undefined;
   protected finished = false;
   protected pending = false;
+  /** The counts came with an answer that went on. */
+  protected isPartial = false;
+  /** Our own facts about the answer. */
+  protected readonly facts: Record<string, unknown> = {};
   #usage: OpenAIUsage | undefined;
   #rawUsage: unknown;
   #fingerprint: string | undefined;
@@ -27,6 +32,8 @@ export abstract class OpenAIReader implements UsageReader {
 
   reading(): UsageReading {
     const usage = this.#usage;
+    const media = soundOf(usage);
+    const attributes = this.#attributes();
     const isOllama = this.#fingerprint === OLLAMA_FINGERPRINT;
     return {
       responseId: this.responseId,
@@ -48,7 +55,17 @@ export abstract class OpenAIReader implements UsageReader {
       provider: isOllama ? 'OLLAMA' : undefined,
       modelSource: isOllama ? 'OLLAMA' : undefined,
       idsAreUnique: isOllama ? false : undefined,
+      isPartial: this.isPartial && !this.finished,
+      media,
+      attributes,
     };
+  }
+
+  #attributes(): Record<string, unknown> | undefined {
+    const images = this.#usage?.inputImageTokens;
+    if (images !== undefined && images > 0) this.facts['inputImageTokens'] = images;
+    for (const _ in this.facts) return this.facts;
+    return undefined;
   }
 
   /** The fields that a whole answer and each chunk carry. Azure's first chunk has them all empty. */
@@ -65,6 +82,18 @@ export abstract class OpenAIReader implements UsageReader {
     if (usage === undefined) return;
     this.#usage = usage;
     this.#rawUsage = value;
+    const record = recordOf(value);
+    this.#serviceTier = textOf(record?.['service_tier']) ?? this.#serviceTier;
+    this.#searches(record);
+  }
+
+  /** Searches that are billed apart, by the names of OpenRouter, Perplexity and xAI. */
+  #searches(usage: Record<string, unknown> | undefined): void {
+    const made = recordOf(usage?.['server_tool_use'])?.['web_search_requests'] ?? usage?.['num_search_queries'];
+    const searches = countOf(made);
+    if (searches !== undefined && searches > 0) this.facts['webSearches'] = searches;
+    const sources = countOf(usage?.['num_sources_used']);
+    if (sources !== undefined && sources > 0) this.facts['searchSources'] = sources;
   }
 
   protected addText(value: unknown): void {
@@ -79,6 +108,17 @@ export abstract class OpenAIReader implements UsageReader {
     const text = error === undefined ? textOf(value) : (textOf(error['message']) ?? textOf(error['code']));
     this.errorReason ??= text ?? 'error inside the answer';
   }
+}
+
+/** Sound among the tokens, in wire names; `undefined` where there is none. */
+function soundOf(usage: OpenAIUsage | undefined): MediaFields | undefined {
+  const heard = usage?.inputAudioTokens ?? 0;
+  const spoken = usage?.outputAudioTokens ?? 0;
+  if (heard === 0 && spoken === 0) return undefined;
+  return {
+    ...(heard > 0 ? { inputAudioTokenCount: heard } : {}),
+    ...(spoken > 0 ? { outputAudioTokenCount: spoken } : {}),
+  };
 }
 
 /** Chat and completions, streamed and whole; any other endpoint as far as it uses the same names. */
@@ -129,7 +169,11 @@ export class ChatReader extends OpenAIReader {
     this.usage(recordOf(chunk['x_groq'])?.['usage']);
     this.usage(this.#embeds ? withoutOutput(chunk['usage']) : chunk['usage']);
     this.error(chunk['error']);
-    if (Array.isArray(chunk['choices'])) for (const choice of chunk['choices']) this.#choice(recordOf(choice));
+    const choices = chunk['choices'];
+    if (!Array.isArray(choices)) return;
+    for (const choice of choices) this.#choice(recordOf(choice));
+    // Perplexity and vLLM can send running totals with every piece of text.
+    if (recordOf(chunk['usage']) !== undefined) this.isPartial = choices.length > 0;
   }
 
   #choice(choice: Record<string, unknown> | undefined): void {

@@ -1,6 +1,8 @@
 /** Reads what an answer of the Responses API says of its usage: whole, streamed, in the background, polled. */
+import type { UsageReading } from './adapter.js';
 import { OpenAIReader } from './openai-reader.js';
 import { responseStopReason } from './openai-stop-reason.js';
+import { ToolCount } from './openai-tool-count.js';
 import { recordOf, textOf } from './openai-usage.js';
 
 const TERMINAL = new Set(['response.completed', 'response.failed', 'response.incomplete', 'response.cancelled']);
@@ -9,6 +11,7 @@ const TERMINAL = new Set(['response.completed', 'response.failed', 'response.inc
 export class ResponsesReader extends OpenAIReader {
   /** A read of a response is metered only where it is a background one: any other was metered when it was made. */
   readonly #isPoll: boolean;
+  #tools = new ToolCount();
 
   constructor(isPoll: boolean) {
     super();
@@ -19,8 +22,7 @@ export class ResponsesReader extends OpenAIReader {
     const response = recordOf(body);
     if (response === undefined) return;
     this.#response(response, true);
-    if (!Array.isArray(response['output'])) return;
-    for (const item of response['output']) this.#item(recordOf(item));
+    for (const item of listOf(response['output'])) this.#item(recordOf(item));
   }
 
   chunk(data: unknown): void {
@@ -29,6 +31,7 @@ export class ResponsesReader extends OpenAIReader {
     const type = textOf(event['type']) ?? '';
     // Audio comes in deltas too; its base64 is no text.
     if (type.endsWith('.delta') && !type.includes('audio')) this.addText(event['delta']);
+    if (type === 'response.output_item.done') this.#tools.add(recordOf(event['item']));
     const response = recordOf(event['response']);
     if (response !== undefined) this.#response(response, TERMINAL.has(type));
     if (type === 'error') this.error(event['error'] ?? event);
@@ -46,7 +49,21 @@ export class ResponsesReader extends OpenAIReader {
     if (working || !isFinal) return;
     this.stopReason = stopReason;
     this.finished = !this.#isPoll || inBackground;
+    this.#countTools(response);
     if (status === 'failed') this.error(response['error'] ?? 'the response failed');
+  }
+
+  override reading(): UsageReading {
+    Object.assign(this.facts, this.#tools.facts());
+    return super.reading();
+  }
+
+  /** The last word counts; what items of a stream said before is the same once more. */
+  #countTools(response: Record<string, unknown>): void {
+    const output = listOf(response['output']);
+    if (output.length > 0) this.#tools = new ToolCount();
+    for (const item of output) this.#tools.add(recordOf(item));
+    this.#tools.total(recordOf(response['tool_usage']));
   }
 
   #item(item: Record<string, unknown> | undefined): void {

@@ -4,10 +4,15 @@
  */
 import type { ProviderAdapter, ProviderRequest, RequestReading, UsageReader } from './adapter.js';
 import { azureModel } from './azure-model.js';
+import { SpeechReader, TranscriptReader } from './openai-audio-reader.js';
 import { readEndpoint } from './openai-endpoints.js';
-import { pathOf, readOpenAIHost } from './openai-host.js';
+import { type OpenAIHost, pathOf, readOpenAIHost } from './openai-host.js';
+import { readerForHost } from './openai-host-reader.js';
+import { ImageReader, VideoReader } from './openai-media-reader.js';
+import { openAIMediaAsked } from './openai-media-request.js';
 import { openAIPromptText } from './openai-prompt-text.js';
 import { ChatReader } from './openai-reader.js';
+import { hasOpenAIVision, openAIPrompts } from './openai-request-facts.js';
 import { ResponsesReader } from './openai-responses-reader.js';
 import { recordOf, textOf } from './openai-usage.js';
 
@@ -21,50 +26,98 @@ export interface OpenAIRequestReading extends RequestReading {
   readonly polledId?: string;
   /** The response is made in the background: nothing is metered before its end is read. */
   readonly background: boolean;
+  /** A server that counts or prices in another way than OpenAI does. */
+  readonly host?: OpenAIHost;
 }
 
-/** The adapter. It knows chat, responses, embeddings and completions; any other POST that computes is flagged. */
+/** What the owner of a client knows better than an address tells. */
+export interface OpenAIOverrides {
+  /** Azure: from a deployment's name, in lower case, to the model that it serves. */
+  readonly deployments?: Readonly<Record<string, string>> | undefined;
+  /** What is known of the server, laid over what its address says: a gateway has any address. */
+  readonly host?: Partial<OpenAIHost> | undefined;
+}
+
+/** The adapter. It knows chat, responses, completions, embeddings, moderations, images, audio and videos. */
 export const openaiAdapter: ProviderAdapter = {
   name: 'openai',
   tokenConvention: { cacheRead: 'inside', cacheWrite: 'inside', reasoning: 'inside' },
-  readRequest: readOpenAIRequest,
+  readRequest: (request) => readOpenAIRequest(request),
   createUsageReader: createOpenAIReader,
 };
 
 /** Reads a request to any server that speaks OpenAI's protocol. Never throws. */
-export function readOpenAIRequest(request: ProviderRequest): OpenAIRequestReading {
-  const host = readOpenAIHost(request.url);
+export function readOpenAIRequest(request: ProviderRequest, overrides: OpenAIOverrides = {}): OpenAIRequestReading {
+  const address = readOpenAIHost(request.url);
+  const host = overrides.host === undefined ? address : { ...address, ...overrides.host };
   const endpoint = readEndpoint(request.method, pathOf(request.url));
   const body = recordOf(request.body) ?? {};
-  const asked = host.deployment ?? textOf(body['model']);
-  const model = asked !== undefined && host.provider === 'Azure' ? azureModel(asked) : asked;
+  const deployment = host.deployment ?? textOf(body['model']);
+  const isAzure = deployment !== undefined && host.provider === 'Azure';
+  const model = isAzure ? modelOf(deployment, overrides) : deployment;
   const temperature = body['temperature'];
   const usesTools = isFilledList(body['tools']) || isFilledList(body['functions']);
+  const subtype = endpoint.operationSubtype ?? (usesTools ? 'function_call' : undefined);
+  const media = openAIMediaAsked(endpoint.name, body);
+  const tier = textOf(body['service_tier']);
   return {
     endpoint: endpoint.name,
     known: endpoint.known,
     provider: host.provider,
     modelSource: host.modelSource,
     operationType: endpoint.operationType,
-    ...(usesTools ? { operationSubtype: 'function_call' } : {}),
+    ...(subtype === undefined ? {} : { operationSubtype: subtype }),
     ...(model === undefined ? {} : { model }),
-    streaming: endpoint.kind === 'poll' ? /[?&]stream=true/.test(request.url) : body['stream'] === true,
+    streaming: isStreaming(endpoint.kind, endpoint.name, request.url, body),
     ...(typeof temperature === 'number' ? { temperature } : {}),
     promptText: () => openAIPromptText(body),
-    idsAreUnique: host.idsAreUnique,
+    prompts: () => openAIPrompts(body),
+    // Recorded ids of moderations are short numbers.
+    idsAreUnique: host.idsAreUnique && endpoint.name !== 'moderations',
     kind: endpoint.kind,
     ...(host.assumedHost === undefined ? {} : { assumedHost: host.assumedHost }),
+    ...(host.tokenConvention === undefined ? {} : { tokenConvention: host.tokenConvention }),
+    ...(hasOpenAIVision(body) ? { hasVisionContent: true } : {}),
+    ...(media === undefined ? {} : { media }),
+    ...(tier === undefined ? {} : { requestedServiceTier: tier }),
+    ...(isAzure && deployment !== model ? { attributes: { deployment } } : {}),
     choicesAsked: typeof body['n'] === 'number' && body['n'] > 1 ? body['n'] : 1,
     takesIncludeUsage: host.takesIncludeUsage,
     ...(endpoint.responseId === undefined ? {} : { polledId: endpoint.responseId }),
     background: endpoint.name === 'responses' && body['background'] === true,
+    ...(host.isOpenAI ? {} : { host }),
   };
 }
 
+function modelOf(deployment: string, { deployments = {} }: OpenAIOverrides): string {
+  const name = deployment.toLowerCase();
+  return (Object.hasOwn(deployments, name) ? deployments[name] : undefined) ?? azureModel(deployment);
+}
+
+/** A form says it as text, speech by the format of its stream, a poll in its query. */
+function isStreaming(kind: RequestReading['kind'], endpoint: string, url: string, body: Record<string, unknown>) {
+  if (kind === 'poll') return /[?&]stream=true/.test(url);
+  if (endpoint === 'audio.speech') return body['stream_format'] === 'sse';
+  return body['stream'] === true || body['stream'] === 'true';
+}
+
 function createOpenAIReader(request: RequestReading): UsageReader {
-  if (request.endpoint.startsWith('responses')) return new ResponsesReader(request.kind === 'poll');
+  const { host } = request as Partial<OpenAIRequestReading>;
+  const reader = readerFor(request);
+  return host === undefined ? reader : readerForHost(reader, host);
+}
+
+function readerFor(request: RequestReading): UsageReader {
+  const { endpoint } = request;
+  if (endpoint.startsWith('responses')) return new ResponsesReader(request.kind === 'poll');
+  if (request.known) {
+    if (request.operationType === 'IMAGE') return new ImageReader(request.media?.requestedImageCount ?? 1);
+    if (request.operationType === 'VIDEO') return new VideoReader();
+    if (endpoint === 'audio.speech') return new SpeechReader();
+    if (request.operationType === 'AUDIO') return new TranscriptReader();
+  }
   const { choicesAsked = 1 } = request as Partial<OpenAIRequestReading>;
-  return new ChatReader(choicesAsked, request.endpoint === 'embeddings');
+  return new ChatReader(choicesAsked, endpoint === 'embeddings');
 }
 
 function isFilledList(value: unknown): boolean {

@@ -173,3 +173,9 @@ export function responseEvents(id: string, body: Fields): Fields[] {
   ];
   return events.map((event, index) => ({ ...event, sequence_number: index }));
 }
+
+/** What `responses.compact` gives: no response, and no status. */
+export function compaction(id: string): Fields {
+  const output = [{ id: 'cmp_1', type: 'compaction', encrypted_content: 'x' }];
+  return { id, object: 'response.compaction', created_at: CREATED, output, usage: RESPONSES_USAGE };
+}

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import {
   chatChunks,
+  compaction,
   completionChunks,
   embeddings,
   type Fields,
@@ -12,6 +13,7 @@ import {
   wholeChat,
   wholeCompletion,
 } from './stub-provider-answers.js';
+import { mediaAnswer } from './stub-provider-media.js';
 
 /** How the next request goes wrong. */
 export type Fault =
@@ -113,7 +115,7 @@ class Stub {
         if (!response.writableFinished) resolve();
       });
     });
-    const body = parseFields(text);
+    const body = isMultipart(request) ? formFields(text) : parseFields(text);
     const path = (request.url ?? '').replace(/\?.*$/s, '');
     const method = request.method ?? '';
     this.requests.push({ method, path: request.url ?? '', headers: request.headers, body, text, aborted });
@@ -155,8 +157,28 @@ class Stub {
       else this.#whole(response, wholeCompletion(`cmpl-${this.#count}`, body), fault);
     } else if (endpoint === '/embeddings') this.#whole(response, embeddings(body), fault);
     else if (endpoint === '/responses' && method === 'POST') await this.#responses(response, body, fault);
-    else if (endpoint.startsWith('/responses/')) this.#poll(response, endpoint.split('/')[2] ?? '');
-    else this.#whole(response, { id: `x-${this.#count}`, object: 'stub', data: [], text: 'heard' }, fault);
+    else if (endpoint === '/responses/compact') {
+      this.#whole(response, compaction(`resp_${this.#count}`), fault);
+    } else if (endpoint.startsWith('/responses/')) this.#poll(response, endpoint.split('/')[2] ?? '');
+    else await this.#media(response, method, endpoint, body, fault);
+  }
+
+  async #media(
+    response: ServerResponse,
+    method: string,
+    endpoint: string,
+    body: Fields,
+    fault: Fault | undefined,
+  ): Promise<void> {
+    const answer = method === 'POST' ? mediaAnswer(endpoint, body, this.#count) : undefined;
+    if (answer === undefined) this.#whole(response, { id: `x-${this.#count}`, object: 'stub', data: [] }, fault);
+    else if (answer.kind === 'json') this.#whole(response, answer.body, fault);
+    else if (answer.kind === 'events') await this.#stream(response, answer.events, fault, false);
+    else {
+      const [type, bytes] = answer.kind === 'text' ? ['text/plain', answer.text] : [answer.type, answer.bytes];
+      response.writeHead(200, { 'content-type': type });
+      response.end(bytes);
+    }
   }
 
   async #responses(response: ServerResponse, body: Fields, fault: Fault | undefined): Promise<void> {
@@ -237,6 +259,13 @@ function sendJson(response: ServerResponse, status: number, body: Fields, header
 
 function isMultipart(request: IncomingMessage): boolean {
   return request.headers['content-type']?.startsWith('multipart/') === true;
+}
+
+/** The text fields of a form; its files are left out. */
+function formFields(text: string): Fields {
+  const fields: Fields = {};
+  for (const [, name = '', value] of text.matchAll(/name="([^"]+)"\r\n\r\n([\s\S]*?)\r\n--/g)) fields[name] = value;
+  return fields;
 }
 
 function parseFields(text: string): Fields {

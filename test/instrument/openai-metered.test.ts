@@ -314,13 +314,14 @@ describe.each(MAJORS)('openai $major', ({ major, OpenAI, Azure, CommonJs }) => {
       expect(stub.requests[0]!.text).not.toMatch(/usage_?metadata/i);
     });
 
-    it('in a form is taken out of it', async () => {
+    it('in a form is taken out of it, nested or not', async () => {
       const file = new File([Buffer.from('RIFF')], 'a.wav');
-      const body = { file, model: 'whisper-1', ...{ usageMetadata: { agent: 'a' } } };
+      const subscriber = { id: 'u-1', credential: { name: 'key' } };
+      const body = { file, model: 'whisper-1', ...{ usageMetadata: { agent: 'a', subscriber } } };
       await guard().audio.transcriptions.create(body);
       expect(stub.requests[0]!.text).toContain('whisper-1');
       expect(stub.requests[0]!.text).not.toContain('usageMetadata');
-      expect(only()).toMatchObject({ agent: 'a', operationType: 'AUDIO', attributes: { unknownEndpoint: true } });
+      expect(only()).toMatchObject({ agent: 'a', subscriber, operationType: 'AUDIO', model: 'whisper-1' });
     });
   });
 

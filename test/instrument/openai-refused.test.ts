@@ -147,9 +147,9 @@ describe.each(MAJORS)('openai $major', ({ OpenAI, Azure, CommonJs }) => {
   });
 
   it('I1: an endpoint that no adapter knows passes, and its event says so', async () => {
-    await guarded().moderations.create({ input: 'hi' });
+    await guarded().post('/images/upscales', { body: { model: 'm' } });
     expect(stub.requests).toHaveLength(1);
-    expect(recording.events[0]).toMatchObject({ operationType: 'MODERATION', attributes: { unknownEndpoint: true } });
+    expect(recording.events[0]).toMatchObject({ operationType: 'IMAGE', attributes: { unknownEndpoint: true } });
   });
 
   it('reads that cost nothing pass while calls are refused', async () => {

@@ -22,9 +22,25 @@ describe('the OpenAI adapter', () => {
     ['POST', '/responses/input_tokens', 'responses.input_tokens', 'free', true, 'OTHER'],
     ['GET', '/models', 'models', 'free', true, 'OTHER'],
     ['POST', '/files', 'files', 'free', true, 'OTHER'],
-    ['POST', '/moderations', 'moderations', 'call', false, 'MODERATION'],
-    ['POST', '/images/generations', 'images.generations', 'call', false, 'IMAGE'],
-    ['POST', '/audio/speech', 'audio.speech', 'call', false, 'AUDIO'],
+    ['POST', '/moderations', 'moderations', 'call', true, 'MODERATION'],
+    ['POST', '/images/generations', 'images.generations', 'call', true, 'IMAGE'],
+    ['POST', '/images/edits', 'images.edits', 'call', true, 'IMAGE'],
+    ['POST', '/images/variations', 'images.variations', 'call', true, 'IMAGE'],
+    ['POST', '/images/upscales', 'images.upscales', 'call', false, 'IMAGE'],
+    ['POST', '/audio/speech', 'audio.speech', 'call', true, 'AUDIO'],
+    ['POST', '/audio/transcriptions', 'audio.transcriptions', 'call', true, 'AUDIO'],
+    ['POST', '/audio/translations', 'audio.translations', 'call', true, 'AUDIO'],
+    ['POST', '/audio/voices', 'audio.voices', 'call', false, 'AUDIO'],
+    ['POST', '/videos', 'videos', 'call', true, 'VIDEO'],
+    ['POST', '/videos/video_1/remix', 'videos.remix', 'call', true, 'VIDEO'],
+    ['POST', '/videos/extensions', 'videos.extensions', 'call', true, 'VIDEO'],
+    ['POST', '/videos/characters', 'videos.characters', 'call', false, 'VIDEO'],
+    ['GET', '/videos/video_1', 'videos', 'free', true, 'OTHER'],
+    ['GET', '/videos/video_1/content', 'videos.content', 'free', true, 'OTHER'],
+    ['GET', '/files/file_1/content', 'files.content', 'free', true, 'OTHER'],
+    ['POST', '/fine_tuning/jobs', 'fine_tuning.jobs', 'call', false, 'OTHER'],
+    ['POST', '/realtime/client_secrets', 'realtime.client_secrets', 'call', false, 'OTHER'],
+    ['POST', '/rerank', 'rerank', 'call', false, 'RERANK'],
     ['POST', '/batches', 'batches', 'call', false, 'OTHER'],
     ['POST', '/threads/runs', 'threads.runs', 'call', false, 'OTHER'],
   ])('I1: %s %s is %s, a %s', (method, path, endpoint, kind, known, operationType) => {
@@ -165,7 +181,14 @@ describe('the usage readers', () => {
   it.each([undefined, null, 'x', 3, [], {}, { choices: [null, 3], usage: [] }, { output: [null], response: 3 }])(
     'never throw on %j',
     (value) => {
-      for (const path of ['/chat/completions', '/responses', '/embeddings']) {
+      for (const path of [
+        '/chat/completions',
+        '/responses',
+        '/embeddings',
+        '/images/edits',
+        '/videos',
+        '/moderations',
+      ]) {
         const reader = readerFor(path);
         reader.chunk(value);
         reader.whole(value);
@@ -225,6 +248,18 @@ describe('models of Azure deployments (contract 6.3)', () => {
     ['whisper', 'whisper-1'],
     ['tts-hd', 'tts-1-hd'],
     ['gpt-5-mini', 'gpt-5-mini'],
+    ['prod-gpt-5.1-codex-max', 'gpt-5.1-codex-max'],
+    ['gpt-5-2025-08-07', 'gpt-5'],
+    ['team-gpt5-nano', 'gpt-5-nano'],
+    ['my-o3-mini', 'o3-mini'],
+    ['o1', 'o1'],
+    ['o3-deep-research', 'o3-deep-research'],
+    ['gpt-4o-mini-transcribe', 'gpt-4o-mini-transcribe'],
+    ['speech-gpt-4o-mini-tts', 'gpt-4o-mini-tts'],
+    ['gpt-image-1-mini', 'gpt-image-1-mini'],
+    ['draw-gpt-image-1.5', 'gpt-image-1.5'],
+    ['sora-2', 'sora-2'],
+    ['embedding-3-small-eu', 'text-embedding-3-small'],
     ['Chat Prod', 'Chat Prod'],
   ])('%s is %s', (deployment, model) => expect(azureModel(deployment)).toBe(model));
 });
