@@ -100,6 +100,12 @@ export function createCallPath(
       return attempt;
     },
     around: (admission, attempt) => new OuterCall(sink, admission, attempt),
+    announced,
+    announce(admission, attempt, promptPart) {
+      const call = new AnnouncedCall(sink, { admission, attempt }, promptPart);
+      announced.announce(call);
+      return call;
+    },
   };
 }
 

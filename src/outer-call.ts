@@ -36,6 +36,11 @@ export class OuterCall {
     return this.admission;
   }
 
+  /** What was metered inside was another call after all: the outer layer's own attempt counts again. */
+  meterOutside(): void {
+    this.#attempt.reinstate();
+  }
+
   /** A layer inside is about to begin an attempt: from now on it is the one that meters. */
   meterInside(): void {
     this.#insideAttempts += 1;
@@ -51,6 +56,18 @@ type Shared = { [STORAGE]?: AsyncLocalStorage<OuterCall> };
 export function currentOuterCall(owner: object): OuterCall | undefined {
   const outer = (globalThis as Shared)[STORAGE]?.getStore();
   return outer?.owner === owner ? outer : undefined;
+}
+
+/**
+ * Makes `outer` the outer call of the calling asynchronous context and of everything that it begins from now on: for
+ * layers that cannot run what they stand around (`AnnouncedCalls`). Without one: from now on contexts are kept,
+ * which has to begin before the first promise of a run is made.
+ */
+export function enterOuter(outer?: OuterCall): void {
+  const shared = globalThis as Shared;
+  shared[STORAGE] ??= new AsyncLocalStorage<OuterCall>();
+  if (outer !== undefined) shared[STORAGE].enterWith(outer);
+  else shared[STORAGE].run(shared[STORAGE].getStore() as OuterCall, () => undefined);
 }
 
 /** Runs `task`, the wrapped call, so that guarded clients inside know of the layer around them. */

@@ -1,0 +1,125 @@
+/**
+ * Calls of a layer that is only told of them (LangChain's callbacks) and so cannot run what it stands around: which
+ * guarded client inside belongs to which of them.
+ *
+ * A callback leaves its call as a trail in the asynchronous context of the model's run, and the attempts inside follow
+ * it. A queue in between (LangChain's `maxConcurrency`) may start one run in the context of another: then the prompt
+ * says whose the attempt is. At the end the answer is compared with those of the attempts inside: an attempt that was
+ * taken for the call's and is not never costs the call its event, and one that was missed is found by the provider's id.
+ */
+import type { Attempt } from './metering/attempt.js';
+import { enterOuter, OuterCall } from './outer-call.js';
+import type { RequestReading } from './providers/adapter.js';
+
+/** What the layer learnt of the answer to its call. */
+export interface AnswerEvidence {
+  /** Every id of the answer that may be the provider's. */
+  readonly ids: readonly string[];
+  readonly text: string;
+}
+
+/** Attempts inside that are remembered while calls are running; more are forgotten, oldest first (I10). */
+const ATTEMPTS_MAX = 1000;
+
+/** A call that was announced and has not ended. */
+export class AnnouncedCall extends OuterCall {
+  /** Attempts of clients inside that belong to this call. */
+  readonly attempts: Attempt[] = [];
+  /** A text that every request of this call contains; empty where there is none. */
+  readonly promptPart: string;
+  isRunning = true;
+
+  constructor(owner: object, { admission, attempt }: Begun, promptPart: string) {
+    super(owner, admission, attempt);
+    this.promptPart = promptPart;
+  }
+
+  /** Whether an attempt of this call has its answer: what comes next is no retry of it. */
+  get isAnswered(): boolean {
+    return this.attempts.some(({ answer }) => answer.finished && answer.errorReason === undefined);
+  }
+}
+
+/** A call that was let through and begun by the layer itself. */
+export interface Begun {
+  readonly admission: OuterCall['admission'];
+  readonly attempt: Attempt;
+}
+
+/** The announced calls of one instance. No method throws. */
+export class AnnouncedCalls {
+  readonly #running = new Set<AnnouncedCall>();
+  #attempts: Attempt[] = [];
+
+  /** From here on, what the calling asynchronous context does belongs to `call`, until {@link end}. */
+  announce(call: AnnouncedCall): void {
+    this.#running.add(call);
+    enterOuter(call);
+  }
+
+  /** The call that a request belongs to, which is made on the trail of `trail`. */
+  callOf(trail: AnnouncedCall, request: RequestReading): AnnouncedCall | undefined {
+    // The trail of a call that ended is a context that outlived it: it says nothing.
+    if (!trail.isRunning) return undefined;
+    const prompt = request.promptText();
+    const fits = (call: AnnouncedCall) => isSameOperation(call, request) && prompt.includes(call.promptPart);
+    const isTrail = fits(trail);
+    if (isTrail && !trail.isAnswered) return trail;
+    for (const call of this.#running) {
+      if (call !== trail && call.attempts.length === 0 && isSameModel(call, request) && fits(call)) return call;
+    }
+    if (isTrail) return trail;
+    return isSameOperation(trail, request) && isSameModel(trail, request) && !trail.isAnswered ? trail : undefined;
+  }
+
+  /** A guarded client begins an attempt; it is the one that meters `call`, if there is one. */
+  began(attempt: Attempt, call: OuterCall | undefined): void {
+    if (call instanceof AnnouncedCall) call.attempts.push(attempt);
+    if (this.#running.size === 0) return;
+    this.#attempts.push(attempt);
+    if (this.#attempts.length > 2 * ATTEMPTS_MAX) this.#attempts = this.#attempts.slice(-ATTEMPTS_MAX);
+  }
+
+  /** The call is over. Returns whether what it got was metered inside; `evidence` is missing where it got nothing. */
+  end(call: AnnouncedCall, evidence?: AnswerEvidence): boolean {
+    call.isRunning = false;
+    this.#running.delete(call);
+    const attempts = this.#attempts;
+    if (this.#running.size === 0) this.#attempts = [];
+    if (call.attempts.length > 0 && (evidence === undefined || !contradicts(call.attempts, evidence))) return true;
+    return evidence !== undefined && attempts.some(({ answer }) => isOneOf(answer.responseId, evidence.ids));
+  }
+}
+
+function isOneOf(id: string | undefined, ids: readonly string[]): boolean {
+  return id !== undefined && id !== '' && ids.includes(id);
+}
+
+/** Whether the answer came from none of these attempts, for all that is known. In doubt it did. */
+function contradicts(attempts: readonly Attempt[], { ids, text }: AnswerEvidence): boolean {
+  let isComparable = false;
+  for (const { answer } of attempts) {
+    const { responseId } = answer;
+    if (responseId === undefined || isOneOf(responseId, ids)) return false;
+    if (text !== '' && answer.outputText === text) return false;
+    isComparable ||= ids.some((id) => kindOf(id) === kindOf(responseId));
+  }
+  return isComparable;
+}
+
+/** What ids of one provider have in common: `chatcmpl` of `chatcmpl-9x`. */
+function kindOf(id: string): string {
+  return /^[A-Za-z]+(?=[-_])/.exec(id)?.[0] ?? id;
+}
+
+function isSameOperation({ admission }: AnnouncedCall, request: RequestReading): boolean {
+  return isEmbedding(admission.request) === isEmbedding(request);
+}
+
+function isEmbedding(request: RequestReading): boolean {
+  return request.operationType === 'EMBED';
+}
+
+function isSameModel({ admission }: AnnouncedCall, request: RequestReading): boolean {
+  return admission.request.model === request.model;
+}
