@@ -5,7 +5,7 @@ import { type PerplexityUsage, readPerplexityUsage } from './perplexity-usage.js
 
 /**
  * Chat, agent and embeddings. Every chunk of a chat stream repeats the usage as it stands, with a cost of 0 until the
- * last one. The last one counts; of a stream that was cut the output and the cost are not known, so they are estimated.
+ * last one. The last one counts; what a stream that was cut said of itself is the least that it came to.
  */
 export class PerplexityReader implements UsageReader {
   readonly #inner: UsageReader;
@@ -36,7 +36,10 @@ export class PerplexityReader implements UsageReader {
     const stopReason = this.#asksForTool ? 'END_SEQUENCE' : inner.stopReason;
     if (usage === undefined) return { ...inner, stopReason };
     const attributes = { ...inner.attributes, ...usage.attributes };
-    if (this.#streaming && !inner.finished) return { ...inner, ...ofCutStream(inner, usage), attributes };
+    // A running count and a running cost of 0 are no last word.
+    if (this.#streaming && !inner.finished) {
+      return { ...inner, attributes, isPartial: inner.inputTokens !== undefined, totalCostUsd: undefined };
+    }
     return {
       ...inner,
       stopReason,
@@ -54,24 +57,6 @@ export class PerplexityReader implements UsageReader {
     this.#usage = readPerplexityUsage(answer['usage']) ?? this.#usage;
     if (answer['status'] === 'requires_action') this.#asksForTool = true;
   }
-}
-
-/** The prompt is counted once for all; what was generated until the cut is not what was generated. */
-function ofCutStream(inner: UsageReading, usage: PerplexityUsage): UsageReading {
-  const { responseId, model, finished, outputText } = inner;
-  const { inputTokens } = usage;
-  return {
-    finished,
-    outputText,
-    outputTokens: undefined,
-    totalTokens: undefined,
-    reasoningTokens: undefined,
-    totalCostUsd: undefined,
-    // Without any text an answer would look like one that has no output.
-    inputTokens: outputText === '' ? undefined : inputTokens,
-    ...(responseId === undefined ? {} : { responseId }),
-    ...(model === undefined ? {} : { model }),
-  } as UsageReading;
 }
 
 /** A whole answer has a `delta` too, an empty one, beside the message. */
