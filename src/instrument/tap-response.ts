@@ -3,9 +3,8 @@
  * stay the very objects that fetch gave: single methods are laid over the instance. A wrapping stream would cost about
  * ten microseconds a chunk, and a new `Response` would lose `url`, `type` and `redirected`.
  */
-import type { Attempt } from '../metering/attempt.js';
 import type { UsageReader } from '../providers/adapter.js';
-import { AnswerWatch, type WatchOptions } from './answer-watch.js';
+import { AnswerWatch, type WatchedAttempt, type WatchOptions } from './answer-watch.js';
 
 /** A BYOB read that is pending at the end must be answered, with no bytes. */
 type ByteController = { readonly byobRequest: { respond(bytes: number): void } | null };
@@ -16,7 +15,7 @@ type ReadResult = { done: boolean; value?: Uint8Array | undefined };
  * Answers that were read in part and then forgotten, without a cancel. Whoever can still read one holds its watch. Not
  * state of ours: an attempt knows its own instance, and nothing is looked up here.
  */
-const FORGOTTEN = new FinalizationRegistry<Attempt>((attempt) => attempt.settle('abandoned'));
+const FORGOTTEN = new FinalizationRegistry<WatchedAttempt>((attempt) => attempt.settle('abandoned'));
 
 /**
  * Taps a response: the reader is fed with what is read, in order, before the caller gets it, and the attempt is settled
@@ -26,7 +25,7 @@ const FORGOTTEN = new FinalizationRegistry<Attempt>((attempt) => attempt.settle(
  */
 export function tapResponse(
   response: Response,
-  attempt: Attempt,
+  attempt: WatchedAttempt,
   reader: UsageReader,
   options: WatchOptions,
 ): Response {
@@ -61,14 +60,14 @@ const BYTES_METHODS = ['arrayBuffer', 'bytes', 'blob', 'formData'] as const;
 class ResponseTap {
   readonly #response: Response;
   readonly #watch: AnswerWatch;
-  readonly #attempt: Attempt;
+  readonly #attempt: WatchedAttempt;
   readonly #originals: Readonly<Record<BodyMethod, AnyMethod | undefined>>;
   readonly #originalBody: (this: Response) => unknown;
   /** Serves the body: the response itself, or after `clone()` a response on one branch of the watched stream. */
   #source: Response | undefined;
   #tappedBody: ReadableStream<Uint8Array> | undefined;
 
-  constructor(response: Response, watch: AnswerWatch, attempt: Attempt) {
+  constructor(response: Response, watch: AnswerWatch, attempt: WatchedAttempt) {
     this.#response = response;
     this.#watch = watch;
     this.#attempt = attempt;

@@ -48,8 +48,8 @@ export class FalReader implements UsageReader {
   }
 
   whole(body: unknown): void {
-    if (this.#request.submits && isRecord(body) && typeof body['request_id'] === 'string') {
-      this.#responseId = body['request_id'];
+    if (isRecord(body) && this.#isQueued(body)) {
+      this.#responseId = body['request_id'] as string;
       this.#pending = true;
       return;
     }
@@ -97,6 +97,13 @@ export class FalReader implements UsageReader {
     });
   }
 
+  /** The answer to a submission; to the question for a result where the work is not done. */
+  #isQueued(body: Fields): boolean {
+    if (typeof body['request_id'] !== 'string') return false;
+    const goesOn = body['status'] === 'IN_QUEUE' || body['status'] === 'IN_PROGRESS';
+    return this.#request.submits || (goesOn && this.#request.queuedId !== undefined);
+  }
+
   /** `output` of fal's own language endpoints is the whole text so far; a `delta` is what is new. */
   #readText(data: Fields): void {
     const { output, choices } = data;
@@ -125,12 +132,20 @@ export class FalReader implements UsageReader {
     const answer = this.#answer;
     const made = answer === undefined || this.#pending ? {} : madeOf(operation, answer, asked);
     const media = { ...(isCorrected ? asked : {}), ...made };
-    if (operation === 'VIDEO' && this.#units !== undefined) {
-      // A credit of the event is one unit that fal bills. Without a length it is the only measure there is.
-      const unit = media.durationSeconds === undefined ? { billingUnit: 'CREDITS' } : {};
-      return { ...media, ...unit, creditsConsumed: this.#units };
-    }
-    return Object.keys(media).length === 0 ? undefined : media;
+    if (operation === 'VIDEO') return this.#billed(media);
+    return nonEmpty(media);
+  }
+
+  /**
+   * A credit of a video's event is one unit that fal bills by. Without a length it is the only measure there is; with
+   * both, whoever declares prices chooses, so that no unit is named.
+   */
+  #billed(media: MediaFields): MediaFields | undefined {
+    const { durationSeconds } = media;
+    if (this.#units === undefined)
+      return durationSeconds === undefined ? nonEmpty(media) : { ...media, billingUnit: 'PER_SECOND' };
+    const unit = durationSeconds === undefined ? { billingUnit: 'CREDITS' } : {};
+    return { ...media, ...unit, creditsConsumed: this.#units };
   }
 
   /** An answer came, and nothing in it is of a kind that is known. */
@@ -168,6 +183,10 @@ function soundOf(answer: Fields): MediaFields {
   const seconds =
     falSeconds(audio['duration']) ?? falSeconds(answer['duration']) ?? falSeconds(answer['audio_duration']);
   return known({ durationSeconds: seconds });
+}
+
+function nonEmpty(media: MediaFields): MediaFields | undefined {
+  return Object.keys(media).length === 0 ? undefined : media;
 }
 
 /** Only what has a width and a height has a resolution. */
