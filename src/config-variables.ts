@@ -170,10 +170,24 @@ const OUTCOMES: readonly Variable[] = [
 
 /** Providers. */
 const PROVIDERS: readonly Variable[] = [
+  {
+    name: 'REVENIUM_BEDROCK_DISABLE',
+    kind: 'flag',
+    fallback: 'false',
+    meaning: 'Clients for Bedrock pass unguarded and unmetered.',
+  },
   text(
     'FUSEWIRE_AZURE_DEPLOYMENTS',
     'Azure OpenAI: a JSON object from deployment names to models, such as {"chat-prod":"gpt-4o"}.',
   ),
+  { name: 'LITELLM_PROXY_URL', kind: 'url', meaning: 'LiteLLM: calls to this origin go through a LiteLLM proxy.' },
+  { name: 'LITELLM_API_KEY', kind: 'secret', meaning: 'LiteLLM: the key for calls that carry no key of their own.' },
+  {
+    name: 'REVENIUM_LITELLM_SHARED_CALL_ID',
+    kind: 'flag',
+    fallback: 'true',
+    meaning: 'LiteLLM: one id for a call that this process and the proxy both meter, so that it counts once.',
+  },
 ];
 
 /** Attribution defaults (contract 1.2): each is the value of a metadata field that neither call nor scope gives. */

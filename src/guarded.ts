@@ -33,6 +33,8 @@ type CallMethod = 'create' | 'chat' | 'generate' | 'embed' | 'embeddings' | 'edi
 type Resource =
   | ('chat' | 'completions' | 'responses' | 'embeddings' | 'beta')
   | ('images' | 'audio' | 'speech' | 'transcriptions' | 'translations' | 'moderations' | 'videos')
+  // Anthropic's clients.
+  | ('messages' | 'batches')
   // Perplexity's own client.
   | ('search' | 'async' | 'contextualizedEmbeddings');
 

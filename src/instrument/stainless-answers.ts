@@ -11,9 +11,11 @@ interface APIPromiseLike {
   _thenUnwrap: (transform: (value: unknown, props: ResponseProps) => unknown) => unknown;
 }
 
-interface ResponseProps {
-  /** Read after parsing: the client may put the answer of a retry there. */
-  response?: Response;
+/** What the client keeps of a request that was answered. Read after parsing: an answer of a retry may be there. */
+export interface ResponseProps {
+  readonly response?: Response;
+  /** The request's options, as the client's hooks got them. */
+  readonly options?: unknown;
 }
 
 interface StreamLike {
@@ -21,8 +23,8 @@ interface StreamLike {
   [Symbol.asyncIterator]: () => AsyncIterator<unknown>;
 }
 
-/** Finds the attempt of a response. */
-export type AttemptOf = (response: Response) => Attempt | undefined;
+/** Finds the attempt of an answer. */
+export type AttemptOf = (props: ResponseProps) => Attempt | undefined;
 
 /** On a promise: its own methods. */
 const ORIGINALS = Symbol('fusewire.originals');
@@ -57,7 +59,7 @@ function unwrapAndName(this: NamedPromise, transform: (value: unknown, props: Re
 }
 
 function named(value: unknown, props: ResponseProps | undefined, attemptOf: AttemptOf): unknown {
-  const attempt = props?.response === undefined ? undefined : attemptOf(props.response);
+  const attempt = props === undefined ? undefined : attemptOf(props);
   return attempt === undefined ? value : nameAnswer(value, attempt);
 }
 

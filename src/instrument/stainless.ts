@@ -16,9 +16,9 @@ import type { ResolvedMetadata } from '../metadata/resolver.js';
 import type { Attempt } from '../metering/attempt.js';
 import type { ProviderRequest, RequestReading, UsageReader } from '../providers/adapter.js';
 import type { SseRewrite } from '../providers/sse.js';
-import type { Runtime } from '../runtime.js';
 import { reasonOf } from './answer-watch.js';
 import { isGuarded, markGuarded } from './guarded-mark.js';
+import { LitellmLayer, type LitellmRuntime } from './litellm.js';
 import { carriedMetadata } from './split-usage-metadata.js';
 import { type AttemptOf, nameAnswers } from './stainless-answers.js';
 import {
@@ -30,7 +30,7 @@ import {
   type StainlessRequestOptions,
 } from './stainless-client.js';
 import { endOfStainlessError } from './stainless-end.js';
-import { guardHelpers, type StainlessHelper } from './stainless-helpers.js';
+import { type DecideAhead, guardHelpers, type StainlessHelper } from './stainless-helpers.js';
 import { splitBody, urlOf } from './stainless-request.js';
 import { tapResponse } from './tap-response.js';
 
@@ -42,10 +42,16 @@ export interface StainlessDialect<R extends RequestReading> {
   read(request: ProviderRequest, client: StainlessClient, options: GuardOptions): R;
   createUsageReader(reading: R): UsageReader;
   readonly helpers: readonly StainlessHelper[];
+  /** Ways into this client that start by themselves and are no {@link helpers}: to be decided before they start. */
+  lay?(client: StainlessClient, decide: DecideAhead): void;
   /** The URL that a request will go to, where the client's own `buildURL` does not tell. */
   urlOf?(client: StainlessClient, options: StainlessRequestOptions): string;
   /** A copy of the body that asks for usage, or `undefined` where the body stays as it is. */
   askForUsage?(body: unknown, reading: R, options: GuardOptions): object | undefined;
+  /** The calls that a request stands for beside the one that it reads as (a batch): each is decided. */
+  parts?(reading: R): readonly R[];
+  /** Whether a stream that ends without the protocol's last event was cut. */
+  readonly endsWithMark?: boolean;
   /** Takes the traces of the usage that was asked for out of a stream again. */
   readonly rewrite?: SseRewrite;
   /** Work that one request starts and another one reads the end of; one for each client and its clones. */
@@ -57,7 +63,7 @@ export interface PendingWork<R extends RequestReading> {
   /** On whose behalf the work was asked for that this request reads, if it was asked for here. */
   madeFor(reading: R): ResolvedMetadata | undefined;
   /** A reader for the answer to this request; `reader` itself where it has nothing to do with such work. */
-  watch(reading: R, reader: UsageReader, metadata: ResolvedMetadata): UsageReader;
+  watch(reading: R, reader: UsageReader, metadata: ResolvedMetadata, attempt: Attempt): UsageReader;
 }
 
 /** On a client that this copy of the package guards: its instrument. */
@@ -79,6 +85,8 @@ interface Prepared<R extends RequestReading> {
   readonly injected: boolean;
   readonly signal: AbortSignal | undefined;
   sent: boolean;
+  /** The attempt that names the answer. */
+  attempt?: Attempt;
 }
 
 /** What an earlier attempt of the same call took out of its body. */
@@ -96,7 +104,7 @@ export function instrumentStainless<T extends object, R extends RequestReading>(
   path: CallPath,
   dialect: StainlessDialect<R>,
   options: GuardOptions,
-  runtime: Pick<Runtime, 'log'>,
+  runtime: LitellmRuntime,
 ): T {
   if (isGuarded(client)) return client;
   if (!markGuarded(client)) {
@@ -111,7 +119,8 @@ export function instrumentStainless<T extends object, R extends RequestReading>(
 
 class StainlessInstrument<R extends RequestReading> {
   readonly #client: StainlessClient;
-  readonly #runtime: Pick<Runtime, 'log'>;
+  readonly #runtime: LitellmRuntime;
+  #litellm: LitellmLayer;
   readonly #dialect: StainlessDialect<R>;
   #path: CallPath;
   #options: GuardOptions;
@@ -126,13 +135,14 @@ class StainlessInstrument<R extends RequestReading> {
     path: CallPath,
     dialect: StainlessDialect<R>,
     options: GuardOptions,
-    runtime: Pick<Runtime, 'log'>,
+    runtime: LitellmRuntime,
   ) {
     this.#client = client;
     this.#path = path;
     this.#dialect = dialect;
     this.#options = options;
     this.#runtime = runtime;
+    this.#litellm = new LitellmLayer(options, runtime);
     this.#fetch = originalOf(client.fetch as FetchFunction);
     this.#pending = dialect.createPending?.();
   }
@@ -150,12 +160,16 @@ class StainlessInstrument<R extends RequestReading> {
         await prepareRequest.apply(client, given);
         this.#tie(given[0], given[1]);
       });
-      guardHelpers(client, this.#dialect.helpers, (path, body, options) => this.#decideAhead(path, body, options));
+      const decide: DecideAhead = (path, body, options) => this.#decideAhead(path, body, options);
+      guardHelpers(client, this.#dialect.helpers, decide);
+      this.#dialect.lay?.(client, decide);
     } else
       this.#warnOnce(
         `this version of ${this.#dialect.name} has no request hooks: calls are decided when they are sent`,
       );
-    const attemptOf: AttemptOf = (response) => kept<Attempt>(response, ATTEMPT);
+    // Bedrock's client reads a response of its own making; the options are the same over all of a request.
+    const attemptOf: AttemptOf = ({ response, options }) =>
+      kept<Attempt>(response, ATTEMPT) ?? kept<Prepared<R>>(options, PREPARED)?.attempt;
     if (typeof request === 'function') {
       override(client, 'request', (options: unknown, ...rest: unknown[]) => {
         // Options that the caller made are the caller's: the hooks write into them.
@@ -174,6 +188,7 @@ class StainlessInstrument<R extends RequestReading> {
   retarget(path: CallPath, options: GuardOptions, pending: PendingWork<R> | undefined): void {
     this.#path = path;
     this.#options = options;
+    this.#litellm = new LitellmLayer(options, this.#runtime);
     this.#pending = pending;
   }
 
@@ -232,14 +247,19 @@ class StainlessInstrument<R extends RequestReading> {
   #tie(request: { headers?: unknown }, context: { options: StainlessRequestOptions }): void {
     const prepared = kept<Prepared<R>>(context.options, PREPARED);
     if (prepared === undefined) return;
+    // Either may be another object when it leaves: a traced client makes new headers, others a new request.
+    override(request, PREPARED, prepared);
     if (isObject(request.headers)) override(request.headers, PREPARED, prepared);
   }
 
   async #send(input: unknown, init?: Record<string, unknown>): Promise<Response> {
     const prepared = this.#harmless(() => this.#preparedFor(input, init));
+    const headers = init?.['headers'];
+    this.#litellm.authorise(String(input), headers);
     if (prepared === undefined || prepared.reading.kind === 'free') return this.#fetch.call(undefined, input, init);
     const { reading, admission } = prepared;
     const attempt = this.#path.begin(admission);
+    this.#litellm.describe(reading, headers, attempt.id, admission.metadata);
     let isOpenStream = false;
     const endOf = (error: unknown) => endOfStainlessError(error, prepared.signal, isOpenStream);
     let response: Response;
@@ -253,16 +273,20 @@ class StainlessInstrument<R extends RequestReading> {
     const reader = this.#dialect.createUsageReader(reading);
     const rewrite = prepared.injected ? this.#dialect.rewrite : undefined;
     // A read of a response that was metered before names that event, if it can be named at all.
-    if (reading.kind === 'call' || reading.idsAreUnique) override(response, ATTEMPT, attempt);
+    if (reading.kind === 'call' || reading.idsAreUnique) {
+      override(response, ATTEMPT, attempt);
+      prepared.attempt = attempt;
+    }
     const signal = init?.['signal'] instanceof AbortSignal ? init['signal'] : undefined;
-    const options = { streaming: reading.streaming, rewrite, endOf, signal };
-    const watched = this.#pending?.watch(reading, reader, admission.metadata) ?? reader;
-    return tapResponse(response, attempt, watched, options);
+    const { endsWithMark } = this.#dialect;
+    const options = { streaming: reading.streaming, rewrite, endOf, signal, endsWithMark };
+    const watched = this.#pending?.watch(reading, reader, admission.metadata, attempt) ?? reader;
+    return tapResponse(response, attempt, this.#litellm.watch(watched, reading, headers), options);
   }
 
   /** The decision that this request leaves under. Sent again under the same one, it is another attempt. */
   #preparedFor(input: unknown, init: Record<string, unknown> | undefined): Prepared<R> | undefined {
-    const known = kept<Prepared<R>>(init?.['headers'], PREPARED);
+    const known = kept<Prepared<R>>(init, PREPARED) ?? kept<Prepared<R>>(init?.['headers'], PREPARED);
     if (known === undefined) return this.#prepareLate(String(input), init);
     if (!known.sent) {
       known.sent = true;
@@ -299,10 +323,11 @@ class StainlessInstrument<R extends RequestReading> {
     const request = { method: (method ?? 'GET').toUpperCase(), url, body };
     const reading = this.#dialect.read(request, this.#client, this.#options);
     const { uniqueIds } = this.#options;
-    return uniqueIds === undefined ? reading : { ...reading, idsAreUnique: uniqueIds };
+    return this.#litellm.read(uniqueIds === undefined ? reading : { ...reading, idsAreUnique: uniqueIds }, url);
   }
 
   #admit(reading: R, metadata: unknown) {
+    for (const part of this.#dialect.parts?.(reading) ?? []) this.#path.admit(part, metadata);
     const admission = this.#path.admit(reading, metadata);
     const madeFor = this.#pending?.madeFor(reading);
     return madeFor === undefined ? admission : { ...admission, metadata: madeFor };
