@@ -79,6 +79,11 @@ export function wallClock(): number {
   return Date.now();
 }
 
+/** The process's `fetch` at this moment: what a client without a `fetch` of its own calls. Never for requests of ours. */
+export function globalFetch(): unknown {
+  return fetch;
+}
+
 /** The real runtime of this process. Every part of it can be replaced, for tests. */
 export function createRuntime(overrides: Partial<Runtime> = {}, logLevel: LogLevel = 'INFO'): Runtime {
   const now = overrides.now ?? wallClock;

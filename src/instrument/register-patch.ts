@@ -20,14 +20,32 @@ const RESOURCE_DEPTH_MAX = 6;
 export function patchNamespace(namespace: unknown, classes: readonly PatchableClass[], adopt: Adopt): boolean {
   if ((typeof namespace !== 'object' && typeof namespace !== 'function') || namespace === null) return false;
   let found = false;
-  for (const { exportName, brand, methods, resources } of classes) {
+  for (const { exportName, brand, methods, resources, adoptOnAssign } of classes) {
     const exported: unknown = Reflect.get(namespace, exportName);
     if (!isClass(exported) || typeof exported.prototype[brand] !== 'function') continue;
     patchChain(exported.prototype, methods, (self) => self, adopt);
     if (resources === true) patchResources(exported, adopt, RESOURCE_DEPTH_MAX, new Set());
+    if (adoptOnAssign !== undefined) patchAssignment(exported.prototype, adoptOnAssign, adopt);
     found = true;
   }
   return found;
+}
+
+/**
+ * A setter on the prototype sees the constructor's assignment: it makes the property that the assignment would have made,
+ * and then hands the instance over.
+ */
+function patchAssignment(prototype: object, name: string, adopt: Adopt): void {
+  if (Object.hasOwn(prototype, name)) return;
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    enumerable: false,
+    get: () => undefined,
+    set(this: object, value: unknown) {
+      Object.defineProperty(this, name, { value, writable: true, configurable: true, enumerable: true });
+      if (this !== prototype) adopt(this);
+    },
+  });
 }
 
 /** The resource classes hang on the client's class as statics, and on each other. Each keeps its client in `_client`. */
