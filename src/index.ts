@@ -5,6 +5,26 @@ export {
   BudgetExceededError as CostLimitExceeded,
   BudgetExceededError as ReveniumCostLimitExceeded,
 } from '../enforcement/budget-exceeded-error.js';
+export type { FunctionDecorator, MethodContext } from './attribution/function-decorator.js';
+export {
+  type MetadataFunction,
+  reveniumMetadata,
+  reveniumMeter,
+  reveniumMeter as trackUsage,
+} from './attribution/revenium-metadata.js';
+export {
+  type Tracked,
+  type TrackedSubscriber,
+  trackAgent,
+  trackOrganization,
+  trackProduct,
+  trackQuality,
+  trackSubscriber,
+  trackSubscription,
+  trackTask,
+  trackTrace,
+} from './attribution/track.js';
+export type { AnyFunction } from './attribution/wrap-function.js';
 export type { FailMode, FusewireOptions } from './config.js';
 export {
   checkEnforcement,
@@ -24,6 +44,7 @@ export { type CallDescription, createFusewire, type Fusewire } from './instance.
 export { defineProvider, type OutsideProvider, type ProviderDefinition } from './instrument/define-provider.js';
 export type { GivenLog, Log, LogLevel } from './log.js';
 export { withUsageMetadata } from './metadata/scope.js';
+export { type TraceCarrier, withTraceContext } from './metadata/trace-context.js';
 export type { MeterEvent } from './metering/check-event.js';
 export type { Status } from './status.js';
 export type { UsageMetadata } from './usage-metadata.js';

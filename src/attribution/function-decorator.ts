@@ -30,7 +30,8 @@ export function createDecorator(name: string, wrap: <F extends AnyFunction>(fn: 
       return undefined;
     }
     const kind: unknown = typeof second === 'object' && second !== null ? Reflect.get(second, 'kind') : undefined;
-    if (kind !== undefined && kind !== 'method') throw misuse(name, `a ${String(kind)}`);
+    if (kind !== undefined && kind !== 'method')
+      throw misuse(name, `${kind === 'accessor' ? 'an' : 'a'} ${String(kind)}`);
     if (typeof value !== 'function') throw misuse(name, value === null ? 'null' : `a value of type ${typeof value}`);
     if (isClass(value)) throw misuse(name, 'a class');
     return wrap(value as AnyFunction);

@@ -28,6 +28,11 @@ export function reveniumMetadata(metadata: UsageMetadata | MetadataFunction): Fu
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
     throw new FusewireError('INVALID_OPTIONS', [`${name} takes an object, or a function that returns one`]);
   }
+  return scopedTo(name, metadata);
+}
+
+/** A decorator with the same metadata at each call. */
+export function scopedTo(name: string, metadata: UsageMetadata): FunctionDecorator {
   const fixed = normaliseMetadata(metadata);
   return createDecorator(name, (fn) => wrapInScope(fn, fixedScope(fixed)));
 }

@@ -2,7 +2,7 @@
 import { FusewireError } from '../errors.js';
 import type { UsageMetadata } from '../usage-metadata.js';
 import type { FunctionDecorator } from './function-decorator.js';
-import { reveniumMetadata, scopedBy } from './revenium-metadata.js';
+import { scopedBy, scopedTo } from './revenium-metadata.js';
 
 /**
  * A value, or where it is found when the function is called:
@@ -73,7 +73,7 @@ function track(
   const find = finderOf(source, problems);
   if (source === undefined || source === null) problems.push('a value is missing');
   if (problems.length > 0) throw new FusewireError('INVALID_OPTIONS', [`${name}: ${problems.join(', ')}`]);
-  if (find === undefined) return reveniumMetadata({ [field]: as(source) });
+  if (find === undefined) return scopedTo(name, { [field]: as(source) });
   return scopedBy(name, function (this: unknown, ...args: unknown[]) {
     return { [field]: as(find(this, args)) };
   });

@@ -1,0 +1,67 @@
+// Compiled by `npm run types`, never run: wrappers give back the type that they are given, and decorators stand on
+// methods only.
+import { type FunctionDecorator, reveniumMetadata, reveniumMeter, trackAgent, trackSubscriber } from 'fusewire';
+
+declare const scoped: FunctionDecorator;
+
+export async function wrappers(): Promise<void> {
+  const sync: (a: number, b?: string) => string = scoped((a: number, b = 'x') => `${a}${b}`);
+  sync(1).slice(0);
+  // @ts-expect-error the arguments are still checked
+  sync('1');
+  const later = reveniumMeter()(reveniumMetadata({ agent: 'a' })(async (text: string) => text.length));
+  (await later('x')).toFixed();
+  const generic = scoped(<T>(value: T): T => value);
+  generic({ deep: 1 }).deep.toFixed();
+  for (const part of scoped(function* () {
+    yield 1;
+  })())
+    part.toFixed();
+  for await (const part of scoped(async function* () {
+    yield 'x';
+  })())
+    part.slice(0);
+  const bound = scoped(function (this: { name: string }) {
+    return this.name;
+  });
+  bound.call({ name: 'x' }).slice(0);
+  // @ts-expect-error `this` is still checked
+  bound();
+  const overloaded: { (a: string): string; (a: number): number } = scoped(
+    (() => 1) as unknown as { (a: string): string; (a: number): number },
+  );
+  overloaded('x').slice(0);
+  reveniumMetadata((question: string, user: { id: string }) => ({ agent: question, subscriber: { id: user.id } }));
+  // @ts-expect-error metadata is an object or a function
+  reveniumMetadata('agent');
+  // @ts-expect-error a number is no quality of a subscriber
+  trackSubscriber({ email: 7 });
+  // @ts-expect-error only functions can be wrapped
+  scoped(7);
+}
+
+export class Members {
+  @trackAgent('a')
+  method(this: Members, text: string): string {
+    return text;
+  }
+
+  @scoped
+  static generic<T>(value: T): T {
+    return value;
+  }
+
+  // @ts-expect-error not on a getter
+  @trackAgent('a')
+  get name(): string {
+    return 'x';
+  }
+
+  // @ts-expect-error not on a field
+  @trackAgent('a')
+  field = 1;
+}
+
+// @ts-expect-error not on a class
+@trackAgent('a')
+export class Decorated {}
