@@ -4,6 +4,7 @@ import type { Parts } from './fusewire.js';
 import type { Guarded } from './guarded.js';
 import { CLIENT_INSTRUMENTS } from './instrument/client-instruments.js';
 import type { OutsideProvider } from './instrument/define-provider.js';
+import { isLitellmClient } from './instrument/litellm.js';
 import { isDeployments } from './instrument/openai-azure.js';
 
 /** Options of `guard`. */
@@ -26,6 +27,13 @@ export interface GuardOptions {
    * says; the model that the answer names beats it in the event.
    */
   readonly deployments?: Readonly<Record<string, string>>;
+  /**
+   * Whether calls of this client go through a LiteLLM proxy: who they are for goes out as `x-revenium-*` headers, and
+   * its cost, id and model come back.
+   *
+   * @defaultValue whether the client's base URL has the origin of `LITELLM_PROXY_URL`
+   */
+  readonly litellm?: boolean;
   /** Adapters from outside, made with `defineProvider`. They are asked before the built-in ones. */
   readonly providers?: readonly OutsideProvider[];
 }
@@ -49,6 +57,7 @@ export function guardClient<T extends object>(parts: Parts, client: T, options: 
   if (instrument === undefined) throw new FusewireError('UNKNOWN_CLIENT', [unknownClient(client)]);
   detected(instrument.name);
   for (const variant of instrument.variants ?? []) if (variant.recognises(client)) parts.providers.add(variant.name);
+  if (isLitellmClient(client, options, runtime)) parts.providers.add('litellm');
   instrument.instrument(client, path, options, runtime);
   return client as Guarded<T>;
 }
@@ -58,6 +67,7 @@ const OPTION_CHECKS: Readonly<Record<keyof GuardOptions, readonly [(value: unkno
   injectUsage: [(value) => isFlag(value) || value === 'known-hosts', "must be true, false or 'known-hosts'"],
   uniqueIds: [isFlag, 'must be true or false'],
   deployments: [isDeployments, 'must be an object from deployment names to models'],
+  litellm: [isFlag, 'must be true or false'],
   providers: [
     (value) => Array.isArray(value) && value.every((one) => typeof one?.matches === 'function'),
     'must be a list of what defineProvider() made',
