@@ -5,7 +5,7 @@ import type { UsageMetadataFields } from '../wire/usage-event.js';
 import { environmentMetadata } from './environment.js';
 import { type NormalisedMetadata, normaliseMetadata } from './normalise.js';
 import { currentScope, type Scope } from './scope.js';
-import type { TraceContext, TraceSource } from './trace-context.js';
+import type { TraceSource } from './trace-context.js';
 
 /** Usage metadata after merging: call over inner scope over outer scope over instance over environment. */
 export interface ResolvedMetadata {
@@ -61,7 +61,7 @@ export function createMetadataResolver(
     let known = byScope.get(scope);
     if (known === undefined) {
       report(scope);
-      known = resolved(withTrace({ ...base, ...scope.fields }, scope.trace), scope.selected);
+      known = resolved(withTrace({ ...base, ...scope.fields }, scope.trace?.traceId), scope.selected);
       byScope.set(scope, known);
     }
     return known;
@@ -79,14 +79,23 @@ export function createMetadataResolver(
   return {
     resolve(callMetadata, nearest) {
       const known = resolve(callMetadata, nearest);
-      return known.fields.traceId === undefined ? { ...known, fields: withTrace(known.fields, traceSource()) } : known;
+      if (known.fields.traceId !== undefined) return known;
+      return { ...known, fields: withTrace(known.fields, traceIdIn(traceSource)) };
     },
   };
 }
 
-/** The trace id of a trace that was taken over, where nobody named one. */
-function withTrace(fields: UsageMetadataFields, trace: TraceContext | undefined): UsageMetadataFields {
-  return trace === undefined || fields.traceId !== undefined ? fields : { ...fields, traceId: trace.traceId };
+function traceIdIn(source: TraceSource): string | undefined {
+  try {
+    return source();
+  } catch {
+    return undefined;
+  }
+}
+
+/** With the id of a trace that was taken over, where nobody named one. */
+function withTrace(fields: UsageMetadataFields, traceId: string | undefined): UsageMetadataFields {
+  return traceId === undefined || fields.traceId !== undefined ? fields : { ...fields, traceId };
 }
 
 /**

@@ -10,10 +10,10 @@ export interface TraceContext {
 }
 
 /**
- * Where the trace of a call comes from when neither its caller nor a scope names one. Asked for each such call, so it
- * must be cheap; it must not throw.
+ * The id of the trace that the calling code is in, for calls to which neither their caller nor a scope named one. Asked
+ * for each of those, so it must be cheap; one that throws costs the id.
  */
-export type TraceSource = () => TraceContext | undefined;
+export type TraceSource = () => string | undefined;
 
 /** A later version may add fields after another dash; version 00 may not, and ff is none. */
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/;

@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMetadataResolver } from '../../src/metadata/resolver.js';
 import { withUsageMetadata } from '../../src/metadata/scope.js';
-import {
-  parseTraceparent,
-  type TraceCarrier,
-  type TraceContext,
-  withTraceContext,
-} from '../../src/metadata/trace-context.js';
+import { parseTraceparent, type TraceCarrier, withTraceContext } from '../../src/metadata/trace-context.js';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
@@ -95,8 +90,8 @@ describe('withTraceContext()', () => {
 
 describe('a source of traces', () => {
   it('is asked at each call that has no trace, and only then', () => {
-    const asked: TraceContext[] = [];
-    let current: TraceContext | undefined = { traceId: TRACE, spanId: SPAN };
+    const asked: string[] = [];
+    let current: string | undefined = TRACE;
     const source = () => {
       if (current !== undefined) asked.push(current);
       return current;
@@ -111,5 +106,14 @@ describe('a source of traces', () => {
     expect(asked).toHaveLength(2);
     current = undefined;
     expect(found()).toEqual({});
+  });
+
+  it('I2: costs its trace where it throws, not the call', () => {
+    const throwing = () => {
+      throw new Error('mine');
+    };
+    expect(createMetadataResolver({ env: {}, log }, undefined, throwing).resolve({ agent: 'a' }).fields).toEqual({
+      agent: 'a',
+    });
   });
 });
