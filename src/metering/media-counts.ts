@@ -32,7 +32,7 @@ export function mediaCounts(
     return { state: 'reported', ...tokens, media: { ...asked, ...nothing(operation), ...given } };
   }
   if (hasMeasure(operation, given) || (hasTokens && end === 'completed')) {
-    const isSure = reading.isPartial !== true && !isCutStream(facts, end);
+    const isSure = reading.isPartial !== true && (reading.finished || !isCutStream(facts, end));
     const media = withRequired(operation, { ...asked, ...given });
     if (!isSure && operation === 'IMAGE') return moreImages(tokens, media);
     return { state: isSure ? 'reported' : 'estimated', ...tokens, media };

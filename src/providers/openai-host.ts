@@ -48,12 +48,16 @@ function readAzure(url: string, host: string): OpenAIHost | undefined {
   const deployment = /\/openai\/deployments\/([^/?#]+)/.exec(url)?.[1];
   const apiVersion = /[?&]api-version=([^&#]*)/.exec(url)?.[1];
   if (!host.includes('azure') && deployment === undefined && apiVersion === undefined) return undefined;
+  // Azure AI Foundry serves models of other makers too, through its own path or OpenAI's.
+  const isFoundry = /\.services\.ai\.azure\.(com|us|cn)$/.test(host);
+  const isInference = isFoundry && pathOf(url).startsWith('/models');
   return {
     provider: 'Azure',
     modelSource: 'OPENAI',
     idsAreUnique: true,
-    takesIncludeUsage: /\.azure\.(com|us|cn)$/.test(host) && takesIncludeUsage(apiVersion),
-    isOpenAI: true,
+    takesIncludeUsage: !isInference && /\.azure\.(com|us|cn)$/.test(host) && takesIncludeUsage(apiVersion),
+    isOpenAI: !isFoundry,
+    ...(isFoundry ? { sumsReasoning: true } : {}),
     ...(deployment === undefined ? {} : { deployment: decoded(deployment) }),
   };
 }

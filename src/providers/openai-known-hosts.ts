@@ -22,7 +22,7 @@ export interface KnownHost {
   readonly tokenConvention?: TokenConvention;
   /** `total_tokens` counts thinking that no other count names. */
   readonly hidesThinking?: boolean;
-  /** `total_tokens` holds reasoning wherever it is counted; xAI's two APIs count it on different sides. */
+  /** `total_tokens` holds reasoning wherever it is counted; xAI's APIs count it on different sides. */
   readonly sumsReasoning?: boolean;
   /** What the server itself says that an attempt cost. */
   readonly cost?: CostReader;
@@ -96,7 +96,6 @@ const BY_PATH: readonly (readonly [suffix: string, path: RegExp, host: KnownHost
 ];
 
 const HUGGING_FACE: KnownHost = { provider: 'HUGGINGFACE', modelSource: 'HUGGINGFACE' };
-const FOUNDRY: KnownHost = { provider: 'Foundry', modelSource: 'AZURE' };
 
 /**
  * What is known of the server at `name` (no port, lower case), or `undefined`. `path` begins with a slash. Hugging
@@ -109,8 +108,6 @@ export function knownHost(name: string, path: string): KnownHost | undefined {
       ? HUGGING_FACE
       : { ...HUGGING_FACE, provider: `HUGGINGFACE_${behind.toUpperCase()}` };
   }
-  // Models of other makers, beside Azure OpenAI on the same resource.
-  if (isOrEndsWith(name, 'services.ai.azure.com') && path.startsWith('/models')) return FOUNDRY;
   for (const [suffix, host] of BY_NAME) if (isOrEndsWith(name, suffix)) return host;
   return BY_PATH.find(([suffix, pattern]) => isOrEndsWith(name, suffix) && pattern.test(path))?.[2];
 }

@@ -54,6 +54,8 @@ export class ImageReader extends OpenAIReader {
       inputTokens: tokens?.input,
       outputTokens: tokens?.output,
       totalTokens: tokens?.total,
+      // Fewer came than were asked for: the others may have been made and billed.
+      isPartial: !this.finished && this.#made > 0,
       media: {
         ...this.#look,
         ...(isKnown ? { actualImageCount: this.#made } : {}),

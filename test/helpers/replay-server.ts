@@ -29,6 +29,7 @@ export interface Recording {
     readonly reasoning_tokens: number | null;
     readonly stop_reason: string | null;
     readonly usage_present: boolean;
+    readonly raw_usage?: Record<string, unknown> | null;
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Replays recorded exchanges of OpenAI, Azure OpenAI and Ollama's OpenAI endpoint over real HTTP through the real clients.
+ * Replays every recorded exchange of OpenAI's protocol, whoever speaks it, over real HTTP through the real clients.
  * The recordings are no part of the project: they are found through RECORDINGS_DIR; without it there is nothing to run.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,8 +17,7 @@ import {
 } from '../helpers/replay-server.js';
 
 const directory = process.env['RECORDINGS_DIR'];
-const recordings =
-  directory === undefined ? [] : readRecordings(directory, /^openai-[\w-]+\.(openai|azure-openai|ollama)\./);
+const recordings = directory === undefined ? [] : readRecordings(directory, /^openai-/);
 
 const WHOLE: Cut = () => [];
 const ONE_BYTE: Cut = (bytes) => Array.from(bytes, () => 1);
@@ -39,6 +38,21 @@ const METHODS: Record<string, (client: Client, body: never) => PromiseLike<unkno
   '/completions': (client, body) => client.completions.create(body),
   '/embeddings': (client, body) => client.embeddings.create(body),
   '/responses': (client, body) => client.responses.create(body),
+  '/images/generations': (client, body) => client.images.generate(body),
+  '/moderations': (client, body) => client.moderations.create(body),
+};
+
+/** The names on the wire, and whether answers say what they cost. */
+const PROVIDERS: Readonly<Record<string, string>> = {
+  openai: 'OPENAI',
+  'azure-openai': 'Azure',
+  ollama: 'OLLAMA',
+  groq: 'GROQ',
+  deepseek: 'DEEPSEEK',
+  mistral: 'MISTRAL',
+  openrouter: 'OPENROUTER',
+  perplexity: 'PERPLEXITY',
+  xai: 'XAI',
 };
 
 describe.skipIf(directory === undefined)('recorded exchanges of OpenAI’s protocol (RECORDINGS_DIR)', () => {
@@ -49,7 +63,8 @@ describe.skipIf(directory === undefined)('recorded exchanges of OpenAI’s proto
   afterAll(() => server.close());
 
   it('are there', () => {
-    expect(recordings.length).toBeGreaterThan(80);
+    expect(recordings.length).toBeGreaterThan(140);
+    expect(new Set(recordings.map(({ provider }) => provider))).toEqual(new Set(Object.keys(PROVIDERS)));
   });
 
   describe.each(RUNS)('%s', (_name, number, cut) => {
@@ -91,7 +106,9 @@ function endpointOf(recording: Recording): string {
 
 async function outcome(client: Client, recording: Recording): Promise<unknown> {
   const endpoint = endpointOf(recording);
-  const body = { ...recording.request.body, stream: recording.streaming } as never;
+  // Only where it streams: images and moderations know no such field.
+  const asked = recording.streaming ? { stream: true } : {};
+  const body = { ...recording.request.body, ...asked } as never;
   const options = { body, stream: recording.streaming };
   try {
     const call = METHODS[endpoint]?.(client, body) ?? client.post(endpoint, options);
@@ -119,7 +136,7 @@ function check(recording: Recording, events: readonly object[]): void {
     expect(event['errorReason']).toBeTruthy();
     return;
   }
-  expect(event.attributes['usageState']).toBe(expected.usage_present ? 'reported' : 'estimated');
+  expect(event.attributes['usageState']).toBe(stateOf(recording));
   if (expected.usage_present) {
     expect(event).toMatchObject({
       inputTokenCount: expected.input_tokens,
@@ -132,8 +149,25 @@ function check(recording: Recording, events: readonly object[]): void {
   expect(event['reasoningTokenCount'] ?? null).toBe(expected.reasoning_tokens);
   if (expected.model !== null) expect(event['model']).toBe(expected.model);
   if (expected.stop_reason !== null) expect(event['stopReason']).toBe(stopReasonOf(recording, expected.stop_reason));
-  const provider = { openai: 'OPENAI', 'azure-openai': 'Azure', ollama: 'OLLAMA' }[recording.provider];
-  expect(event['provider']).toBe(provider);
+  expect(event['provider']).toBe(PROVIDERS[recording.provider]);
+  expect(event['totalCost']).toBe(costOf(expected.raw_usage ?? {}));
+  if (endpointOf(recording).startsWith('/images/')) {
+    expect(event).toMatchObject({ operationType: 'IMAGE', actualImageCount: 1, billingUnit: 'PER_IMAGE' });
+  }
+}
+
+/** A recording of nobody knows how long, whose answer is its text alone, is unknown and not estimated. */
+function stateOf(recording: Recording): string {
+  if (recording.expected.usage_present) return 'reported';
+  if (endpointOf(recording).startsWith('/images/')) return 'reported';
+  return endpointOf(recording).startsWith('/audio/') ? 'unknown' : 'estimated';
+}
+
+/** What the answer itself says in dollars: OpenRouter, Perplexity, xAI. */
+function costOf(usage: Record<string, unknown>): number | undefined {
+  const { cost, cost_in_usd_ticks: ticks } = usage;
+  if (typeof ticks === 'number') return ticks / 1e10;
+  return typeof cost === 'object' ? (cost as { total_cost?: number }).total_cost : (cost as number | undefined);
 }
 
 function stopReasonOf(recording: Recording, reason: string): string | undefined {
