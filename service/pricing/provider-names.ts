@@ -28,7 +28,14 @@ const BY_NAME: ReadonlyMap<string, string> = new Map([
   ['deepseek', 'deepseek'],
   ['openrouter', 'openrouter'],
   ['cerebras', 'cerebras'],
+  ['moonshot', 'moonshotai'],
+  ['moonshotai', 'moonshotai'],
+  ['cloudflare', 'cloudflare'],
 ]);
+
+/** Hugging Face's router with the provider behind it: the catalogue has a list of prices for each of these. */
+const HUGGING_FACE =
+  /^huggingface_(cerebras|fireworks-ai|groq|hyperbolic|nebius|novita|nscale|ovhcloud|publicai|sambanova|together)$/;
 
 /**
  * The catalogue's id of a wire provider, or `undefined` where the catalogue has none: a name that we do not know is
@@ -38,7 +45,7 @@ export function catalogueProviderOf(provider: string, modelSource: string | unde
   const name = provider.trim().toLowerCase();
   // LiteLLM names the upstream in modelSource (contract 6.4); its own name says nothing about the price.
   if (name === 'litellm' || name === '') return modelSource === undefined ? undefined : BY_NAME.get(lower(modelSource));
-  return BY_NAME.get(name);
+  return BY_NAME.get(name) ?? HUGGING_FACE.exec(name)?.[0];
 }
 
 function lower(text: string): string {

@@ -98,10 +98,12 @@ const BY_PATH: readonly (readonly [suffix: string, path: RegExp, host: KnownHost
 const HUGGING_FACE: KnownHost = { provider: 'HUGGINGFACE', modelSource: 'HUGGINGFACE' };
 
 /**
- * What is known of the server at `name` (no port, lower case), or `undefined`. `path` begins with a slash. Hugging
+ * What is known of the server at `address` (no port, lower case), or `undefined`. `path` begins with a slash. Hugging
  * Face's router names the provider behind it in the path, and prices are by that one.
  */
-export function knownHost(name: string, path: string): KnownHost | undefined {
+export function knownHost(address: string, path: string): KnownHost | undefined {
+  // Vertex puts its region before the name, with a dash.
+  const name = address.replace(/^[a-z0-9-]+-(?=aiplatform\.googleapis\.com$)/, '');
   if (isOrEndsWith(name, 'router.huggingface.co')) {
     const behind = /^\/([a-z][a-z0-9-]{0,30})\/(?!chat|completions|embeddings|responses)/.exec(path)?.[1];
     return behind === undefined || behind === 'v1'
