@@ -132,7 +132,7 @@ export class AnswerWatch {
   }
 
   #wasCut(): boolean {
-    const isStream = this.#sse !== undefined || this.#frames !== undefined;
+    const isStream = this.#format === 'sse' || this.#format === 'frames';
     return this.#options.endsWithMark === true && isStream && !this.#reader.reading().finished;
   }
 

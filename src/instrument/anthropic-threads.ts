@@ -24,8 +24,10 @@ function guardThread(thread: unknown, decide: DecideAhead): void {
   if (typeof start !== 'function') return;
   override(thread, '_stream', (stream: unknown, added: unknown, params: unknown, options: unknown) => {
     const ahead = decide(MESSAGES_PATH, bodyOf(thread, params), options);
-    const passed = ahead === undefined ? options : { ...Object(options), [ADMITTED]: ahead };
-    return Reflect.apply(start, thread, [stream, added, params, passed]);
+    // Of the options only the signal reaches the request as the object that it is.
+    const signal = partOf(Object(stream), 'controller', 'signal');
+    if (ahead !== undefined && typeof signal === 'object' && signal !== null) override(signal, ADMITTED, ahead);
+    return Reflect.apply(start, thread, [stream, added, params, options]);
   });
 }
 

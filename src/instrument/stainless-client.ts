@@ -30,7 +30,7 @@ export interface StainlessClient {
   buildURL?(path: string, query: unknown, defaultBaseURL?: string): string;
 }
 
-/** On the options of a helper's first request: the decision that was taken before the helper started. */
+/** On the options of a helper's first request, or on their signal: the decision that was taken before the helper started. */
 export const ADMITTED = Symbol('fusewire.admitted');
 
 /** A decision that one request may use. */

@@ -351,7 +351,7 @@ class StainlessInstrument<R extends RequestReading> {
 }
 
 function takeAhead(options: StainlessRequestOptions): ReturnType<CallPath['admit']> | undefined {
-  const ahead = Reflect.get(options, ADMITTED) as AdmittedAhead | undefined;
+  const ahead = kept<AdmittedAhead>(options, ADMITTED) ?? kept<AdmittedAhead>(options.signal, ADMITTED);
   const admission = ahead?.admission;
   if (ahead !== undefined) ahead.admission = undefined;
   return admission;

@@ -103,7 +103,7 @@ class Stub {
       sendJson(response, 400, { type: 'error', error: { type: 'invalid_request_error', message } });
       return;
     }
-    await this.#answer(response, method, decodeURIComponent(url.replace(/\?.*$/s, '')), body, fault);
+    await this.#answer(response, method, url.replace(/\?.*$/s, ''), body, fault);
   }
 
   async #answer(response: ServerResponse, method: string, path: string, body: Fields, fault: Fault | undefined) {
@@ -112,7 +112,7 @@ class Stub {
     if (verb !== undefined || path.endsWith('/v1/messages')) {
       this.#count += 1;
       const id = `msg_${this.#count}`;
-      const asked = model === undefined ? body : { ...body, model };
+      const asked = model === undefined ? body : { ...body, model: decodeURIComponent(model) };
       const framed = verb?.startsWith('invoke') === true;
       const streams = verb === 'invoke-with-response-stream' || body['stream'] === true;
       if (streams) await this.#stream(response, messageEvents(id, asked), framed, fault);
