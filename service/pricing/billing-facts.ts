@@ -9,6 +9,11 @@ export interface BillingFacts {
   readonly multiplierNano: bigint | null | undefined;
   /** Images were part of the input. */
   readonly hasVision: boolean;
+  /** How many of the input's tokens were images (`attributes.inputImageTokens`); `undefined` where nobody said it. */
+  readonly inputImageTokens: number | undefined;
+  /** Sound among the tokens of any event, not only of one that is about sound. */
+  readonly inputAudioTokens: number;
+  readonly outputAudioTokens: number;
 }
 
 /** A factor of more than that is a mistake. */
@@ -40,6 +45,9 @@ export function billingFactsOf(body: Readonly<Record<string, unknown>>): Billing
     serviceTier: normalTier(tier),
     multiplierNano: multiplierOf(body['costMultiplier']),
     hasVision: body['hasVisionContent'] === true,
+    inputImageTokens: countOf(fieldOf(body['attributes'], 'inputImageTokens')),
+    inputAudioTokens: countOf(body['inputAudioTokenCount']) ?? 0,
+    outputAudioTokens: countOf(body['outputAudioTokenCount']) ?? 0,
   };
 }
 
@@ -47,6 +55,17 @@ export function billingFactsOf(body: Readonly<Record<string, unknown>>): Billing
 export function normalTier(tier: string | null | undefined): string | undefined {
   const lower = name(tier);
   return lower === undefined || STANDARD.has(lower) ? undefined : lower;
+}
+
+function fieldOf(value: unknown, field: string): unknown {
+  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>)[field] : undefined;
+}
+
+/** A count above this is nonsense, and is cut as every count of an event. */
+const COUNT_MAX = 1_000_000_000_000;
+
+function countOf(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 ? Math.min(Math.floor(value), COUNT_MAX) : undefined;
 }
 
 function name(value: unknown): string | undefined {

@@ -8,13 +8,15 @@ import { tokenConventionOf } from './token-convention.js';
 /** Splits the counts. The whole context, caches and sound included, picks the tier. */
 export function tokenCharges(facts: EventFacts, rates: RateSheet | undefined): Charges {
   const convention = tokenConventionOf(catalogueProviderOf(facts.provider, facts.modelSource), facts);
-  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens, costs, media } = facts;
+  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, reasoningTokens, costs, billing } = facts;
   const readInside = convention.cacheRead === 'inside' ? cacheReadTokens : 0;
   const writeInside = convention.cacheWrite === 'inside' ? cacheWriteTokens : 0;
   // Sound is counted within the input and the output by everybody who counts it; where those are absent, beside them.
-  const heard = media?.inputAudioTokens ?? 0;
-  const spoken = media?.outputAudioTokens ?? 0;
-  const plainInput = Math.max(0, inputTokens - readInside - writeInside - heard);
+  const heard = billing.inputAudioTokens;
+  const spoken = billing.outputAudioTokens;
+  const seenAndRead = Math.max(0, inputTokens - readInside - writeInside - heard);
+  const seen = Math.min(billing.inputImageTokens ?? 0, seenAndRead);
+  const plainInput = seenAndRead - seen;
   const written = Math.max(0, outputTokens - spoken);
   const plainOutput = convention.reasoning === 'inside' ? Math.max(0, written - reasoningTokens) : written;
   // More reasoning than output, though it is said to be inside: all of the output is reasoning, and no more.
@@ -27,6 +29,7 @@ export function tokenCharges(facts: EventFacts, rates: RateSheet | undefined): C
   const charges: Charge[] = [
     charge(plainInput, input, costs.input),
     charge(heard, rates?.inputAudio ?? input, costs.input),
+    charge(seen, rates?.inputImage ?? input, costs.input),
     charge(cacheReadTokens, rates?.cacheRead ?? input, costs.cacheRead),
     charge(cacheWriteTokens - oneHour, cacheWrite, costs.cacheWrite),
     charge(oneHour, cacheWrite1h, costs.cacheWrite),
@@ -34,7 +37,7 @@ export function tokenCharges(facts: EventFacts, rates: RateSheet | undefined): C
     charge(spoken, rates?.outputAudio ?? output, costs.output),
     charge(reasoning, rates?.reasoning ?? output, costs.output),
   ];
-  const context = plainInput + heard + cacheReadTokens + cacheWriteTokens;
+  const context = plainInput + heard + seen + cacheReadTokens + cacheWriteTokens;
   const unclear = costs.input === undefined && hasUnclearInput(facts, rates);
   return { charges, contextTokens: BigInt(context), unclear };
 }
@@ -46,13 +49,14 @@ function outputRate(facts: EventFacts, rates: RateSheet | undefined): Rate | und
 
 /** Input of two prices in one count: images or cached sound among text, where those cost something else. */
 function hasUnclearInput(facts: EventFacts, rates: RateSheet | undefined): boolean {
-  const { media } = facts;
+  const { media, billing } = facts;
   const hasImages =
-    facts.billing.hasVision ||
-    (facts.kind === 'image' && media?.subtype !== undefined && media.subtype !== 'generation');
-  if (hasImages && facts.inputTokens > 0 && differs(rates?.inputImage, rates?.input)) return true;
-  const heard = media?.inputAudioTokens ?? 0;
-  return heard > 0 && facts.cacheReadTokens > 0 && differs(rates?.inputAudio, rates?.input);
+    billing.hasVision || (facts.kind === 'image' && media?.subtype !== undefined && media.subtype !== 'generation');
+  const images = billing.inputImageTokens;
+  // Which of them were cached, nobody says.
+  const isUncounted = images === undefined ? hasImages : images > 0 && facts.cacheReadTokens > 0;
+  if (isUncounted && facts.inputTokens > 0 && differs(rates?.inputImage, rates?.input)) return true;
+  return billing.inputAudioTokens > 0 && facts.cacheReadTokens > 0 && differs(rates?.inputAudio, rates?.input);
 }
 
 function differs(special: Rate | undefined, plain: Rate | undefined): boolean {

@@ -56,6 +56,13 @@ describe('images', () => {
     expect(priceOf('image', { ...image, ...tokens }).amountNanoUsd).toBe(10n * 5_000n + 1_000n * 32_000n);
     // Text and the image that is edited are in one count, at two prices.
     expect(priceOf('image', { ...image, ...tokens, operationSubtype: 'edit' }).state).toBe('unknown');
+    // Unless the event says how many of them were images: gpt-image-1.5 takes 8 for one of those.
+    const edit = { ...image, ...tokens, operationSubtype: 'edit', attributes: { inputImageTokens: 6 } };
+    expect(priceOf('image', edit).amountNanoUsd).toBe(4n * 5_000n + 6n * 8_000n + 1_000n * 32_000n);
+    // More images than input is nonsense: all of the input is images.
+    const nonsense = { ...edit, attributes: { inputImageTokens: 60 } };
+    expect(priceOf('image', nonsense).amountNanoUsd).toBe(10n * 8_000n + 1_000n * 32_000n);
+    expect(priceOf('image', { ...edit, cacheReadTokenCount: 3 }).state).toBe('unknown');
   });
 
   test('an image that failed was not billed, though its model has no price', () => {
@@ -101,6 +108,16 @@ describe('sound', () => {
     const both = { ...model, inputAudioTokenCount: 4, cacheReadTokenCount: 5 };
     expect(priceOf('audio', model).state).toBe('known');
     expect(priceOf('audio', both).state).toBe('unknown');
+  });
+
+  test('sound within the tokens of a chat has its own rate too', () => {
+    // gpt-audio: 2.5 in, 10 out; sound 32 in, 64 out.
+    const chat = { provider: 'OpenAI', model: 'gpt-audio', inputTokenCount: 14, outputTokenCount: 10 };
+    const sound = { inputAudioTokenCount: 4, outputAudioTokenCount: 10 };
+    expect(priceOf('completion', chat).amountNanoUsd).toBe(14n * 2_500n + 10n * 10_000n);
+    expect(priceOf('completion', { ...chat, ...sound }).amountNanoUsd).toBe(
+      10n * 2_500n + 4n * 32_000n + 10n * 64_000n,
+    );
   });
 
   test.each([
