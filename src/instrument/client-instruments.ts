@@ -1,5 +1,8 @@
 /** Every kind of client that `guard` and `fusewire/register` know, in the order in which they are asked. */
+import { anthropicInstrument } from './anthropic.js';
 import type { ClientInstrument, PatchablePackage } from './client-instrument.js';
+import { falInstrument } from './fal.js';
+import { googleInstrument } from './google.js';
 import { ollamaInstrument } from './ollama.js';
 import { openaiInstrument } from './openai.js';
 import { perplexityInstrument } from './perplexity.js';
@@ -7,8 +10,11 @@ import { perplexityInstrument } from './perplexity.js';
 /** Told apart by their parts: the narrower description comes first. */
 export const CLIENT_INSTRUMENTS: readonly ClientInstrument[] = [
   openaiInstrument,
+  anthropicInstrument,
   perplexityInstrument,
   ollamaInstrument,
+  falInstrument,
+  googleInstrument,
 ];
 
 /** The packages of all of them, by name. */
