@@ -11,6 +11,7 @@ import type { RuleAction, WindowType } from '../src/wire/feed.js';
  * - `NO_RULES_YET`: fail-open and no rule set was ever loaded; lets through.
  * - `DEPARTMENT_TRIPPED`, `GROUP_TRIPPED`, `RULE_TRIPPED`: a rule refuses, for the caller's department, for the
  *   caller's group, or for everybody whom its filters cover.
+ * - `UNKNOWN_ENDPOINT`: the program lets nothing leave to an endpoint that no adapter knows; refuses.
  * - `ALLOWED`: rules were read and none refuses.
  * - `UNDECIDED`: the check itself failed; lets through and is logged (I2).
  */
@@ -23,6 +24,7 @@ export type DecisionCode =
   | 'DEPARTMENT_TRIPPED'
   | 'GROUP_TRIPPED'
   | 'RULE_TRIPPED'
+  | 'UNKNOWN_ENDPOINT'
   | 'ALLOWED'
   | 'UNDECIDED';
 

@@ -84,6 +84,11 @@ export function globalFetch(): unknown {
   return fetch;
 }
 
+/** The `fetch` of this process, as it is when it is called: a program may replace it after us. */
+export function processFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+  return fetch(input, init);
+}
+
 /** The real runtime of this process. Every part of it can be replaced, for tests. */
 export function createRuntime(overrides: Partial<Runtime> = {}, logLevel: LogLevel = 'INFO'): Runtime {
   const now = overrides.now ?? wallClock;

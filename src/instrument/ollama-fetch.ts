@@ -2,6 +2,7 @@
 import type { CallPath } from '../call.js';
 import type { MeteredCall } from './metered-call.js';
 import { fetchRaw } from './ollama-raw-fetch.js';
+import { nameOriginalFetch, originalFetchOf } from './original-fetch.js';
 
 /** How a request finds the call that it belongs to. One per client; see `announceWhenSerialised`. */
 export interface OllamaCorrelation {
@@ -18,12 +19,13 @@ export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
  * Puts our `fetch` around the client's. An accessor, so that a `fetch` which the program sets later is wrapped as well.
  */
 export function installFetch(client: object, path: CallPath, correlation: OllamaCorrelation): void {
-  let inner = Reflect.get(client, 'fetch') as Fetch;
+  let inner = originalFetchOf(Reflect.get(client, 'fetch') as Fetch);
   let watched = watchFetch(inner, path, correlation);
   Reflect.defineProperty(client, 'fetch', {
     get: () => watched,
     set: (value: Fetch) => {
-      inner = value;
+      if (value === watched) return;
+      inner = originalFetchOf(value);
       watched = typeof inner === 'function' ? watchFetch(inner, path, correlation) : inner;
     },
     enumerable: true,
@@ -32,7 +34,7 @@ export function installFetch(client: object, path: CallPath, correlation: Ollama
 }
 
 function watchFetch(inner: Fetch, path: CallPath, correlation: OllamaCorrelation): Fetch {
-  return async (url, init) => {
+  const watched: Fetch = async (url, init) => {
     const call = takeCall(correlation, url);
     if (call === undefined) return fetchRaw(inner, url, init, path);
     call.sent();
@@ -42,6 +44,8 @@ function watchFetch(inner: Fetch, path: CallPath, correlation: OllamaCorrelation
     call.answered(response.ok ? undefined : response.status);
     return response;
   };
+  nameOriginalFetch(watched, () => inner);
+  return watched;
 }
 
 function takeCall(correlation: OllamaCorrelation, url: string): MeteredCall | undefined {

@@ -1,0 +1,211 @@
+/** A `fetch` that knows the requests of every provider: decides on them before they leave, and meters what comes back. */
+import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import type { CallPath } from '../call.js';
+import type { WithUsageMetadata } from '../guarded.js';
+import type { RequestReading } from '../providers/adapter.js';
+import type { FalRequestReading } from '../providers/fal.js';
+import { type ProviderName, providerAt, type RegisteredProvider } from '../providers/registry.js';
+import type { Runtime } from '../runtime.js';
+import { reasonOf } from './answer-watch.js';
+import { anthropicDialect } from './anthropic.js';
+import { FalTraffic } from './fal-traffic.js';
+import { type FetchInput, type FetchRequest, readFetchBody, readFetchHead } from './fetch-request.js';
+import { endOf, TRANSACTION_ID_PROPERTY } from './metered-call.js';
+import { openaiDialect } from './openai.js';
+import { nameOriginalFetch, originalFetchOf } from './original-fetch.js';
+import { perplexityDialect } from './perplexity.js';
+import type { PendingWork, StainlessDialect } from './stainless.js';
+import { tapResponse } from './tap-response.js';
+
+/** Options of `guardFetch`. */
+export interface GuardFetchOptions {
+  /**
+   * What becomes of a request to a known provider whose endpoint no adapter knows: it passes, and its event says so, or it
+   * is refused while enforcement is on.
+   *
+   * @defaultValue `'flag'`
+   */
+  readonly unknownEndpoints?: 'flag' | 'refuse';
+  /** What servers of the program's own speak, by `host` or `host:port`: `{ 'models.internal:8000': 'openai' }`. */
+  readonly hosts?: Readonly<Record<string, ProviderName>>;
+  /** As in `GuardOptions`. */
+  readonly injectUsage?: boolean | 'known-hosts';
+}
+
+/** The guarded `fetch`: takes what `fetch` takes, and `usageMetadata` beside it. */
+export type GuardedFetch = (input: FetchInput, init?: RequestInit & WithUsageMetadata) => Promise<Response>;
+/** Any `fetch` that can be guarded. */
+export type AnyFetch = (input: never, init?: never) => Promise<Response>;
+
+/** What a guarded `fetch` is made of. */
+export interface GuardedFetchParts {
+  readonly path: CallPath;
+  readonly runtime: Runtime;
+  /** Is told the provider of each request that is recognised. */
+  recognised(provider: ProviderName): void;
+}
+
+/** Lays a guarded `fetch` around `inner`. Never throws. */
+export function createGuardedFetch(
+  inner: AnyFetch,
+  parts: GuardedFetchParts,
+  options: GuardFetchOptions,
+): GuardedFetch {
+  const original = originalFetchOf(inner) as GuardedFetch;
+  const guarded = new FetchGuard(original, parts, options);
+  const send: GuardedFetch = (input, init) => guarded.send(input, init);
+  nameOriginalFetch(send, () => original);
+  return send;
+}
+
+type AnyDialect = Pick<
+  StainlessDialect<RequestReading>,
+  'askForUsage' | 'rewrite' | 'parts' | 'endsWithMark' | 'createPending'
+>;
+
+/** What the clients of a provider do beside sending, and a plain request must do too. */
+const DIALECTS: Partial<Record<ProviderName, AnyDialect>> = {
+  openai: openaiDialect as unknown as AnyDialect,
+  anthropic: anthropicDialect as unknown as AnyDialect,
+  perplexity: perplexityDialect as unknown as AnyDialect,
+};
+
+class FetchGuard {
+  readonly #inner: GuardedFetch;
+  readonly #parts: GuardedFetchParts;
+  readonly #options: GuardFetchOptions;
+  readonly #pending = new Map<ProviderName, PendingWork<RequestReading> | undefined>();
+  readonly #fal: FalTraffic;
+  #warned = false;
+
+  constructor(inner: GuardedFetch, parts: GuardedFetchParts, options: GuardFetchOptions) {
+    this.#inner = inner;
+    this.#parts = parts;
+    this.#options = options;
+    this.#fal = new FalTraffic(parts.path, parts.runtime);
+  }
+
+  /** @throws BudgetExceededError when the request is refused; what the `fetch` inside throws. */
+  async send(input: FetchInput, init: (RequestInit & WithUsageMetadata) | undefined): Promise<Response> {
+    const head = this.#harmless(() => readFetchHead(input, init));
+    const provider = head === undefined ? undefined : this.#harmless(() => this.#providerOf(head.url));
+    if (head === undefined || provider === undefined)
+      return this.#inner(head?.input ?? input, head?.init ?? withoutOurs(init));
+    const request = await readFetchBody(head).catch(() => ({ ...head, fields: undefined }));
+    const reading = this.#harmless(() => readingOf(provider, request));
+    if (reading === undefined) return this.#inner(request.input, request.init);
+    this.#parts.recognised(provider.name);
+    if (!reading.known && this.#options.unknownEndpoints === 'refuse') {
+      this.#parts.path.refuseUnknown(reading, request.metadata);
+    }
+    if (provider.name === 'fal') return this.#sendToFal(request, reading as FalRequestReading);
+    return reading.kind === 'free' ? this.#inner(request.input, request.init) : this.#call(provider, request, reading);
+  }
+
+  #providerOf(url: string): RegisteredProvider | undefined {
+    return URL.canParse(url) ? providerAt(new URL(url), this.#options.hosts) : undefined;
+  }
+
+  async #sendToFal(request: FetchRequest, reading: FalRequestReading): Promise<Response> {
+    const { metadata, signal, input, init } = request;
+    let name: (() => string) | undefined;
+    const response = await this.#fal.pass({
+      reading,
+      metadata,
+      signal,
+      send: () => this.#inner(input, init),
+      began: (attempt) => {
+        name = () => attempt.transactionId;
+      },
+    });
+    return name === undefined ? response : named(response, name);
+  }
+
+  async #call(provider: RegisteredProvider, request: FetchRequest, reading: RequestReading): Promise<Response> {
+    const { path } = this.#parts;
+    const dialect = DIALECTS[provider.name];
+    const pending = this.#pendingOf(provider.name);
+    for (const part of dialect?.parts?.(reading) ?? []) path.admit(part, request.metadata);
+    const admitted = path.admit(reading, request.metadata);
+    const madeFor = pending?.madeFor(reading);
+    const admission = madeFor === undefined ? admitted : { ...admitted, metadata: madeFor };
+    const asking = this.#harmless(() => dialect?.askForUsage?.(request.fields, reading, this.#options));
+    const isAsking = asking !== undefined && typeof request.init?.body === 'string';
+    const init = isAsking ? { ...request.init, body: JSON.stringify(asking) } : request.init;
+    const attempt = path.begin(admission);
+    let response: Response;
+    try {
+      response = await this.#inner(request.input, init);
+    } catch (error) {
+      attempt.settle(endOf(error), { reason: reasonOf(error) });
+      throw error;
+    }
+    if (isRedirect(response)) {
+      // Nothing was computed; whoever follows it sends another request.
+      attempt.withdraw();
+      return response;
+    }
+    const reader = provider.adapter.createUsageReader(reading);
+    const watched = pending?.watch(reading, reader, admission.metadata, attempt) ?? reader;
+    const rewrite = isAsking ? dialect?.rewrite : undefined;
+    const { signal } = request;
+    const options = { streaming: reading.streaming, endOf, signal, rewrite, endsWithMark: dialect?.endsWithMark };
+    return named(tapResponse(response, attempt, watched, options), () => attempt.transactionId);
+  }
+
+  #pendingOf(provider: ProviderName): PendingWork<RequestReading> | undefined {
+    if (!this.#pending.has(provider)) this.#pending.set(provider, DIALECTS[provider]?.createPending?.());
+    return this.#pending.get(provider);
+  }
+
+  #harmless<T>(task: () => T): T | undefined {
+    try {
+      return task();
+    } catch (error) {
+      if (error instanceof BudgetExceededError) throw error;
+      if (!this.#warned) this.#parts.runtime.log.warn(`a request could not be read and passes: ${reasonOf(error)}`);
+      this.#warned = true;
+      return undefined;
+    }
+  }
+}
+
+/** The adapter's reading; of a request that the adapter does not take for its own, one that says so. */
+function readingOf(provider: RegisteredProvider, request: FetchRequest): RequestReading | undefined {
+  const { method, url, fields } = request;
+  const read = provider.adapter.readRequest({ method, url, body: fields });
+  if (read !== undefined) return read;
+  if (method !== 'POST') return undefined;
+  const name = provider.name.toUpperCase();
+  return {
+    endpoint: 'unknown',
+    known: false,
+    provider: name,
+    modelSource: name,
+    operationType: 'OTHER',
+    streaming: false,
+    promptText: () => '',
+    idsAreUnique: false,
+    kind: 'call',
+  };
+}
+
+function isRedirect(response: Response): boolean {
+  return response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400);
+}
+
+/** Names the usage event on a response, unseen; where ids are the provider's it is known when the answer was read. */
+function named(response: Response, transactionId: () => string): Response {
+  Reflect.defineProperty(response, TRANSACTION_ID_PROPERTY, {
+    get: transactionId,
+    enumerable: false,
+    configurable: true,
+  });
+  return response;
+}
+
+function withoutOurs(init: (RequestInit & WithUsageMetadata) | undefined): RequestInit | undefined {
+  if (init === undefined || !('usageMetadata' in init)) return init;
+  const { usageMetadata: _, ...rest } = init;
+  return rest;
+}
