@@ -20,6 +20,7 @@ import type { Outbox } from './metering/outbox.js';
 import { flushAtExit } from './metering/process-exit.js';
 import { RefusalReporter } from './metering/refusals.js';
 import { createRuntime, type Runtime } from './runtime.js';
+import { ToolMeter } from './tools/tool-meter.js';
 import { VERSION } from './version.js';
 
 /** Everything that one instance is made of. Internal: the public face is in src/instance.ts. */
@@ -38,6 +39,7 @@ export interface Parts {
   readonly refusals: RefusalReporter;
   readonly path: CallPath;
   readonly book: CallBook;
+  readonly tools: ToolMeter;
   readonly insight: Insight;
   /** Providers of which this instance guards a client or a layer, by the names of `isInitialized`. */
   readonly providers: Set<string>;
@@ -101,11 +103,24 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     refusals,
     path: createCallPath(decider, metadata, book.sink, runtime, config.selectiveMetering),
     book,
+    tools: openTools(runtime, metadata, book, outbox),
     insight,
     providers: new Set(),
     decide: (call) => decider.decide(call),
     uninstallExit,
   };
+}
+
+function openTools(runtime: Runtime, metadata: MetadataResolver, book: CallBook, outbox: Outbox): ToolMeter {
+  return new ToolMeter({
+    runtime,
+    metadata,
+    middlewareSource: book.sink.middlewareSource,
+    append(idempotencyKey, event) {
+      book.noteUse();
+      outbox.append(idempotencyKey, event);
+    },
+  });
 }
 
 /** Delivers what was metered and reports what was refused, both in `timeoutMs`. Resolves to whether all of it is there. */

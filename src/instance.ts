@@ -2,16 +2,21 @@
 
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
 import type { CallDimensions } from '../enforcement/decision.js';
+import type { FunctionDecorator } from './attribution/function-decorator.js';
+import type { AnyFunction } from './attribution/wrap-function.js';
 import type { FusewireOptions } from './config.js';
 import { assemble, flushAll, type Parts, reportLeft } from './fusewire.js';
 import { type GuardOptions, guardClient } from './guard-client.js';
+import { guardFetchOf } from './guard-fetch.js';
 import type { Guarded, WithUsageMetadata } from './guarded.js';
 import { isPackageOf } from './instrument/client-instruments.js';
+import type { AnyFetch, GuardedFetch, GuardFetchOptions } from './instrument/guarded-fetch.js';
 import { patchedClients } from './instrument/patched.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
 import { keepParts } from './parts-of.js';
 import type { Runtime } from './runtime.js';
 import { readStatus, type Status } from './status.js';
+import type { MeterToolOptions, ToolCall, ToolResult } from './tools/tool-options.js';
 import type { UsageEvent } from './wire/usage-event.js';
 
 /** What a call that no client makes is about, for {@link Fusewire.checkEnforcement}. */
@@ -31,6 +36,14 @@ export interface Fusewire {
    */
   guard<T extends object>(client: T, options?: GuardOptions): Guarded<T>;
   /**
+   * A drop-in `fetch` that decides on and meters requests to every provider that this package knows, and lets any other
+   * pass untouched: for clients that take a `fetch`, and for programs that use it themselves.
+   *
+   * @param fetch what sends. Default: the `fetch` of the process.
+   * @throws FusewireError with code `INVALID_OPTIONS` for wrong options.
+   */
+  guardFetch(fetch?: AnyFetch, options?: GuardFetchOptions): GuardedFetch;
+  /**
    * The check of a guarded call, for programs that call models in another way. Call it before, {@link meter} after.
    *
    * @throws BudgetExceededError when a budget that covers the call is used up; nothing else.
@@ -44,6 +57,25 @@ export interface Fusewire {
    * @throws FusewireError with code `INVALID_EVENT`, listing every problem.
    */
   meter(event: MeterEvent & WithUsageMetadata): string;
+  /**
+   * Meters every run of a tool: how long it worked, whether it threw, and what `options` say of its result. What it
+   * returns or throws reaches the caller as before, and nothing waits for the event. Synchronous tools, `async` ones and
+   * generators, whose duration leaves out the time that their consumer takes; a run that never ends is not metered.
+   *
+   * @throws FusewireError with code `INVALID_OPTIONS`, listing every wrong option, where the tool is wrapped.
+   */
+  meterTool<F extends AnyFunction>(toolId: string, tool: F, options?: MeterToolOptions<ToolResult<F>>): F;
+  /** The same as a wrapper for several functions, or as a decorator of methods. */
+  meterTool(toolId: string, options?: MeterToolOptions): FunctionDecorator;
+  /**
+   * Meters a run of a tool that nothing wrapped. Returns at once; delivery happens behind.
+   *
+   * @returns the event's transaction id.
+   * @throws FusewireError with code `INVALID_EVENT`, listing every problem.
+   */
+  reportToolCall(call: ToolCall): string;
+  /** The same, with the tool's id in front. */
+  reportToolCall(toolId: string, call: Omit<ToolCall, 'toolId'>): string;
   /** What the instance knows, is waiting for and has done. */
   status(): Status;
   /**
@@ -103,6 +135,10 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       announce();
       return guardClient(parts, client, guardOptions ?? {});
     },
+    guardFetch(inner, fetchOptions) {
+      announce();
+      return guardFetchOf(parts, inner, fetchOptions);
+    },
     checkEnforcement(usageMetadata, call) {
       announce();
       const { dimensions } = parts.metadata.resolve(usageMetadata);
@@ -124,6 +160,15 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       // and it is the service that must see and flag that (I4).
       parts.outbox.append(parts.runtime.newId(), parts.bypass.isOn() ? withBypass(checked) : checked);
       return checked.transactionId;
+    },
+    // One function stands for the overloads of the interface: wrapper, decorator, and either form of a report.
+    meterTool: ((toolId: string, toolOrOptions?: unknown, options?: unknown) => {
+      announce();
+      return parts.tools.wrap(toolId, toolOrOptions, options);
+    }) as Fusewire['meterTool'],
+    reportToolCall(call: unknown, more?: unknown) {
+      announce();
+      return parts.tools.report(call, more);
     },
     status: () => readStatus(parts),
     async ready(options) {
