@@ -14,6 +14,8 @@ const CALL = Symbol('fusewire.googleCall');
 export class GoogleCall {
   /** The `usageMetadata` that was passed with the call. */
   readonly metadata: unknown;
+  /** The caller gave no `config`: the client writes an empty `generationConfig` for ours, which is to be taken out again. */
+  hasOwnConfig = false;
   /** The decision on the first request, where it was taken before the client began. */
   ahead: Admission | undefined;
   #attempt: Attempt | undefined;
@@ -64,6 +66,7 @@ export function callOfConfig(config: unknown): GoogleCall | undefined {
 /** A copy of a method's `config` that travels with `call`. The caller's object stays as it is. */
 export function withCall(config: unknown, call: GoogleCall): object {
   const given = typeof config === 'object' && config !== null ? config : {};
+  call.hasOwnConfig = given !== config;
   const copy = Object.assign(Object.create(Object.getPrototypeOf(given)), given) as Record<string, unknown>;
   copy['httpOptions'] = { ...(Reflect.get(given, 'httpOptions') as object | undefined), [CALL]: call };
   return copy;

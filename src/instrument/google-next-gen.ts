@@ -6,6 +6,7 @@
  */
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import type { Admission } from '../call.js';
+import type { Attempt } from '../metering/attempt.js';
 import { createGoogleReader, type GoogleRequestReading, readGoogleRequest } from '../providers/google.js';
 import { reasonOf } from './answer-watch.js';
 import type { GoogleContext } from './google-transport.js';
@@ -30,6 +31,7 @@ interface Prepared {
   readonly reading: GoogleRequestReading;
   readonly interaction: Interaction | undefined;
   admission: Admission | undefined;
+  attempt: Attempt | undefined;
 }
 
 interface Hooks {
@@ -158,7 +160,8 @@ function prepare({ url, options }: CreateInput, context: GoogleContext): Prepare
     const method = String(options?.['method'] ?? 'GET').toUpperCase();
     const read = readGoogleRequest({ method, url: String(url), body: parsed(options?.['body']) });
     const reading = read.kind === 'poll' ? context.work.withWork(read) : read;
-    return { reading, interaction, admission: admitGoogle(context, reading, interaction?.metadata) };
+    const admission = admitGoogle(context, reading, interaction?.metadata);
+    return { reading, interaction, admission, attempt: undefined };
   } catch (error) {
     if (!(error instanceof BudgetExceededError)) {
       context.warnOnce(`a request could not be read and passes as it is: ${reasonOf(error)}`);
@@ -175,6 +178,8 @@ function sendingFetcher(fetcher: Fetcher, context: GoogleContext): Fetcher {
     const prepared = Reflect.get(request, PREPARED) as Prepared | undefined;
     if (prepared === undefined) return send();
     const { reading, interaction } = prepared;
+    // A retry: of the answer before it, an error's, nobody reads the rest.
+    prepared.attempt?.settle('abandoned');
     let admission: Admission;
     try {
       admission = prepared.admission ?? admitGoogle(context, reading, interaction?.metadata);
@@ -183,7 +188,10 @@ function sendingFetcher(fetcher: Fetcher, context: GoogleContext): Fetcher {
       throw error;
     }
     prepared.admission = undefined;
-    return sendAttempt(context, admission, reading, { caller: undefined, request: request.signal }, send);
+    const began = (attempt: Attempt) => {
+      prepared.attempt = attempt;
+    };
+    return sendAttempt(context, admission, reading, { caller: undefined, request: request.signal }, send, { began });
   };
 }
 

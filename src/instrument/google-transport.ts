@@ -10,6 +10,7 @@ import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js'
 import type { Admission, CallPath } from '../call.js';
 import type { AttemptEnd } from '../metering/attempt.js';
 import { createGoogleReader, type GoogleRequestReading, readGoogleRequest } from '../providers/google.js';
+import { recordOf } from '../providers/openai-usage.js';
 import { globalFetch, type Runtime } from '../runtime.js';
 import { isAbort, reasonOf } from './answer-watch.js';
 import { callOf, type GoogleCall } from './google-call.js';
@@ -30,6 +31,7 @@ export interface GoogleContext {
 
 /** A request that was let through and has not left yet. */
 interface Prepared {
+  readonly request: GoogleHttpRequest;
   readonly reading: GoogleRequestReading;
   readonly metadata: unknown;
   readonly call: GoogleCall | undefined;
@@ -61,10 +63,10 @@ export async function sendAttempt(
   reading: GoogleRequestReading,
   signals: { readonly caller: AbortSignal | undefined; readonly request: AbortSignal | undefined },
   send: () => Promise<Response>,
-  call?: GoogleCall,
+  call?: Pick<GoogleCall, 'began'>,
 ): Promise<Response> {
-  // Aborted before it was sent: nothing leaves, nothing is metered.
-  if (reading.kind === 'free' || signals.request?.aborted === true || signals.caller?.aborted === true) return send();
+  // Aborted before it was sent: nothing leaves, nothing is metered. Early versions look at no signal but their own.
+  if (reading.kind === 'free' || signals.request?.aborted === true) return send();
   const attempt = context.path.begin(admission);
   call?.began(attempt);
   const end = (error: unknown): AttemptEnd => endOfGoogleError(error, signals.caller);
@@ -76,7 +78,7 @@ export async function sendAttempt(
     throw error;
   }
   const reader = context.work.watch(reading, createGoogleReader(reading), admission.metadata);
-  const signal = signals.caller ?? signals.request;
+  const signal = signals.request ?? signals.caller;
   return tapResponse(response, attempt, reader, { streaming: reading.streaming, endOf: end, signal });
 }
 
@@ -116,7 +118,7 @@ class GoogleTransport {
     if (prepared === undefined || prepared.reading.kind === 'free') return original.call(this.#apiClient, request);
     const standIn = Object.create(this.#apiClient) as GoogleApiClient;
     override(standIn, 'apiCall', (...given: ApiCallArguments) => this.#send(prepared, given));
-    return original.call(standIn, request);
+    return original.call(standIn, prepared.request);
   }
 
   /** Throws a refusal, and nothing else (I2). */
@@ -124,12 +126,14 @@ class GoogleTransport {
     try {
       const call = callOf(request.httpOptions);
       const method = request.httpMethod.toUpperCase();
-      const read = readGoogleRequest({ method, url: this.#urlOf(request), body: bodyOf(request.body) });
+      const body = bodyOf(request.body);
+      const read = readGoogleRequest({ method, url: this.#urlOf(request), body });
       const reading = read.kind === 'poll' ? this.#context.work.withWork(read) : read;
       const metadata = call?.metadata;
       const admission = admitGoogle(this.#context, reading, metadata, call?.ahead);
       if (call !== undefined) call.ahead = undefined;
-      return { reading, metadata, call, signal: request.abortSignal, admission };
+      const asked = call?.hasOwnConfig === true ? withoutOurConfig(request, body) : request;
+      return { request: asked, reading, metadata, call, signal: request.abortSignal, admission };
     } catch (error) {
       if (error instanceof BudgetExceededError) throw error;
       this.#context.warnOnce(`a request could not be read and passes as it is: ${reasonOf(error)}`);
@@ -200,6 +204,15 @@ function withoutRetries(apiClient: GoogleApiClient): GoogleApiClient {
   const { clientOptions } = apiClient;
   const { retryOptions: _, ...httpOptions } = clientOptions?.httpOptions ?? {};
   return Object.create(apiClient, { clientOptions: { value: { ...clientOptions, httpOptions } } }) as GoogleApiClient;
+}
+
+/** The request as it is where the caller gives no `config`. */
+function withoutOurConfig(request: GoogleHttpRequest, body: unknown): GoogleHttpRequest {
+  const fields = recordOf(body);
+  const config = recordOf(fields?.['generationConfig']);
+  if (fields === undefined || config === undefined || Object.keys(config).length > 0) return request;
+  const { generationConfig: _, ...rest } = fields;
+  return { ...request, body: JSON.stringify(rest) };
 }
 
 function bodyOf(body: unknown): unknown {

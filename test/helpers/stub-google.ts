@@ -40,7 +40,7 @@ export interface StubGoogle {
 
 /** What the strict server takes; anything else is a 400, as at Google. */
 const ALLOWED =
-  /^(contents|content|systemInstruction|generationConfig|tools|toolConfig|safetySettings|cachedContent|serviceTier|labels|requests|instances|parameters|model|displayName|ttl|batch|taskType|outputDimensionality|operationName|input|stream|background|generation_config|system_instruction|store|continuation_token|previous_interaction_id|inputConfig|outputConfig|response_modalities|embedContentConfig|continuationConfig)$/;
+  /^(contents|content|systemInstruction|generationConfig|tools|toolConfig|safetySettings|cachedContent|serviceTier|labels|requests|instances|parameters|model|displayName|ttl|batch|taskType|outputDimensionality|operationName|input|stream|background|generation_config|system_instruction|store|continuation_token|previous_interaction_id|inputConfig|outputConfig|response_modalities|embedContentConfig|continuationConfig|baseModel|supervisedTuningSpec|tunedModelDisplayName)$/;
 
 export const USAGE = { promptTokenCount: 12, candidatesTokenCount: 6, thoughtsTokenCount: 5, totalTokenCount: 23 };
 export const INTERACTION_USAGE = {
@@ -73,9 +73,13 @@ class Stub {
   chunksMax: number | undefined;
   readonly #held: (() => void)[] = [];
   #polls = 0;
+  #released = 0;
 
+  /** Lets the stream go on that is held, or the next one that will be. */
   release(): void {
-    this.#held.shift()?.();
+    const go = this.#held.shift();
+    if (go === undefined) this.#released += 1;
+    else go();
   }
 
   reset(): void {
@@ -84,6 +88,7 @@ class Stub {
     this.faults.length = 0;
     this.chunksMax = undefined;
     this.#polls = 0;
+    this.#released = 0;
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -177,6 +182,12 @@ class Stub {
     return this.#polls < 2 ? { id, status: 'in_progress', steps: [], outputs: [] } : done;
   }
 
+  #hold(): Promise<void> {
+    if (this.#released === 0) return new Promise((resolve) => void this.#held.push(resolve));
+    this.#released -= 1;
+    return Promise.resolve();
+  }
+
   async #stream(response: ServerResponse, chunks: unknown[], fault: GoogleFault | undefined): Promise<void> {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     let sent = 0;
@@ -186,7 +197,7 @@ class Stub {
         response.destroy();
         return;
       }
-      if (fault === 'hold' && sent === 2) await new Promise<void>((resolve) => void this.#held.push(resolve));
+      if (fault === 'hold' && sent === 2) await this.#hold();
       const isError = fault === 'error-inside' && sent === 1;
       const data = isError ? { error: { code: 503, message: 'overloaded inside', status: 'UNAVAILABLE' } } : chunk;
       response.write(`data: ${JSON.stringify(data)}\r\n\r\n`);
