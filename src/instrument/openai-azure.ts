@@ -29,7 +29,11 @@ function azureDeployments(runtime: Pick<Runtime, 'env' | 'log'>): Readonly<Recor
 
 /** Whether a value is a map from deployment names to models. */
 export function isDeployments(value: unknown): value is Readonly<Record<string, string>> {
-  return isRecord(value) && Object.values(value).every((model) => typeof model === 'string' && model !== '');
+  return (
+    isRecord(value) &&
+    !(value instanceof Map) &&
+    Object.values(value).every((model) => typeof model === 'string' && model !== '')
+  );
 }
 
 /** From the environment and from code, which beats it; by names in lower case, as Azure compares them. */
