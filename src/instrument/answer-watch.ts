@@ -26,6 +26,8 @@ const ERROR_BYTES_MAX = 64 * 1024;
 const ERROR_STATUS = 400;
 
 const NOTHING = new Uint8Array(0);
+const BRACKET = 91;
+const BRACE = 123;
 
 /** The head of an answer, as far as watching needs it. */
 export interface AnswerHead {
@@ -265,16 +267,17 @@ function formatOf(head: AnswerHead, streaming: boolean): Format | undefined {
 function formatOfText(text: string, streaming: boolean): Format {
   if (!streaming) return 'json';
   const start = text.trimStart();
+  if (start.startsWith('[')) return 'json';
   if (!start.startsWith('{')) return 'sse';
   return parsed(text) === undefined ? 'ndjson' : 'json';
 }
 
-/** Of a stream without a telling type: JSON text begins with a brace, an event stream with a field or a comment. */
+/** Of a stream without a telling type: JSON text begins with a brace or a bracket, an event stream with a field or a comment. */
 function formatOfBytes(chunk: Uint8Array, streaming: boolean): Format | undefined {
   const first = chunk.find((byte) => byte > 32);
   if (first === undefined) return streaming ? undefined : 'json';
-  if (!streaming) return 'json';
-  return first === 123 ? 'ndjson' : 'sse';
+  if (!streaming || first === BRACKET) return 'json';
+  return first === BRACE ? 'ndjson' : 'sse';
 }
 
 function parsed(text: string): unknown {
