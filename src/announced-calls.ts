@@ -23,20 +23,36 @@ const ATTEMPTS_MAX = 1000;
 
 /** A call that was announced and has not ended. */
 export class AnnouncedCall extends OuterCall {
-  /** Attempts of clients inside that belong to this call. */
-  readonly attempts: Attempt[] = [];
   /** A text that every request of this call contains; empty where there is none. */
   readonly promptPart: string;
+  /** Calls whose prompts may go out in one request with this one's; this one among them. */
+  readonly together: AnnouncedCall[];
   isRunning = true;
 
-  constructor(owner: object, { admission, attempt }: Begun, promptPart: string) {
+  constructor(owner: object, { admission, attempt }: Begun, { promptPart, together }: Announcement) {
     super(owner, admission, attempt);
     this.promptPart = promptPart;
+    this.together = together;
+    together.push(this);
   }
 
   /** Whether an attempt of this call has its answer: what comes next is no retry of it. */
   get isAnswered(): boolean {
     return this.attempts.some(({ answer }) => answer.finished && answer.errorReason === undefined);
+  }
+
+  /** An attempt that carries the prompts of several calls meters all of them. */
+  override meterInside(attempt: Attempt): void {
+    this.#take(attempt);
+    if (this.together.length === 1) return;
+    const prompt = attempt.request.promptText();
+    for (const call of this.together) {
+      if (call !== this && call.isRunning && prompt.includes(call.promptPart)) call.#take(attempt);
+    }
+  }
+
+  #take(attempt: Attempt): void {
+    super.meterInside(attempt);
   }
 }
 
@@ -46,13 +62,25 @@ export interface Begun {
   readonly attempt: Attempt;
 }
 
+/** What a layer says of its call. */
+export interface Announcement {
+  /** A text that every request of the call contains; empty where there is none. */
+  readonly promptPart: string;
+  /** A list of its own, or that of calls whose prompts may go out in one request. */
+  readonly together: AnnouncedCall[];
+}
+
 /** The announced calls of one instance. No method throws. */
 export class AnnouncedCalls {
   readonly #running = new Set<AnnouncedCall>();
   #attempts: Attempt[] = [];
 
-  /** From here on, what the calling asynchronous context does belongs to `call`, until {@link end}. */
-  announce(call: AnnouncedCall): void {
+  /**
+   * From here on, what the calling asynchronous context does belongs to `call`, until {@link end}. `attempt` is the
+   * layer's own, which has just begun.
+   */
+  announce(call: AnnouncedCall, attempt: Attempt): void {
+    if (this.#attempts.at(-1) === attempt) this.#attempts.pop();
     this.#running.add(call);
     enterOuter(call);
   }
@@ -62,19 +90,18 @@ export class AnnouncedCalls {
     // The trail of a call that ended is a context that outlived it: it says nothing.
     if (!trail.isRunning) return undefined;
     const prompt = request.promptText();
-    const fits = (call: AnnouncedCall) => isSameOperation(call, request) && prompt.includes(call.promptPart);
+    const fits = (call: AnnouncedCall) => call.covers(request) && prompt.includes(call.promptPart);
     const isTrail = fits(trail);
     if (isTrail && !trail.isAnswered) return trail;
     for (const call of this.#running) {
       if (call !== trail && call.attempts.length === 0 && isSameModel(call, request) && fits(call)) return call;
     }
     if (isTrail) return trail;
-    return isSameOperation(trail, request) && isSameModel(trail, request) && !trail.isAnswered ? trail : undefined;
+    return trail.covers(request) && isSameModel(trail, request) && !trail.isAnswered ? trail : undefined;
   }
 
-  /** A guarded client begins an attempt; it is the one that meters `call`, if there is one. */
-  began(attempt: Attempt, call: OuterCall | undefined): void {
-    if (call instanceof AnnouncedCall) call.attempts.push(attempt);
+  /** A guarded client begins an attempt; one that was missed is found here when its call ends. */
+  began(attempt: Attempt): void {
     if (this.#running.size === 0) return;
     this.#attempts.push(attempt);
     if (this.#attempts.length > 2 * ATTEMPTS_MAX) this.#attempts = this.#attempts.slice(-ATTEMPTS_MAX);
@@ -87,7 +114,9 @@ export class AnnouncedCalls {
     const attempts = this.#attempts;
     if (this.#running.size === 0) this.#attempts = [];
     if (call.attempts.length > 0 && (evidence === undefined || !contradicts(call.attempts, evidence))) return true;
-    return evidence !== undefined && attempts.some(({ answer }) => isOneOf(answer.responseId, evidence.ids));
+    const isHere = (attempt: Attempt, { ids }: AnswerEvidence) =>
+      !attempt.withdrawn && isOneOf(attempt.answer.responseId, ids);
+    return evidence !== undefined && attempts.some((attempt) => isHere(attempt, evidence));
   }
 }
 
@@ -110,14 +139,6 @@ function contradicts(attempts: readonly Attempt[], { ids, text }: AnswerEvidence
 /** What ids of one provider have in common: `chatcmpl` of `chatcmpl-9x`. */
 function kindOf(id: string): string {
   return /^[A-Za-z]+(?=[-_])/.exec(id)?.[0] ?? id;
-}
-
-function isSameOperation({ admission }: AnnouncedCall, request: RequestReading): boolean {
-  return isEmbedding(admission.request) === isEmbedding(request);
-}
-
-function isEmbedding(request: RequestReading): boolean {
-  return request.operationType === 'EMBED';
 }
 
 function isSameModel({ admission }: AnnouncedCall, request: RequestReading): boolean {

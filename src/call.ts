@@ -8,7 +8,7 @@
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
 import type { CallDimensions, Decision } from '../enforcement/decision.js';
 import { callOf } from '../enforcement/dimensions.js';
-import { AnnouncedCall, AnnouncedCalls } from './announced-calls.js';
+import { AnnouncedCall, AnnouncedCalls, type Announcement } from './announced-calls.js';
 import type { MetadataResolver, ResolvedMetadata } from './metadata/resolver.js';
 import { Attempt, type AttemptSink } from './metering/attempt.js';
 import { currentOuterCall, OuterCall } from './outer-call.js';
@@ -39,14 +39,20 @@ export interface CallPath {
    * @throws BudgetExceededError when a budget that covers the call is used up; nothing else is thrown.
    */
   admit(request: RequestReading, callMetadata: unknown): Admission;
+  /**
+   * For programs that want no request to leave of which nobody knows what it costs: refuses one to an endpoint that no
+   * adapter knows, while enforcement is on.
+   *
+   * @throws BudgetExceededError with the reason `UNKNOWN_ENDPOINT`.
+   */
+  refuseUnknown(request: RequestReading, callMetadata: unknown): void;
   /** Station 3. The request is about to leave: the attempt is noted, and will be metered exactly once. */
   begin(admission: Admission): Attempt;
   /** For layers around other clients: the attempt as a call that guarded clients inside take over (src/outer-call.ts). */
   around(admission: Admission, attempt: Attempt): OuterCall;
   /** The same for layers that cannot run what they stand around: {@link AnnouncedCalls}. */
   readonly announced: AnnouncedCalls;
-  /** `promptPart`: a text that every request of the call contains. */
-  announce(admission: Admission, attempt: Attempt, promptPart: string): AnnouncedCall;
+  announce(admission: Admission, attempt: Attempt, announcement: Announcement): AnnouncedCall;
 }
 
 /** Wires the main path. With `selectiveMetering` only what `reveniumMeter` wraps is metered; all of it is decided on. */
@@ -74,7 +80,7 @@ export function createCallPath(
       // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1).
       if (request.kind !== 'call' || !request.known)
         return { request, metadata: resolved, decision: FREE, metered, outer };
-      const taken = outer?.takeAdmission(request.model, request.provider);
+      const taken = outer?.covers(request) ? outer.takeAdmission(request.model, request.provider) : undefined;
       if (taken !== undefined) return { request, metadata: resolved, decision: taken.decision, metered, outer };
       const call = callOf(resolved.dimensions, request.model, request.provider);
       const decision = decider.decide(call);
@@ -88,25 +94,41 @@ export function createCallPath(
       }
       return { request, metadata: resolved, decision, metered, outer };
     },
+    refuseUnknown(request, callMetadata) {
+      const resolved = metadata.resolve(callMetadata);
+      const call = callOf(resolved.dimensions, request.model, request.provider);
+      if (NOT_ENFORCING.has(decider.decide(call).code)) return;
+      const message = `${request.provider} has an endpoint that no adapter knows (${request.endpoint}): not sent`;
+      const decision = { outcome: 'refuse', code: 'UNKNOWN_ENDPOINT', message, rule: null } as const;
+      sink.refused(decision, call);
+      sink.observer?.refused(request, resolved, decision);
+      throw new BudgetExceededError(decision, call);
+    },
     begin(admission) {
-      const isCall = admission.request.kind === 'call';
-      if (isCall) admission.outer?.meterInside();
-      const attempt = new Attempt(admission.request, admission.metadata, sink, {
+      const { request, outer } = admission;
+      const attempt = new Attempt(request, admission.metadata, sink, {
         bypassed: admission.decision.code === 'BYPASSED',
         decision: admission.decision,
         metered: admission.metered,
       });
-      if (isCall) announced.began(attempt, admission.outer);
+      if (request.kind !== 'call') return attempt;
+      // Of an endpoint that no adapter knows the layer around knows more.
+      if (outer !== undefined && !request.known) attempt.withdraw();
+      else if (outer?.covers(request)) outer.meterInside(attempt);
+      announced.began(attempt);
       return attempt;
     },
     around: (admission, attempt) => new OuterCall(sink, admission, attempt),
     announced,
-    announce(admission, attempt, promptPart) {
-      const call = new AnnouncedCall(sink, { admission, attempt }, promptPart);
-      announced.announce(call);
+    announce(admission, attempt, announcement) {
+      const call = new AnnouncedCall(sink, { admission, attempt }, announcement);
+      announced.announce(call, attempt);
       return call;
     },
   };
 }
+
+/** Decisions under which nothing is refused at all. */
+const NOT_ENFORCING: ReadonlySet<string> = new Set(['BYPASSED', 'DISABLED', 'NOT_CONFIGURED']);
 
 const FREE: Decision = Object.freeze({ outcome: 'allow', code: 'ALLOWED' });

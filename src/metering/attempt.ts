@@ -156,6 +156,11 @@ export class Attempt {
     return this.#settled;
   }
 
+  /** Whether it ended without an event, because somebody else meters it. */
+  get withdrawn(): boolean {
+    return this.#withdrawn;
+  }
+
   /** What the answer says by now. */
   get answer(): UsageReading {
     return this.#readSafely();

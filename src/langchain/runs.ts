@@ -1,0 +1,218 @@
+/**
+ * The runs of one instance, whichever of its handlers is told of them. A run that two handlers are told of, or one
+ * handler twice (in the model's `callbacks` and in the call's), is decided and metered once.
+ */
+import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import type { AnnouncedCall } from '../announced-calls.js';
+import type { Parts } from '../fusewire.js';
+import { normaliseMetadata } from '../metadata/normalise.js';
+import { currentScope } from '../metadata/scope.js';
+import { ModelRun, statusOf } from './model-run.js';
+import { lastText } from './prompt.js';
+import { type ModelStart, readModelStart } from './read-request.js';
+import { runMetadata } from './run-metadata.js';
+import { derivedMetadata, type RunNode, type RunStart, RunTree } from './run-tree.js';
+import { type Fields, fieldsOf, textOf } from './structure.js';
+import { ToolRun } from './tool-run.js';
+
+/** On the parts of an instance: its runs. Shared by every copy of this package, as the default instance is. */
+const RUNS = Symbol.for('fusewire.langchain-runs');
+/** Runs of models and tools that are open; beyond that the oldest are taken for abandoned (I10). */
+const OPEN_MAX = 10_000;
+
+/** The runs of an instance. */
+export function runsOf(parts: Parts): LangChainRuns {
+  const known: unknown = Reflect.get(parts, RUNS);
+  if (known !== undefined) return known as LangChainRuns;
+  const runs = new LangChainRuns(parts);
+  Object.defineProperty(parts, RUNS, { value: runs });
+  return runs;
+}
+
+/** Where and under what name a run begins. */
+export type Beginning = Omit<RunStart, 'kind' | 'serialized' | 'askedBy'> & { readonly tags: unknown };
+
+/** Runs that one call of LangChain's starts together: it sends for all of them or for none. */
+interface Batch {
+  readonly runs: ModelRun[];
+  readonly announced: AnnouncedCall[];
+  refusal?: BudgetExceededError;
+  /** Its first run reported counts, which are those of all. */
+  hasUsage?: boolean;
+  /** What its first failed run failed with. */
+  error?: unknown;
+}
+
+/** Of one instance. */
+export class LangChainRuns {
+  readonly #parts: Parts;
+  readonly #tree = new RunTree();
+  readonly #models = new Map<string, ModelRun>();
+  readonly #tools = new Map<string, ToolRun>();
+  /** By the object that LangChain hands to every start of one call. */
+  readonly #batches = new WeakMap<object, Batch>();
+  readonly #batchOf = new WeakMap<ModelRun, Batch>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** A chain, an agent or a retriever begins: no event of its own. */
+  chainStarted(kind: 'chain' | 'retriever', serialized: unknown, beginning: Beginning): void {
+    this.#tree.begin({ ...beginning, kind, serialized });
+  }
+
+  /** It ended, however. */
+  chainEnded(runId: string): void {
+    this.#tree.end(runId);
+  }
+
+  /** Whether a run is under way. */
+  has(runId: string): boolean {
+    return this.#tree.has(runId);
+  }
+
+  /**
+   * A model is about to be asked.
+   *
+   * @throws BudgetExceededError when a budget that covers the call is used up; nothing else is thrown.
+   */
+  modelStarted(start: ModelStart, beginning: Beginning, handlerMetadata: Fields): void {
+    if (this.#models.has(start.runId)) return;
+    const batch = this.#batchFor(start.extraParams);
+    if (batch.refusal !== undefined) throw batch.refusal;
+    const { path, runtime } = this.#parts;
+    const node = this.#tree.begin({ ...beginning, kind: 'model', serialized: start.serialized });
+    let run: ModelRun | undefined;
+    const baseUrl = runtime.env['OPENAI_BASE_URL'] ?? runtime.env['OPENAI_API_BASE'];
+    const request = readModelStart(start, textOf(baseUrl), () => run?.isStreamed === true);
+    try {
+      const admission = path.admit(request, this.#metadataOf(node, start.metadata, beginning.tags, handlerMetadata));
+      const attempt = path.begin(admission);
+      // A completion model may send several prompts in one request, a chat model never does.
+      const together = start.kind === 'completion' ? batch.announced : [];
+      const call = path.announce(admission, attempt, { promptPart: lastText(start.prompt), together });
+      run = new ModelRun(attempt, call, path.announced, runtime);
+    } catch (error) {
+      this.#tree.end(start.runId);
+      if (error instanceof BudgetExceededError) this.#refuse(batch, error);
+      throw error;
+    }
+    batch.runs.push(run);
+    this.#batchOf.set(run, batch);
+    keepOpen(this.#models, start.runId, run, (oldest) => oldest.abandon());
+  }
+
+  token(runId: string, token: unknown, message: unknown): void {
+    this.#models.get(runId)?.token(token, message);
+  }
+
+  modelEnded(runId: string, result: unknown, extraParams: unknown): void {
+    const run = this.#take(runId);
+    if (run === undefined) return;
+    const usage = fieldsOf(fieldsOf(fieldsOf(result)['llmOutput'])['tokenUsage']);
+    const batch = this.#batchOf.get(run);
+    const isFirst = batch?.runs[0] === run;
+    if (isFirst && batch !== undefined) batch.hasUsage = Object.keys(usage).length > 0;
+    // The counts of several prompts that went out in one request are all with the first of them.
+    if (!isFirst && batch?.hasUsage === true && 'tokenUsage' in fieldsOf(fieldsOf(result)['llmOutput'])) {
+      if (Object.keys(usage).length === 0) {
+        run.withdraw();
+        return;
+      }
+    }
+    this.#tree.asked(run.ended(result, extraParams), run.transactionId);
+  }
+
+  modelFailed(runId: string, error: unknown, extraParams: unknown): void {
+    const run = this.#take(runId);
+    if (run === undefined) return;
+    const batch = this.#batchOf.get(run);
+    // With a status it was one answer; without one, every request may have been under way.
+    const isSame = batch !== undefined && statusOf(error) !== undefined && batch.error === error;
+    if (batch !== undefined) batch.error ??= error;
+    // One request for several prompts failed once; a look into LangChain's cache sent nothing.
+    if (isSame || fieldsOf(extraParams)['cached'] === true) run.withdraw();
+    else run.failed(error);
+  }
+
+  toolStarted(serialized: unknown, beginning: Beginning, toolCallId: unknown, handlerMetadata: Fields): void {
+    if (this.#tools.has(beginning.id)) return;
+    const askedBy = this.#tree.askedBy(textOf(toolCallId));
+    const node = this.#tree.begin({ ...beginning, kind: 'tool', serialized, askedBy });
+    const given = this.#metadataOf(node, beginning.metadata, beginning.tags, handlerMetadata);
+    const details = {
+      langchainRunId: beginning.id,
+      ...(textOf(toolCallId) === undefined ? {} : { toolCallId }),
+      ...(askedBy === undefined ? {} : { parentTransactionId: askedBy }),
+    };
+    const metadata = this.#parts.metadata.resolve(given).fields;
+    const run = new ToolRun(this.#parts, { serialized, runName: beginning.runName, metadata, details });
+    keepOpen(this.#tools, beginning.id, run, () => undefined);
+  }
+
+  toolEnded(runId: string, output: unknown): void {
+    this.#tools.get(runId)?.ended(output);
+    this.#forgetTool(runId);
+  }
+
+  toolFailed(runId: string, error: unknown): void {
+    this.#tools.get(runId)?.failed(error);
+    this.#forgetTool(runId);
+  }
+
+  /**
+   * Call beats scope beats handler beats instance and environment; what follows from the place among the runs fills in
+   * what none of them named.
+   */
+  #metadataOf(node: RunNode, metadata: unknown, tags: unknown, handlerMetadata: Fields): Fields {
+    const around = { ...handlerMetadata, ...currentScope()?.fields };
+    const { fields } = this.#parts.metadata.resolve(around, runMetadata(metadata, tags));
+    const given: Record<string, unknown> = { ...fields };
+    for (const [name, value] of Object.entries(derivedMetadata(node))) given[name] ??= value;
+    return given;
+  }
+
+  #batchFor(extraParams: unknown): Batch {
+    if (typeof extraParams !== 'object' || extraParams === null) return { runs: [], announced: [] };
+    let batch = this.#batches.get(extraParams);
+    if (batch === undefined) {
+      batch = { runs: [], announced: [] };
+      this.#batches.set(extraParams, batch);
+    }
+    return batch;
+  }
+
+  /** One prompt of a call is refused: LangChain then sends none of them. */
+  #refuse(batch: Batch, refusal: BudgetExceededError): void {
+    batch.refusal = refusal;
+    for (const run of batch.runs) run.withdraw();
+  }
+
+  #take(runId: string): ModelRun | undefined {
+    const run = this.#models.get(runId);
+    this.#models.delete(runId);
+    this.#tree.end(runId);
+    return run;
+  }
+
+  #forgetTool(runId: string): void {
+    this.#tools.delete(runId);
+    this.#tree.end(runId);
+  }
+}
+
+/** Metadata of a handler in canonical names. */
+export function handlerMetadataOf(given: unknown): Fields {
+  return normaliseMetadata(given).fields as Fields;
+}
+
+function keepOpen<R>(open: Map<string, R>, id: string, run: R, drop: (oldest: R) => void): void {
+  open.set(id, run);
+  if (open.size <= OPEN_MAX) return;
+  for (const [oldestId, oldest] of open) {
+    open.delete(oldestId);
+    drop(oldest);
+    return;
+  }
+}
