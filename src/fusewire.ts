@@ -43,6 +43,8 @@ export interface Parts {
   readonly insight: Insight;
   /** Providers of which this instance guards a client or a layer, by the names of `isInitialized`. */
   readonly providers: Set<string>;
+  /** Clients and `fetch` functions that send through this instance: while there are any, it must not end unasked. */
+  readonly usage: { guarded: number };
   readonly decide: (call: CallDimensions) => Decision;
   readonly uninstallExit: () => void;
 }
@@ -106,6 +108,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     tools: openTools(runtime, metadata, book, outbox),
     insight,
     providers: new Set(),
+    usage: { guarded: 0 },
     decide: (call) => decider.decide(call),
     uninstallExit,
   };

@@ -16,6 +16,7 @@ import { checkEvent, type MeterEvent } from './metering/check-event.js';
 import { keepParts } from './parts-of.js';
 import type { Runtime } from './runtime.js';
 import { readStatus, type Status } from './status.js';
+import { wrapTool } from './tools/tool-meter.js';
 import type { MeterToolOptions, ToolCall, ToolResult } from './tools/tool-options.js';
 import type { UsageEvent } from './wire/usage-event.js';
 
@@ -133,11 +134,15 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
   const instance: Fusewire = {
     guard(client, guardOptions) {
       announce();
-      return guardClient(parts, client, guardOptions ?? {});
+      const guarded = guardClient(parts, client, guardOptions ?? {});
+      parts.usage.guarded += 1;
+      return guarded;
     },
     guardFetch(inner, fetchOptions) {
       announce();
-      return guardFetchOf(parts, inner, fetchOptions);
+      const guarded = guardFetchOf(parts, inner, fetchOptions);
+      parts.usage.guarded += 1;
+      return guarded;
     },
     checkEnforcement(usageMetadata, call) {
       announce();
@@ -164,7 +169,7 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
     // One function stands for the overloads of the interface: wrapper, decorator, and either form of a report.
     meterTool: ((toolId: string, toolOrOptions?: unknown, options?: unknown) => {
       announce();
-      return parts.tools.wrap(toolId, toolOrOptions, options);
+      return wrapTool(() => parts.tools, toolId, toolOrOptions, options);
     }) as Fusewire['meterTool'],
     reportToolCall(call: unknown, more?: unknown) {
       announce();

@@ -24,7 +24,35 @@ interface Told {
   readonly usageMetadata?: unknown;
 }
 
-/** No tool is ever harmed: what fails after it ran is logged once for each tool. */
+/** A tool that was wrapped. */
+interface MeteredTool {
+  readonly toolId: string;
+  readonly options: AnyToolOptions;
+  /** Whether the log has been told that something of it could not be read. */
+  isReported: boolean;
+}
+
+/**
+ * See `Fusewire.meterTool`. `meterOf` is asked at each run, so that a tool that was wrapped when its module was loaded is
+ * metered as the program is configured when it runs.
+ *
+ * @throws FusewireError with code `INVALID_OPTIONS`
+ */
+export function wrapTool(
+  meterOf: () => ToolMeter,
+  toolId: string,
+  toolOrOptions?: unknown,
+  moreOptions?: unknown,
+): FunctionDecorator | AnyFunction {
+  const isTool = typeof toolOrOptions === 'function';
+  const options = (isTool ? moreOptions : toolOrOptions) ?? {};
+  checkToolOptions(toolId, options);
+  const metered: MeteredTool = { toolId, options: options as AnyToolOptions, isReported: false };
+  const decorator = createDecorator('meterTool()', (tool) => watchTool(tool, () => meterOf().begin(metered)));
+  return isTool ? decorator(toolOrOptions as AnyFunction) : decorator;
+}
+
+/** No tool is ever harmed: what fails after it ran is logged, once for each tool. */
 export class ToolMeter {
   readonly #options: ToolMeterOptions;
 
@@ -32,13 +60,11 @@ export class ToolMeter {
     this.#options = options;
   }
 
-  /** See `Fusewire.meterTool`. */
-  wrap(toolId: string, toolOrOptions?: unknown, moreOptions?: unknown): unknown {
-    const isTool = typeof toolOrOptions === 'function';
-    const options = (isTool ? moreOptions : toolOrOptions) ?? {};
-    checkToolOptions(toolId, options);
-    const decorator = this.#decorator(toolId, options as AnyToolOptions);
-    return isTool ? decorator(toolOrOptions as AnyFunction) : decorator;
+  /** A tool begins to run. */
+  begin(tool: MeteredTool): ToolRun {
+    const { runtime, metadata } = this.#options;
+    const around = metadata.resolve(undefined);
+    return new ToolRun(runtime, (outcome) => this.#ended(tool, around, outcome));
   }
 
   /** See `Fusewire.reportToolCall`. */
@@ -57,34 +83,18 @@ export class ToolMeter {
     return this.#append(facts, rest, metadata.resolve(undefined));
   }
 
-  #decorator(toolId: string, options: AnyToolOptions): FunctionDecorator {
-    const { runtime, metadata } = this.#options;
-    let isReported = false;
+  #ended(tool: MeteredTool, around: ResolvedMetadata, outcome: ToolOutcome): void {
+    const { runtime } = this.#options;
+    const { toolId, options } = tool;
     const report = (error: unknown) => {
-      if (!isReported) runtime.log.warn('the run of a tool could not be read', { toolId, error: String(error) });
-      isReported = true;
+      if (!tool.isReported) runtime.log.warn('the run of a tool could not be read', { toolId, error: String(error) });
+      tool.isReported = true;
     };
-    return createDecorator('meterTool()', (tool) =>
-      watchTool(tool, () => {
-        const around = metadata.resolve(undefined);
-        return new ToolRun(runtime, (outcome) => this.#ended(toolId, options, around, outcome, report));
-      }),
-    );
-  }
-
-  #ended(
-    toolId: string,
-    options: AnyToolOptions,
-    around: ResolvedMetadata,
-    outcome: ToolOutcome,
-    report: (error: unknown) => void,
-  ): void {
     try {
       const { result, ...facts } = outcome;
       const told = outcome.success ? ask(options, result, report) : fixed(options);
       const { operation } = options;
-      const transactionId = this.#options.runtime.newId();
-      this.#append({ ...facts, ...told, transactionId, toolId, operation }, options, around);
+      this.#append({ ...facts, ...told, transactionId: runtime.newId(), toolId, operation }, options, around);
     } catch (error) {
       report(error);
     }

@@ -1,6 +1,14 @@
 // Compiled by `npm run types`, never run: wrappers give back the type that they are given, and decorators stand on
 // methods only.
-import { type FunctionDecorator, reveniumMetadata, reveniumMeter, trackAgent, trackSubscriber } from 'fusewire';
+import {
+  type FunctionDecorator,
+  meterTool,
+  reportToolCall,
+  reveniumMetadata,
+  reveniumMeter,
+  trackAgent,
+  trackSubscriber,
+} from 'fusewire';
 
 declare const scoped: FunctionDecorator;
 
@@ -65,3 +73,34 @@ export class Members {
 // @ts-expect-error not on a class
 @trackAgent('a')
 export class Decorated {}
+
+export async function tools(): Promise<void> {
+  const found = meterTool('t', async (id: string) => ({ id, records: 3 }), {
+    outputFields: ['records'],
+    costUsd: (result) => result.records * 0.01,
+    usageMetadata: ({ id }) => ({ id }),
+  });
+  (await found('u')).records.toFixed();
+  meterTool(
+    't',
+    async function* () {
+      yield 'part';
+      return 7;
+    },
+    { costUsd: (total) => total.valueOf() },
+  )();
+  meterTool('t', { usageMetadata: (result: { pages: number }) => ({ pages: result.pages }) })(() => ({ pages: 1 }));
+  reportToolCall({ toolId: 't', durationMs: 1 }).slice(0);
+  reportToolCall('t', { durationMs: 1, success: false, errorMessage: 'no' });
+  // @ts-expect-error a run has a duration
+  reportToolCall({ toolId: 't' });
+  // @ts-expect-error the tool's own arguments are still checked
+  await found(7);
+}
+
+export class Tools {
+  @meterTool('crm-lookup', { operation: 'lookup' })
+  async lookUp(id: string): Promise<string> {
+    return id;
+  }
+}
