@@ -20,21 +20,31 @@ type WidenedMethod<F> = F extends {
   (...args: infer A4): infer R4;
 }
   ? {
-      (...args: Widen<A1>): R1;
-      (...args: Widen<A2>): R2;
-      (...args: Widen<A3>): R3;
-      (...args: Widen<A4>): R4;
+      (...args: Widen<A1>): Result<R1>;
+      (...args: Widen<A2>): Result<R2>;
+      (...args: Widen<A3>): Result<R3>;
+      (...args: Widen<A4>): Result<R4>;
     }
   : never;
 
+/** A chat of Google's client is made by one call and takes others. */
+type Result<R> = R extends { sendMessage: SomeFunction } ? R & Widened<R> : R;
+
 /** Methods whose request is not generic; the generic ones (`parse`, `stream`, `runTools`) take extra fields as they are. */
-type CallMethod = 'create' | 'chat' | 'generate' | 'embed' | 'embeddings' | 'edit' | 'createVariation' | 'compact';
+type CallMethod =
+  | ('create' | 'chat' | 'generate' | 'embed' | 'embeddings' | 'edit' | 'createVariation' | 'compact')
+  // Google's client.
+  | ('generateContent' | 'generateContentStream' | 'embedContent' | 'generateImages' | 'editImage' | 'upscaleImage')
+  | ('recontextImage' | 'segmentImage' | 'generateVideos' | 'sendMessage' | 'sendMessageStream' | 'connect')
+  | 'createEmbeddings';
 /** Properties on the way to such a method. */
 type Resource =
   | ('chat' | 'completions' | 'responses' | 'embeddings' | 'beta')
   | ('images' | 'audio' | 'speech' | 'transcriptions' | 'translations' | 'moderations' | 'videos')
   // Anthropic's clients.
   | ('messages' | 'batches')
+  // Google's client.
+  | ('models' | 'chats' | 'caches' | 'interactions' | 'live' | 'music')
   // Perplexity's own client.
   | ('search' | 'async' | 'contextualizedEmbeddings');
 

@@ -38,6 +38,8 @@ export interface GoogleClient {
   readonly apiClient: GoogleApiClient;
   readonly models: object;
   readonly chats?: object;
+  readonly caches?: object;
+  readonly batches?: object;
   readonly live?: object;
 }
 

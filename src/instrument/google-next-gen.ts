@@ -48,14 +48,6 @@ type Fetcher = (request: Request, init?: unknown) => Promise<Response>;
 
 /** Lays the guard over the client's resources: at their first use, for the client makes them then. */
 export function guardNextGen(client: object, context: GoogleContext): void {
-  const inner: unknown = Reflect.get(client, 'getNextGenClient');
-  if (typeof inner === 'function') {
-    override(client, 'getNextGenClient', () => {
-      const made: unknown = inner.call(client);
-      if (hasStainlessSeams(made)) instrumentStainless(made, context.path, dialectOf(context), {}, context.runtime);
-      return made;
-    });
-  }
   for (const name of RESOURCES) {
     const getter = getterOf(client, name);
     if (getter === undefined) continue;
@@ -98,6 +90,11 @@ function dialectOf(context: GoogleContext): StainlessDialect<GoogleRequestReadin
 function guardResource(resource: object, context: GoogleContext): void {
   if (Reflect.get(resource, GUARDED) === true) return;
   override(resource, GUARDED, true);
+  const inner: unknown = Reflect.get(resource, '_client');
+  if (hasStainlessSeams(inner)) {
+    instrumentStainless(inner, context.path, dialectOf(context), {}, context.runtime);
+    return;
+  }
   const getClient: unknown = Reflect.get(resource, 'getClient');
   if (typeof getClient !== 'function') return;
   override(resource, 'getClient', (...given: unknown[]) => {

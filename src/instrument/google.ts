@@ -4,7 +4,7 @@ import type { Runtime } from '../runtime.js';
 import type { ClientInstrument } from './client-instrument.js';
 import { type GoogleClient, isGoogleClient } from './google-client.js';
 import { guardLive } from './google-live.js';
-import { guardChats, guardModels } from './google-methods.js';
+import { guardChats, guardMethod, guardModels } from './google-methods.js';
 import { guardNextGen } from './google-next-gen.js';
 import { type GoogleContext, guardTransport } from './google-transport.js';
 import { GoogleWork } from './google-work.js';
@@ -19,11 +19,13 @@ export function instrumentGoogle<T extends object>(client: T, path: CallPath, ru
     runtime.log.error('a client of @google/genai is frozen and cannot be guarded');
     return client;
   }
-  const { apiClient, models, chats, live } = client as unknown as GoogleClient;
+  const { apiClient, models, chats, caches, batches, live } = client as unknown as GoogleClient;
   const context: GoogleContext = { path, runtime, work: new GoogleWork(), warnOnce: warningOnce(runtime) };
   guardTransport(apiClient, context);
   guardModels(models, context);
   if (chats !== undefined) guardChats(chats);
+  if (caches !== undefined) guardMethod(caches, 'create', context);
+  if (batches !== undefined) for (const name of ['create', 'createEmbeddings']) guardMethod(batches, name, context);
   if (live !== undefined) guardLive(live, apiClient.isVertexAI?.() === true, context);
   guardNextGen(client, context);
   return client;

@@ -258,8 +258,10 @@ describe.each(MAJORS)('@google/genai $major', (major) => {
   });
 
   it('a cache costs its tokens once, and its life is told', async () => {
-    await guarded().caches.create({ model: TEXT.model, config: { contents: 'long', ttl: '7200s' } });
+    const request = { model: TEXT.model, config: { contents: 'long', ttl: '7200s' }, usageMetadata: { agent: 'a' } };
+    await guarded().caches.create(request as never);
     expect(only()).toMatchObject({
+      agent: 'a',
       operationType: 'OTHER',
       model: 'gemini-2.5-flash',
       inputTokenCount: 4000,

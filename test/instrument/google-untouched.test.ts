@@ -52,7 +52,16 @@ const CALLS: Record<string, (client: Client) => Promise<unknown>> = {
     return [first, second, chat.getHistory()];
   },
   'caches.create': (client) => client.caches.create({ model: TEXT.model, config: { contents: 'long' } }),
+  'caches.create without a config': (client) => client.caches.create({ model: TEXT.model }),
+  'batches.create': (client) =>
+    client.batches.create({ model: TEXT.model, src: [{ contents: [{ parts: [{ text: 'a' }] }] }] }),
   'interactions.create': (client) => client.interactions.create({ model: TEXT.model, input: 'hi' }),
+  'generateImages and generateVideos': async (client) => {
+    if (!client.vertexai) return 'on Vertex AI only';
+    const images = await client.models.generateImages({ model: 'imagen-4.0-generate-001', prompt: 'a cat' });
+    const video = await client.models.generateVideos({ model: 'veo-3.0-generate-001', prompt: 'a cat' });
+    return [images, video];
+  },
   'interactions.create, streamed': async (client) =>
     drained(await client.interactions.create({ model: TEXT.model, input: 'hi', stream: true })),
 };
@@ -64,7 +73,7 @@ describe.each(MAJORS)('@google/genai $major', (major) => {
     instrumentGoogle(bare(vertexai, httpOptions), recording.path, recording.runtime);
 
   it.each(Object.entries(CALLS))('I3: request and answer of %s are those of a bare client', async (name, call) => {
-    for (const vertexai of name.startsWith('interactions') ? [false] : [false, true]) {
+    for (const vertexai of /^(interactions|batches)/.test(name) ? [false] : [false, true]) {
       const expected = seen(await call(bare(vertexai)));
       const sent = seen(stub.requests);
       stub.reset();

@@ -1,5 +1,6 @@
 // Compiled by `npm run types`, never run: the type of a guarded client fits where the client's own type fits, and its
 // calls also take `usageMetadata`.
+import { GoogleGenAI } from '@google/genai';
 import { Ollama } from 'ollama';
 import OpenAI, { AzureOpenAI } from 'openai';
 import type { Guarded } from '../../src/guarded.js';
@@ -46,4 +47,22 @@ export async function ollama(): Promise<void> {
     part.response?.slice(0);
   }
   (await client.embed({ model: 'm', input: 'x', usageMetadata })).embeddings.length.toFixed();
+}
+
+export async function google(): Promise<void> {
+  const client = guard(new GoogleGenAI({ apiKey: 'k' }));
+  const plain: GoogleGenAI = client;
+  const ask = { model: 'gemini-2.5-flash', contents: 'Hi' };
+  (await client.models.generateContent({ ...ask, usageMetadata })).text?.slice(0);
+  for await (const chunk of await client.models.generateContentStream({ ...ask, usageMetadata })) chunk.text?.slice(0);
+  (await client.models.embedContent({ ...ask, usageMetadata })).embeddings?.length.toFixed();
+  const chat = client.chats.create({ model: 'gemini-2.5-flash', usageMetadata });
+  (await chat.sendMessage({ message: 'Hi', usageMetadata })).text?.slice(0);
+  for await (const chunk of await chat.sendMessageStream({ message: 'Hi', usageMetadata })) chunk.text?.slice(0);
+  await client.caches.create({ model: 'gemini-2.5-flash', usageMetadata });
+  const answer = await client.interactions.create({ model: 'gemini-2.5-flash', input: 'Hi', usageMetadata });
+  answer.id?.slice(0);
+  // @ts-expect-error the provider's own fields are still checked
+  await client.models.generateContent({ model: 'gemini-2.5-flash', usageMetadata });
+  await plain.models.countTokens(ask);
 }
