@@ -229,6 +229,7 @@ export class Attempt {
 
   /** Meters an answer inside this one as an event of its own, at once; the attempt itself goes on. */
   meterPart(part: AttemptPart): void {
+    if (!this.#metered) return;
     const { runtime, outbox } = this.#sink;
     try {
       const requestedAtMs = part.startedAtMs ?? this.#requestedAtMs;

@@ -231,3 +231,19 @@ describe('an attempt', () => {
     expect(errors.length).toBeGreaterThan(0);
   });
 });
+
+describe('an attempt that is not to be metered', () => {
+  it('is counted as sent, and leaves no note, no event, none of its parts and nothing open, however it ends', () => {
+    const started: boolean[] = [];
+    sink = { ...sink, started: (_request, metered) => void started.push(metered) };
+    for (const end of ['completed', 'failed', 'cancelled', 'abandoned'] as const) {
+      const attempt = new Attempt(REQUEST, METADATA, sink, { bypassed: false, metered: false });
+      attempt.answered(reading({ finished: true, inputTokens: 3, outputTokens: 2 }));
+      attempt.meterPart({ request: REQUEST, metadata: METADATA, reading: { finished: true, outputText: '' }, end });
+      expect(sink.open.size).toBe(0);
+      attempt.settle(end);
+    }
+    expect(started).toEqual([false, false, false, false]);
+    expect([noted.size, events.length]).toEqual([0, 0]);
+  });
+});
