@@ -32,6 +32,22 @@ export interface PatchablePackage {
   /** Specifiers under the package that a program may `require` directly: `client` for `openai/client`. */
   readonly deep: readonly string[];
   readonly classes: readonly PatchableClass[];
+  /** For a package whose clients are made by a function. */
+  readonly factory?: PatchableFactory;
+}
+
+/** A function that makes clients, and the client that is there at once. */
+export interface PatchableFactory {
+  readonly exportName: string;
+  /** The file that defines it, relative to the package's folder: its exports are plain properties. */
+  readonly definedIn: string;
+  /** The export that is a client. */
+  readonly singleton: string;
+  /** Its methods that lead to a request, and those of its parts that do. */
+  readonly methods: readonly string[];
+  readonly parts: readonly string[];
+  /** The method that replaces what is behind it. */
+  readonly configure: string;
 }
 
 /** A class whose instances are guarded at their first use. */
@@ -47,8 +63,9 @@ export interface PatchableClass {
    */
   readonly resources?: boolean;
   /**
-   * For classes whose methods are own properties of each instance, or that hold other objects: which objects the
-   * constructor's result leads to is guarded when it is made. The class is replaced by one that adopts its instances.
+   * For classes whose methods are own properties of each instance, so that no prototype leads to a request: a property
+   * that the constructor assigns when the parts that are guarded are there. Through it each instance is guarded while it
+   * is made; the class, its identity and its subclasses stay what they are, also where its module was loaded before.
    */
-  readonly adoptOnConstruct?: boolean;
+  readonly adoptOnAssign?: string;
 }
