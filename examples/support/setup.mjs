@@ -57,10 +57,10 @@ export async function startTemporaryService(runtime = {}) {
         ...control,
       }),
     api,
-    /** What the service has metered, newest first. */
-    async events() {
-      const answer = await api('GET', `/sources/metrics/ai/completions?teamId=${service.team.id}&size=200`);
-      return answer._embedded?.aICompletionMetricResourceList ?? [];
+    /** What the service has metered, newest first; also `ai/images`, `ai/audio`, `ai/video`, `tool/events`. */
+    async events(kind = 'ai/completions') {
+      const answer = await api('GET', `/sources/metrics/${kind}?teamId=${service.team.id}&size=200`);
+      return Object.values(answer._embedded ?? {})[0] ?? [];
     },
     stop: () => service.close(),
     async stopAndForget() {

@@ -11,11 +11,12 @@ const OUTPUT_TOKENS = 2_000;
 const WORD_PAUSE_MS = 5;
 let requests = 0;
 
-async function readBody(request) {
+async function readBody(request, isForm) {
   const parts = [];
   for await (const part of request) parts.push(part);
   const text = Buffer.concat(parts).toString('utf8');
-  return text === '' ? {} : JSON.parse(text);
+  // A form carries a file; no answer here depends on it.
+  return text === '' || isForm ? {} : JSON.parse(text);
 }
 
 function json(response, status, body) {
@@ -59,6 +60,12 @@ async function openaiChat(body, response) {
   response.end('data: [DONE]\n\n');
 }
 
+function openaiImages(body, response) {
+  const data = Array.from({ length: body.n ?? 1 }, () => ({ b64_json: 'aW1hZ2U=' }));
+  const usage = { input_tokens: 20, output_tokens: 1_056 * data.length, total_tokens: 20 + 1_056 * data.length };
+  json(response, 200, { created: 1, data, size: '1024x1024', quality: 'medium', output_format: 'png', usage });
+}
+
 async function ollamaAnswer(path, body, response) {
   const created_at = new Date().toISOString();
   const part = (text) =>
@@ -77,16 +84,27 @@ async function ollamaAnswer(path, body, response) {
 }
 
 async function answer(request, response) {
-  const path = new URL(request.url, 'http://localhost').pathname;
+  // Azure OpenAI has the same endpoints, below each deployment.
+  const path = new URL(request.url, 'http://localhost').pathname.replace(/^\/openai\/deployments\/[^/]+/, '/v1');
   if (request.method === 'GET' && path === '/requests') return json(response, 200, { requests });
   if (request.method === 'GET' && path === '/api/version') return json(response, 200, { version: '0.0.0-stand-in' });
-  const body = await readBody(request);
+  const isForm = request.headers['content-type']?.startsWith('multipart/') === true;
+  const body = await readBody(request, isForm);
   requests += 1;
   if (path === '/v1/chat/completions') return openaiChat(body, response);
   if (path === '/v1/embeddings') {
     const data = [{ object: 'embedding', index: 0, embedding: [0.1, 0.2, 0.3] }];
     const usage = { prompt_tokens: 8, total_tokens: 8 };
     return json(response, 200, { object: 'list', data, model: body.model, usage });
+  }
+  if (path.startsWith('/v1/images/')) return openaiImages(body, response);
+  if (path === '/v1/audio/speech') {
+    response.writeHead(200, { 'content-type': 'audio/mpeg' });
+    return response.end(Buffer.alloc(2_048, 0xff));
+  }
+  if (path === '/v1/audio/transcriptions') {
+    const usage = { type: 'duration', seconds: 90 };
+    return json(response, 200, { text: WORDS.join(' '), language: 'english', duration: 90, usage });
   }
   if (path === '/api/chat' || path === '/api/generate') return ollamaAnswer(path, body, response);
   if (path === '/api/embed') {

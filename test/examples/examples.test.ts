@@ -18,6 +18,15 @@ const run = async (file: string) => {
 /** What each example must say. */
 const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
   'openai.mjs': [/^answer: A budget/m, /^metered: gpt-4o-mini CHAT 42000 tokens \$0\.0072$/m, /EMBED 8 tokens/],
+  'azure.mjs': [
+    /^metered: Azure team-gpt-4\.1-mini is gpt-4\.1-mini, \$0\.0192$/m,
+    /^metered: Azure support-prod is gpt-4o-mini, \$0\.0072$/m,
+  ],
+  'openai-media.mjs': [
+    /^metered: generation gpt-image-1, 2 PER_TOKEN, \$0\.08458$/m,
+    /^metered: transcription whisper-1, 90 seconds PER_MINUTE, \$0\.009$/m,
+    /^metered: tts tts-1, 22 PER_CHARACTER, price unknown$/m,
+  ],
   'ollama.mjs': [/^answer: A budget/m, /^refused after \d+ answers: .*Tokens of the shared box/m],
   'streaming.mjs': [/^metered: END 40000 2000 reported$/m, /^metered: CANCELLED \d+ 1 estimated$/m],
   'metadata-scopes.mjs': [
