@@ -2,13 +2,22 @@
  * What the service shares with the SDK: the wire, the adapters, the decision's index. Unstable: it changes with any
  * release, and nothing but `@fusewire/service` of the same version may import it.
  */
-export type { CallDimensions, Decision } from '../enforcement/decision.js';
+export { type FeedReading, readFeedInSteps } from '../cache/feed-reader.js';
+export type { CallDimensions, Decision, RefuseDecision } from '../enforcement/decision.js';
+export { callOf } from '../enforcement/dimensions.js';
+export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.js';
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
+export { capturePrompts } from './capture/capture-prompts.js';
 export { loadSdk } from './load-sdk.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
+export { normaliseMetadata } from './metadata/normalise.js';
 export { LOCAL_TENANT_PREFIX } from './metering/key-kind.js';
-export type { TokenConvention } from './providers/adapter.js';
+export type { OperationType, StopReason, TokenConvention } from './providers/adapter.js';
+export { readMetadataHeaders } from './providers/litellm-headers.js';
+export { type LitellmModel, litellmModel } from './providers/litellm-model.js';
+export { positiveAmount, readLitellmUsage } from './providers/litellm-usage.js';
+export { chatStopReason } from './providers/openai-stop-reason.js';
 export { createRuntime, type Runtime, type Timer, uuidv7 } from './runtime.js';
 export {
   CONTROL_ACTIONS,
@@ -59,7 +68,7 @@ export {
   videoEventSchema,
 } from './wire/media-event-schema.js';
 export { plainEventSchema, toolEventSchema } from './wire/tool-event-schema.js';
-export type { UsageEvent } from './wire/usage-event.js';
+export type { Subscriber, UsageEvent, UsageMetadataFields } from './wire/usage-event.js';
 export {
   COST_MAX_USD,
   OPERATION_TYPES,

@@ -105,9 +105,12 @@ async function findCallerOnce(request: FastifyRequest, context: ServiceContext, 
 }
 
 async function findCaller(request: FastifyRequest, context: ServiceContext): Promise<Caller> {
-  const key = request.headers['x-api-key'];
+  const { authorization } = request.headers;
+  const bearer =
+    request.routeOptions.config.bearer === true ? /^Bearer (.*)$/i.exec(authorization ?? '')?.[1] : undefined;
+  const key = request.headers['x-api-key'] ?? bearer;
   if (typeof key !== 'string' || key.trim() === '') {
-    const hint = request.headers.authorization === undefined ? '' : '; the Authorization header is not read';
+    const hint = authorization === undefined ? '' : '; the Authorization header is not read';
     throw unauthorized('missing_api_key', `send your key in the x-api-key header${hint}`);
   }
   if (!looksLikeKey(key.trim())) {

@@ -29,6 +29,8 @@ import { createCredentialProtector } from '../ingest/protect-credential.js';
 import { installReadBack } from '../ingest/read-back-route.js';
 import { installRefusals } from '../ingest/refusals-route.js';
 import { installJobs } from '../jobs/jobs-route.js';
+import { installCallback } from '../litellm/callback-route.js';
+import { installGuardrail } from '../litellm/guardrail-route.js';
 import type { Store } from '../store/store.js';
 import { installAccess, type RateLimits } from './access.js';
 import { installErrorAnswers } from './error-answers.js';
@@ -188,6 +190,8 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
   installMetering(api, context, '/meter/v2', true);
   await installBatch(api, context, '/meter/v2', true);
   installRefusals(api, context, '/meter/v2', true);
+  await installCallback(api, context, '/meter/v2');
+  await installGuardrail(api, context, '/meter/v2');
   // A client whose base address ends in /v2 (contract 1.6).
   installMetering(api, context, '/v2', false);
   await installBatch(api, context, '/v2', false);

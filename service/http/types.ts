@@ -68,6 +68,8 @@ declare module 'fastify' {
     access?: Access;
     /** With `wait` in its query a request may wait to be answered: a thousand of one key do at once, and are not too many. */
     waits?: boolean;
+    /** The key may come as `Authorization: Bearer` too, for senders that know no other header. */
+    bearer?: boolean;
   }
   interface FastifyRequest {
     /** The text of a JSON body as it came; empty where there was none. */

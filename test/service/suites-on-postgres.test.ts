@@ -3,6 +3,7 @@ import type { TestStore } from '../helpers/stores.js';
 import { describeDepartmentBudgets } from './department-budgets-suite.js';
 import { describeExplain } from './explain/explain-suite.js';
 import { describeTeamIsolation } from './http/team-isolation-suite.js';
+import { describeLitellm } from './litellm/litellm-suite.js';
 import { usePostgres } from './postgres-support.js';
 
 const server = usePostgres();
@@ -14,3 +15,4 @@ const store: TestStore = {
 describeDepartmentBudgets(store);
 describeExplain(store);
 describeTeamIsolation(store);
+describeLitellm(store);

@@ -1,0 +1,110 @@
+/**
+ * The guard of each team, on the feed as it is compiled now: parsed, compiled and asked by the SDK's own code, so that
+ * the proxy's guardrail decides as a guarded client with the newest feed would.
+ */
+import {
+  type CallDimensions,
+  createGuard,
+  type Decision,
+  type FeedReading,
+  type Guard,
+  type LoadedRules,
+  type Log,
+  type Runtime,
+  readFeedInSteps,
+} from 'fusewire/internal';
+import { inSlices } from '../compile/feed-body.js';
+import type { FeedDesk } from '../store/store.js';
+
+/** Teams whose rules are kept compiled; the one that was asked longest ago is forgotten first (I10). */
+const TEAMS_MAX = 200;
+
+/** What stands where no rules could be read. */
+export type FailMode = 'open' | 'closed';
+
+/** The decision, and the revision of the rules that made it. */
+export interface TeamDecision {
+  readonly decision: Decision;
+  readonly revision: number | undefined;
+}
+
+/** Decides on calls of any team. */
+export class TeamGuards {
+  readonly #feeds: FeedDesk;
+  readonly #runtime: Pick<Runtime, 'now' | 'monotonicNow'>;
+  readonly #log: Log;
+  readonly #teams = new Map<string, TeamRules>();
+
+  constructor(feeds: FeedDesk, runtime: Pick<Runtime, 'now' | 'monotonicNow'>, log: Log) {
+    this.#feeds = feeds;
+    this.#runtime = runtime;
+    this.#log = log;
+  }
+
+  /** @throws StoreError where the store gives no feed */
+  async decide(teamId: string, call: CallDimensions): Promise<TeamDecision> {
+    const rules = this.#rulesOf(teamId);
+    await rules.refresh();
+    return { decision: rules.guard.decide(call), revision: rules.revision };
+  }
+
+  #rulesOf(teamId: string): TeamRules {
+    const known = this.#teams.get(teamId) ?? new TeamRules(teamId, this.#feeds, this.#runtime, this.#log);
+    this.#teams.delete(teamId);
+    this.#teams.set(teamId, known);
+    if (this.#teams.size > TEAMS_MAX) this.#teams.delete(this.#teams.keys().next().value as string);
+    return known;
+  }
+}
+
+/** One team's rules: read again when the feed is another one; those that ask meanwhile wait for the same reading. */
+class TeamRules {
+  readonly guard: Guard;
+  revision: number | undefined;
+  readonly #teamId: string;
+  readonly #feeds: FeedDesk;
+  readonly #runtime: Pick<Runtime, 'now' | 'monotonicNow'>;
+  #etag: string | undefined;
+  #loaded: LoadedRules | undefined;
+  #bypassUntilMs = 0;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(teamId: string, feeds: FeedDesk, runtime: Pick<Runtime, 'now' | 'monotonicNow'>, log: Log) {
+    this.#teamId = teamId;
+    this.#feeds = feeds;
+    this.#runtime = runtime;
+    const isBypassed = () => runtime.now() < this.#bypassUntilMs;
+    this.guard = createGuard({
+      state: () => ({ enabled: true, bypassed: isBypassed(), configured: true, failMode: 'open' }),
+      rules: () => this.#loaded,
+      now: () => runtime.now(),
+      log,
+    });
+  }
+
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #read(): Promise<void> {
+    const answer = await this.#feeds.answer(this.#teamId, {
+      ifNoneMatch: this.#etag,
+      form: 'whole',
+      difference: false,
+    });
+    if (answer.kind === 'same') return;
+    const body = answer.kind === 'empty' ? '' : answer.body.bytes.toString('utf8');
+    const reading: FeedReading = await inSlices(readFeedInSteps(body, answer.kind === 'empty' ? 204 : 200), () =>
+      this.#runtime.monotonicNow(),
+    );
+    if (reading.kind === 'malformed') throw new Error(`the compiled feed cannot be read: ${reading.reason}`);
+    const bypass = reading.bypass === 'malformed' ? undefined : reading.bypass;
+    this.#loaded = { ruleSet: reading.ruleSet, generation: (this.#loaded?.generation ?? 0) + 1 };
+    this.#bypassUntilMs = bypass?.untilMs ?? 0;
+    this.#etag = answer.etag;
+    this.revision = answer.revision;
+  }
+}
