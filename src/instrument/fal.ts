@@ -5,6 +5,7 @@
  * hand a refusal to the caller as it is, unretried.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { join } from 'node:path';
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import type { CallPath } from '../call.js';
 import { type FalRequestReading, readFalRequest } from '../providers/fal.js';
@@ -257,5 +258,23 @@ export const falInstrument: ClientInstrument = {
   knows: '@fal-ai/client (1.10)',
   recognises: isFalClient,
   instrument: (client, path, _options, runtime) => void instrumentFal(client, path, runtime),
-  packages: [],
+  packages: [
+    {
+      // Published as CommonJS only.
+      name: '@fal-ai/client',
+      clientFiles: /^src\/index\.js$/,
+      clientFileNames: ['index.js'],
+      entryFiles: ['src/index.js'],
+      deep: [],
+      classes: [],
+      factory: {
+        exportName: 'createFalClient',
+        definedIn: join('src', 'client.js'),
+        singleton: 'fal',
+        methods: ['run', 'subscribe', 'stream'],
+        parts: ['queue', 'streaming', 'realtime'],
+        configure: 'config',
+      },
+    },
+  ],
 };

@@ -6,9 +6,11 @@ import module from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Log } from '../log.js';
+import type { PatchableFactory } from './client-instrument.js';
 import { PATCHABLE_PACKAGES } from './client-instruments.js';
 import { isGuarded } from './guarded-mark.js';
 import { notePatched } from './patched.js';
+import { patchFactory } from './register-factory.js';
 import { installHooks } from './register-hooks.js';
 import { type LoadedScript, loadedScripts } from './register-loaded.js';
 import { aliasesOf, type ClientPackage, PackageFinder } from './register-packages.js';
@@ -75,7 +77,27 @@ class Register {
       const later = this.#patchModule(script, found);
       if (later !== undefined) pending.push(later);
     }
+    this.#loadFactories();
     return pending;
+  }
+
+  /**
+   * CommonJS that an ES module imports goes past every hook that is set after the graph was linked. A package of one such
+   * file, whose clients a function makes, is loaded before its turn, so that its importers see it patched.
+   */
+  #loadFactories(): void {
+    const load = module.createRequire(pathToFileURL(this.#entry()).href);
+    if (load.main !== undefined) return;
+    for (const [name, { factory }] of PATCHABLE_PACKAGES) {
+      if (factory === undefined) continue;
+      try {
+        const file = load.resolve(name);
+        const found = this.#finder.ofClientFile(file);
+        if (found !== undefined) this.#patch(load(file), found, 'cjs');
+      } catch {
+        // Not installed here: nothing to patch.
+      }
+    }
   }
 
   /** Sees to the copies that will be loaded. */
@@ -142,8 +164,10 @@ class Register {
 
   #patch(exports: unknown, found: ClientPackage, kind: 'esm' | 'cjs'): void {
     try {
-      const classes = PATCHABLE_PACKAGES.get(found.name)?.classes ?? [];
-      if (!patchNamespace(exports, classes, (client) => this.#adopt(client))) return;
+      const { classes = [], factory } = PATCHABLE_PACKAGES.get(found.name) ?? {};
+      const adopt = (client: object) => this.#adopt(client);
+      const isMade = factory !== undefined && patchFactory(exports, factory, definingExports(found, factory), adopt);
+      if (!patchNamespace(exports, classes, adopt) && !isMade) return;
       notePatched({ package: found.name, version: found.version, path: found.root, module: kind });
     } catch (error) {
       this.#report(error);
@@ -168,4 +192,9 @@ class Register {
     this.#reported = true;
     this.#options.log.error('a client could not be guarded by itself; use guard()', { error: String(error) });
   }
+}
+
+/** The exports of the file that defines a factory, where it was loaded. */
+function definingExports(found: ClientPackage, factory: PatchableFactory): unknown {
+  return module.createRequire(join(found.root, 'package.json')).cache[join(found.root, factory.definedIn)]?.exports;
 }

@@ -58,7 +58,10 @@ export function buildUsageEvent(
     middlewareSource: estimator.middlewareSource,
     attributes: attributesOf(facts, end, reading, counts.state, transactionId),
   };
-  put(event, 'operationSubtype', reading.operationSubtype ?? request.operationSubtype);
+  // A subtype of what it was taken for says nothing of what it turned out to be.
+  const isCorrected = reading.operationType !== undefined && reading.operationType !== request.operationType;
+  const subtype = reading.operationSubtype ?? (isCorrected ? undefined : request.operationSubtype);
+  put(event, 'operationSubtype', subtype);
   put(event, 'reasoningTokenCount', reading.reasoningTokens);
   put(event, 'cacheCreationTokenCount', reading.cacheWriteTokens);
   put(event, 'cacheCreation5mTokenCount', reading.cacheWrite5mTokens);
