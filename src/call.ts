@@ -6,7 +6,7 @@
  * back; the attempt turns that into one usage event (station 4) and puts it into the outbox (station 5).
  */
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
-import type { CallDimensions, Decision } from '../enforcement/decision.js';
+import type { CallDimensions, Decision, RefuseDecision } from '../enforcement/decision.js';
 import { callOf } from '../enforcement/dimensions.js';
 import { AnnouncedCall, AnnouncedCalls, type Announcement } from './announced-calls.js';
 import type { MetadataResolver, ResolvedMetadata } from './metadata/resolver.js';
@@ -87,11 +87,7 @@ export function createCallPath(
       if (runtime.log.isDebug()) {
         runtime.log.debug('decided', { endpoint: request.endpoint, model: request.model, decision });
       }
-      if (decision.outcome === 'refuse') {
-        sink.refused(decision, call);
-        sink.observer?.refused(request, resolved, decision);
-        throw new BudgetExceededError(decision, call);
-      }
+      if (decision.outcome === 'refuse') throw refusal(sink, request, resolved, decision, call);
       return { request, metadata: resolved, decision, metered, outer };
     },
     refuseUnknown(request, callMetadata) {
@@ -100,9 +96,7 @@ export function createCallPath(
       if (NOT_ENFORCING.has(decider.decide(call).code)) return;
       const message = `${request.provider} has an endpoint that no adapter knows (${request.endpoint}): not sent`;
       const decision = { outcome: 'refuse', code: 'UNKNOWN_ENDPOINT', message, rule: null } as const;
-      sink.refused(decision, call);
-      sink.observer?.refused(request, resolved, decision);
-      throw new BudgetExceededError(decision, call);
+      throw refusal(sink, request, resolved, decision, call);
     },
     begin(admission) {
       const { request, outer } = admission;
@@ -126,6 +120,19 @@ export function createCallPath(
       return call;
     },
   };
+}
+
+/** A refusal is recorded and told before it is thrown. */
+function refusal(
+  sink: AttemptSink,
+  request: RequestReading,
+  metadata: ResolvedMetadata,
+  decision: RefuseDecision,
+  call: CallDimensions,
+): BudgetExceededError {
+  sink.refused(decision, call);
+  sink.observer?.refused(request, metadata, decision);
+  return new BudgetExceededError(decision, call);
 }
 
 /** Decisions under which nothing is refused at all. */
