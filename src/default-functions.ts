@@ -128,7 +128,7 @@ export function configure(options: ConfigureOptions): Promise<void> {
  *
  * @throws FusewireError with code `INVALID_OPTIONS`, listing every wrong option, where the tool is wrapped.
  * @example
- * const lookUp = meterTool('crm-lookup', async (id: string) => crm.find(id), { operation: 'lookup', agent: 'triage' });
+ * const lookUp = meterTool('crm-lookup', async (id: string) => ({ id }), { operation: 'lookup', agent: 'triage' });
  */
 export function meterTool<F extends AnyFunction>(toolId: string, tool: F, options?: MeterToolOptions<ToolResult<F>>): F;
 /** The same as a wrapper for several functions, or as a decorator of methods. */

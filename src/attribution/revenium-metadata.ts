@@ -20,7 +20,9 @@ export type MetadataFunction = (...args: never[]) => UsageMetadata | undefined;
  *
  * @throws FusewireError with code `INVALID_OPTIONS` where `metadata` is neither.
  * @example
- * const answer = reveniumMetadata({ agent: 'triage', taskType: 'classify' })(async (question: string) => ask(question));
+ * const classify = reveniumMetadata({ agent: 'triage', taskType: 'classify' })((input: string) =>
+ *   client.responses.create({ model: 'gpt-4o-mini', input }),
+ * );
  */
 export function reveniumMetadata(metadata: UsageMetadata | MetadataFunction): FunctionDecorator {
   const name = 'reveniumMetadata()';
@@ -58,7 +60,7 @@ export function scopedBy(name: string, metadataOf: AnyFunction): FunctionDecorat
  * inside of {@link reveniumMetadata} makes no difference.
  *
  * @example
- * const premium = reveniumMeter()(reveniumMetadata({ taskType: 'premium' })(answer));
+ * const premium = reveniumMeter()(() => client.responses.create(request));
  */
 export function reveniumMeter(): FunctionDecorator {
   const selected = { fields: {}, deprecations: [], dropped: [], selected: true };

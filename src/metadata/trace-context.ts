@@ -41,7 +41,8 @@ export type TraceCarrier =
  * @returns what `task` returns.
  * @throws what `task` throws; nothing of its own.
  * @example
- * createServer((request, response) => withTraceContext(request.headers, () => answer(request, response)));
+ * import { createServer } from 'node:http';
+ * createServer((incoming, outgoing) => withTraceContext(incoming.headers, () => outgoing.end()));
  */
 export function withTraceContext<T>(carrier: TraceCarrier, task: () => T): T {
   const trace = parseTraceparent(traceparentIn(carrier));
