@@ -9,6 +9,7 @@ import type { MeterEvent } from '../metering/check-event.js';
 import { partsOf } from '../parts-of.js';
 import type { Runtime } from '../runtime.js';
 import { Secret } from '../secret.js';
+import type { ToolCall } from '../tools/tool-options.js';
 import { JobsClient } from './jobs-client.js';
 import { JobsTransport } from './jobs-transport.js';
 import type { JobDeclaration, Outcome } from './jobs-types.js';
@@ -111,6 +112,16 @@ export class AgenticOutcomeClient extends JobsClient {
    */
   emitCompletion(event: MeterEvent & WithUsageMetadata): string {
     return this.#fusewire.meter(event);
+  }
+
+  /**
+   * Meters a run of a tool.
+   *
+   * @returns its transaction id.
+   * @throws FusewireError with code `INVALID_EVENT`.
+   */
+  emitToolEvent(call: ToolCall): string {
+    return this.#fusewire.reportToolCall(call);
   }
 
   /**

@@ -108,12 +108,13 @@ describe('the client for jobs and outcomes, against the service', () => {
       async () => {
         await Promise.resolve();
         client.emitCompletion({ model: 'm', provider: 'OPENAI', totalCost: 0.25 });
+        client.emitToolEvent({ toolId: 'crm', durationMs: 84, costUsd: 0.5 });
         return true;
       },
     );
     expect(result).toBe(true);
     expect(await client.getJob('deal-2')).toMatchObject({ type: 'sales', outcomeType: 'CONVERTED' });
-    expect(await client.jobRoi('deal-2')).toMatchObject({ totalCost: 0.25 });
+    expect(await client.jobRoi('deal-2')).toMatchObject({ totalCost: 0.75, transactionCount: 2 });
   });
 
   it('a job that fails is reported as failed, and the task’s own error passes', async () => {
