@@ -1,8 +1,15 @@
 /** Adapters from outside: guards and meters the clients of a provider that this package does not know. */
 import type { CallPath } from '../call.js';
 import { FusewireError } from '../errors.js';
-import type { OperationType, RequestReading, TokenConvention, UsageReading } from '../providers/adapter.js';
+import type {
+  CapturedPrompts,
+  OperationType,
+  RequestReading,
+  TokenConvention,
+  UsageReading,
+} from '../providers/adapter.js';
 import type { Runtime } from '../runtime.js';
+import type { MediaFields } from '../wire/usage-event.js';
 import { definitionProblems } from './define-provider-check.js';
 import { isGuarded, markGuarded } from './guarded-mark.js';
 import { guardOutsideMethod } from './outside-method.js';
@@ -24,13 +31,30 @@ export interface OutsideRequest {
   readonly prompt?: string | (() => string);
   /** Whether the provider's response ids are unique for ever, so that they can be transaction ids. Default: false. */
   readonly idsAreUnique?: boolean;
+  /** The request carries images. */
+  readonly hasVisionContent?: boolean;
+  /** Of `IMAGE`, `AUDIO` and `VIDEO`: what is to be made or heard (contract 5.4 to 5.6), such as `requestedImageCount`. */
+  readonly media?: MediaFields;
+  readonly requestedServiceTier?: string;
+  /** `BATCH` where the provider's batch price applies. */
+  readonly pricingTier?: 'STANDARD' | 'BATCH';
+  /** The adapter's own facts, for the event's `attributes`. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  /** The prompt as capture keeps it; called only where capture is on. */
+  prompts?(): CapturedPrompts;
 }
 
-/** Reads one answer. `whole` gets a plain answer, `chunk` each chunk of a streamed one; `reading` tells at any time. */
+/**
+ * Reads one answer. `whole` gets a plain answer, `chunk` each chunk of a streamed one; `reading` tells at any time. An
+ * answer of which nothing is read (no counts, no text, no media, no cost) is metered as `unknown`.
+ */
 export interface OutsideUsageReader {
   whole?(answer: unknown): void;
   chunk?(chunk: unknown): void;
-  /** What is known by now. Counts that the provider did not give stay away; they are never 0. */
+  /**
+   * What is known by now. Counts that the provider did not give stay away; they are never 0. What is no count (`NaN`, a
+   * negative number, a text) counts as not given.
+   */
   reading(): Partial<UsageReading>;
 }
 

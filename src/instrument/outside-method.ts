@@ -2,8 +2,9 @@
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import type { Admission, CallPath } from '../call.js';
 import type { RequestReading, UsageReader } from '../providers/adapter.js';
-import type { OutsideRequest, OutsideUsageReader, ProviderDefinition } from './define-provider.js';
+import type { OutsideRequest, ProviderDefinition } from './define-provider.js';
 import { MeteredCall } from './metered-call.js';
+import { harmlessReader } from './outside-reader.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
 import { watchStream } from './watch-stream.js';
 
@@ -76,7 +77,7 @@ function readingOf(
   request: OutsideRequest,
   streamed: { readonly yes: boolean },
 ): RequestReading {
-  const { prompt, streaming: _, ...told } = request;
+  const { prompt, prompts, streaming: _, ...told } = request;
   const provider = told.provider ?? definition.name.toUpperCase();
   return {
     operationType: 'CHAT',
@@ -97,8 +98,17 @@ function readingOf(
         return '';
       }
     },
+    ...(typeof prompts === 'function' ? { prompts: () => harmless(() => prompts.call(request)) ?? {} } : {}),
     kind: 'call',
   };
+}
+
+function harmless<T>(task: () => T): T | undefined {
+  try {
+    return task();
+  } catch {
+    return undefined;
+  }
 }
 
 class OutsideCall extends MeteredCall {
@@ -158,24 +168,6 @@ function watchPromise(promise: PromiseLike<unknown>, call: OutsideCall): Promise
     writable: true,
   });
   return promise;
-}
-
-/** A reader whose mistakes are counted as silence (I2). */
-function harmlessReader(create: () => OutsideUsageReader, report: Report): UsageReader {
-  const attempt = <R>(task: () => R, instead: R): R => {
-    try {
-      return task();
-    } catch (error) {
-      report(error);
-      return instead;
-    }
-  };
-  const reader = attempt<OutsideUsageReader | undefined>(create, undefined);
-  return {
-    whole: (body) => attempt(() => reader?.whole?.(body), undefined),
-    chunk: (data) => attempt(() => reader?.chunk?.(data), undefined),
-    reading: () => ({ finished: false, outputText: '', ...attempt(() => reader?.reading(), undefined) }),
-  };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import { FusewireError } from '../../src/errors.js';
 import { defineProvider, type ProviderDefinition } from '../../src/instrument/define-provider.js';
+import type { RequestReading } from '../../src/providers/adapter.js';
 import { createRecordingPath, type RecordingPath } from '../helpers/recording-path.js';
 
 interface Request {
@@ -111,6 +112,10 @@ function definition(changes: Partial<ProviderDefinition> = {}): ProviderDefiniti
     ...changes,
   };
 }
+
+const fail = (): never => {
+  throw new Error('adapter bug');
+};
 
 let recording: RecordingPath;
 beforeEach(() => {
@@ -259,6 +264,68 @@ describe('a provider from outside', () => {
     expect(recording.events).toHaveLength(1);
   });
 
+  it('what it says of media, cost, tiers and itself goes into the event', async () => {
+    const client = guarded({
+      readRequest: () => ({
+        model: 'acme-paint',
+        operationType: 'IMAGE',
+        operationSubtype: 'generation',
+        media: { requestedImageCount: 2, billingUnit: 'PER_IMAGE' },
+        pricingTier: 'BATCH',
+        requestedServiceTier: 'flex',
+        hasVisionContent: true,
+        attributes: { colour: 'blue' },
+      }),
+      createUsageReader: () => ({
+        reading: () => ({ media: { actualImageCount: 2 }, totalCostUsd: 0.04, attributes: { steps: 20 } }),
+      }),
+    });
+    await client.chat.complete(REQUEST);
+    expect(recording.events[0]).toMatchObject({
+      operationType: 'IMAGE',
+      requestedImageCount: 2,
+      actualImageCount: 2,
+      totalCost: 0.04,
+      pricingTier: 'BATCH',
+      requestedServiceTier: 'flex',
+      hasVisionContent: true,
+      attributes: { colour: 'blue', steps: 20, usageState: 'reported' },
+    });
+  });
+
+  it.each<[string, () => object]>([
+    ['nothing', () => ({})],
+    ['counts that are none', () => ({ inputTokens: Number.NaN, outputTokens: -1, totalTokens: '7', totalCostUsd: -1 })],
+    ['an empty text', () => ({ outputText: '' })],
+    ['a text that is none', () => ({ outputText: 7 })],
+  ])('I5: an answer of which the reader tells %s passes untouched and is unknown', async (_name, reading) => {
+    const client = guarded({ createUsageReader: () => ({ reading }) });
+    expect(await client.chat.complete(REQUEST)).toEqual(ANSWER);
+    for await (const _ of client.chat.stream(REQUEST));
+    for (const event of recording.events) {
+      expect(event.attributes).toMatchObject({ usageState: 'unknown', end: 'completed' });
+      expect(event).not.toHaveProperty('totalCost');
+      expect([event.inputTokenCount, event.outputTokenCount].every(Number.isSafeInteger)).toBe(true);
+    }
+    expect(recording.events).toHaveLength(2);
+  });
+
+  it('prompts are told to capture, and none where its function fails', () => {
+    const readings: RequestReading[] = [];
+    const prompts = { systemPrompt: 'Be brief.', inputMessages: ['Why?'] };
+    for (const give of [() => prompts, () => fail()]) {
+      const client = guarded({
+        readRequest: () => ({ prompts: give }),
+        createUsageReader: (request) => {
+          readings.push(request);
+          return { reading: () => ({}) };
+        },
+      });
+      client.chat.plain(REQUEST);
+    }
+    expect(readings.map((reading) => reading.prompts?.())).toEqual([prompts, {}]);
+  });
+
   it('its token convention travels with the event', async () => {
     const tokenConvention = { cacheRead: 'outside', cacheWrite: 'outside', reasoning: 'inside' } as const;
     await guarded({ tokenConvention }).chat.complete(REQUEST);
@@ -267,10 +334,6 @@ describe('a provider from outside', () => {
 });
 
 describe('I2: a definition that fails never reaches the caller', () => {
-  const fail = (): never => {
-    throw new Error('adapter bug');
-  };
-
   it.each<[string, Partial<ProviderDefinition>, number]>([
     ['readRequest', { readRequest: fail }, 0],
     ['createUsageReader', { createUsageReader: fail }, 1],
