@@ -82,6 +82,11 @@ export async function startSetup(environment = {}) {
     OPENAI_BASE_URL: `${models.url}/v1`,
     OPENAI_API_KEY: 'not-needed-by-the-stand-in',
     OLLAMA_HOST: models.url,
+    ANTHROPIC_BASE_URL: models.url,
+    ANTHROPIC_API_KEY: 'not-needed-by-the-stand-in',
+    GEMINI_API_KEY: 'not-needed-by-the-stand-in',
+    GOOGLE_GEMINI_BASE_URL: models.url,
+    GOOGLE_VERTEX_BASE_URL: models.url,
     ...environment,
   });
   return {

@@ -3,6 +3,8 @@
 // it has seen, so that a demo can prove that a refused call never arrived.
 import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { answerAnthropic, isAnthropicPath } from './stand-in-anthropic.mjs';
+import { answerGoogle, isGooglePath } from './stand-in-google.mjs';
 
 const WORDS = 'A budget that is checked after the money is gone is a report and not a limit .'.split(' ');
 // Large prompts are assumed, so that a few calls cost a few cents.
@@ -91,6 +93,8 @@ async function answer(request, response) {
   const isForm = request.headers['content-type']?.startsWith('multipart/') === true;
   const body = await readBody(request, isForm);
   requests += 1;
+  if (isGooglePath(path)) return answerGoogle(path, response);
+  if (isAnthropicPath(path)) return answerAnthropic(path, body, request.headers.host, response);
   if (path === '/v1/chat/completions') return openaiChat(body, response);
   if (path === '/v1/embeddings') {
     const data = [{ object: 'embedding', index: 0, embedding: [0.1, 0.2, 0.3] }];

@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const run = async (file: string) => {
   const env = { ...process.env };
   // A developer's own keys and servers must not be used by a test.
+  for (const name of Object.keys(env)) if (/^(GOOGLE|GEMINI)_/.test(name)) delete env[name];
   for (const name of ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'OLLAMA_HOST', 'OLLAMA_BASE_URL']) delete env[name];
   for (const name of Object.keys(env)) if (name.startsWith('REVENIUM_')) delete env[name];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: root, env, timeout: 60_000 });
@@ -26,6 +27,13 @@ const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
     /^metered: generation gpt-image-1, 2 PER_TOKEN, \$0\.08458$/m,
     /^metered: transcription whisper-1, 90 seconds PER_MINUTE, \$0\.009$/m,
     /^metered: tts tts-1, 22 PER_CHARACTER, price unknown$/m,
+  ],
+  'google.mjs': [
+    /^answer: A budget/m,
+    /^left after: A$/m,
+    /^metered: gemini-2.5-flash GOOGLE CHAT END 42000 tokens, 500 of them thoughts reported$/m,
+    /^metered: gemini-2.5-pro GOOGLE_VERTEX_AI CHAT CANCELLED \d+ tokens, \d+ of them thoughts estimated$/m,
+    /^metered: gemini-embedding-001 GOOGLE EMBED END \d+ tokens, 0 of them thoughts estimated$/m,
   ],
   'ollama.mjs': [/^answer: A budget/m, /^refused after \d+ answers: .*Tokens of the shared box/m],
   'streaming.mjs': [/^metered: END 40000 2000 reported$/m, /^metered: CANCELLED \d+ 1 estimated$/m],
