@@ -12,12 +12,14 @@ type Widen<A extends readonly unknown[]> = A extends readonly [infer Body, ...in
   ? [body: Body & WithUsageMetadata, ...rest: Rest]
   : A;
 
-/** Each overload of `F` once more, with `usageMetadata` in its first argument. Inference sees four overloads. */
+/** Each overload of `F` once more, with `usageMetadata` in its first argument. Inference sees six overloads. */
 type WidenedMethod<F> = F extends {
   (...args: infer A1): infer R1;
   (...args: infer A2): infer R2;
   (...args: infer A3): infer R3;
   (...args: infer A4): infer R4;
+  (...args: infer A5): infer R5;
+  (...args: infer A6): infer R6;
 }
   ? {
       (...args: Widen<A1>): Result<R1>;
@@ -57,7 +59,25 @@ type Widened<T> = {
 };
 
 /**
+ * fal's clients: their methods are generic over the endpoint, so each is there once more, with any endpoint and options
+ * that carry metadata.
+ */
+type WidenedFal<T> = T extends { readonly queue: infer Q; run: infer R; subscribe: infer S; stream: infer M }
+  ? {
+      run: FalMethod<R>;
+      subscribe: FalMethod<S>;
+      stream: FalMethod<M>;
+      readonly queue: Q extends { submit: infer U; result: infer V }
+        ? { submit: FalMethod<U>; result: FalMethod<V> }
+        : unknown;
+    }
+  : unknown;
+type FalMethod<F> = F extends (endpointId: never, options: never) => infer R
+  ? (endpointId: string, options: Record<string, unknown> & WithUsageMetadata) => R
+  : never;
+
+/**
  * A client that is guarded and metered. It is the same object as before, so it fits wherever `T` fits; its calls also
  * take `usageMetadata`.
  */
-export type Guarded<T extends object> = T & Widened<T>;
+export type Guarded<T extends object> = T & Widened<T> & WidenedFal<T>;

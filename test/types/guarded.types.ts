@@ -1,5 +1,6 @@
 // Compiled by `npm run types`, never run: the type of a guarded client fits where the client's own type fits, and its
 // calls also take `usageMetadata`.
+import { createFalClient, type FalClient, fal } from '@fal-ai/client';
 import { GoogleGenAI } from '@google/genai';
 import { Ollama } from 'ollama';
 import OpenAI, { AzureOpenAI } from 'openai';
@@ -39,6 +40,32 @@ export async function openai(): Promise<void> {
   needsOpenAI(guard(new AzureOpenAI()));
 }
 
+export async function openaiMedia(file: File): Promise<void> {
+  const client = guard(new OpenAI());
+  const image = await client.images.generate({ model: 'm', prompt: 'x', usageMetadata });
+  image.data?.length.toFixed();
+  const streamed = await client.images.generate({ model: 'm', prompt: 'x', stream: true, usageMetadata });
+  for await (const event of streamed) event.type.slice(0);
+  (await client.images.edit({ image: file, prompt: 'x', usageMetadata })).data?.length.toFixed();
+  (await client.images.createVariation({ image: file, usageMetadata })).data?.length.toFixed();
+  await (await client.audio.speech.create({ model: 'm', input: 'x', voice: 'alloy', usageMetadata })).arrayBuffer();
+  (await client.audio.transcriptions.create({ model: 'm', file, usageMetadata })).text.slice(0);
+  const verbose = await client.audio.transcriptions.create({
+    model: 'm',
+    file,
+    response_format: 'verbose_json',
+    usageMetadata,
+  });
+  verbose.duration.toFixed();
+  const srt = await client.audio.transcriptions.create({ model: 'm', file, response_format: 'srt', usageMetadata });
+  srt.slice(0);
+  (await client.moderations.create({ input: 'x', usageMetadata })).results.length.toFixed();
+  (await client.videos.create({ prompt: 'x', usageMetadata })).id.slice(0);
+  (await client.videos.remix('video_1', { prompt: 'x' })).id.slice(0);
+  // @ts-expect-error the provider's own fields are still checked
+  await client.images.generate({ usageMetadata });
+}
+
 export async function ollama(): Promise<void> {
   const client = guard(new Ollama());
   const answer = await client.chat({ model: 'm', messages, usageMetadata });
@@ -65,4 +92,17 @@ export async function google(): Promise<void> {
   // @ts-expect-error the provider's own fields are still checked
   await client.models.generateContent({ model: 'gemini-2.5-flash', usageMetadata });
   await plain.models.countTokens(ask);
+}
+
+export async function falClients(): Promise<void> {
+  const client: FalClient = guard(createFalClient());
+  const singleton = guard(fal);
+  const { data, requestId } = await singleton.run('fal-ai/flux/dev', { input: { prompt: 'a' }, usageMetadata });
+  data.images.length.toFixed();
+  requestId.slice(0);
+  const { request_id: id } = await singleton.queue.submit('acme/thing', { input: { any: 1 }, usageMetadata });
+  await singleton.queue.result('acme/thing', { requestId: id, usageMetadata });
+  await singleton.subscribe('fal-ai/flux/dev', { input: { prompt: 'a' }, usageMetadata });
+  (await singleton.stream('fal-ai/flux/dev', { input: { prompt: 'a' }, usageMetadata })).abort();
+  await client.run('fal-ai/flux/dev', { input: { prompt: 'a' } });
 }
