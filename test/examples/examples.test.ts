@@ -35,8 +35,32 @@ const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
     /^metered: gemini-2.5-pro GOOGLE_VERTEX_AI CHAT CANCELLED \d+ tokens, \d+ of them thoughts estimated$/m,
     /^metered: gemini-embedding-001 GOOGLE EMBED END \d+ tokens, 0 of them thoughts estimated$/m,
   ],
+  'anthropic.mjs': [
+    /^metered: claude-sonnet-5 END STANDARD 1000 in, 40000 from the cache reported 0\.015$/m,
+    /^metered: claude-sonnet-5 CANCELLED STANDARD 1000 in, 40000 from the cache estimated 0\.01\d+$/m,
+    /^result: first succeeded\nresult: first succeeded$/m,
+    /^metered: claude-haiku-4-5 END BATCH 1000 in, 40000 from the cache reported price unknown$/m,
+  ],
+  'perplexity.mjs': [
+    /^metered: CHAT sonar 758 tokens \$0\.006 reported$/m,
+    /^metered: SEARCH search 0 tokens \$0\.005 reported$/m,
+  ],
+  'litellm.mjs': [
+    /^metered: Anthropic claude-sonnet-4-5 300\+700 tokens \$0\.02 triage$/m,
+    /^events of the one call: 1$/m,
+    /^refused at the proxy: 400 .*\[COST_LIMIT_EXCEEDED RULE_TRIPPED ruleId=\d+ spend=0\.04 limit=0\.03 /m,
+  ],
   'ollama.mjs': [/^answer: A budget/m, /^refused after \d+ answers: .*Tokens of the shared box/m],
   'streaming.mjs': [/^metered: END 40000 2000 reported$/m, /^metered: CANCELLED \d+ 1 estimated$/m],
+  'decorators.mjs': [
+    /^answer: A budget\nanswer: A budget\nmetered: Northwind triage question u-88\nmetered: Northwind triage order u-88$/m,
+  ],
+  'tools.mjs': [
+    /^found: Rita\nthrown as it is: no customer u-99$/m,
+    /^metered: crm-lookup lookup true triage conv-71 \{"plan":"pro"\}$/m,
+    /^metered: crm-lookup lookup false triage conv-71 \{\}$/m,
+    /^metered: fax execute true triage conv-71 \{"pages":2\}$/m,
+  ],
   'metadata-scopes.mjs': [
     /^Northwind triage - staging$/m,
     /^Northwind writer - staging$/m,
