@@ -1,5 +1,8 @@
 // Compiled by `npm run types`, never run: the type of a guarded client fits where the client's own type fits, and its
 // calls also take `usageMetadata`.
+
+import { AnthropicBedrock } from '@anthropic-ai/bedrock-sdk';
+import Anthropic from '@anthropic-ai/sdk';
 import { createFalClient, type FalClient, fal } from '@fal-ai/client';
 import { GoogleGenAI } from '@google/genai';
 import { Ollama } from 'ollama';
@@ -105,4 +108,23 @@ export async function falClients(): Promise<void> {
   await singleton.subscribe('fal-ai/flux/dev', { input: { prompt: 'a' }, usageMetadata });
   (await singleton.stream('fal-ai/flux/dev', { input: { prompt: 'a' }, usageMetadata })).abort();
   await client.run('fal-ai/flux/dev', { input: { prompt: 'a' } });
+}
+
+declare function needsAnthropic(client: Anthropic): void;
+
+export async function anthropic(): Promise<void> {
+  const client = guard(new Anthropic());
+  needsAnthropic(client);
+  const body = { model: 'm', max_tokens: 1, messages };
+  (await client.messages.create({ ...body, usageMetadata })).content.length.toFixed();
+  for await (const event of await client.messages.create({ ...body, stream: true, usageMetadata })) event.type.slice(0);
+  (await client.beta.messages.create({ ...body, usageMetadata })).content.length.toFixed();
+  const requests = [{ custom_id: 'a', params: body }];
+  (await client.messages.batches.create({ requests, usageMetadata })).id.slice(0);
+  const { data } = await client.messages.create({ ...body, usageMetadata }).withResponse();
+  data.id.slice(0);
+  // @ts-expect-error the provider's own fields are still checked
+  await client.messages.create({ model: 'm', messages, usageMetadata });
+  const bedrock = guard(new AnthropicBedrock());
+  (await bedrock.messages.create({ ...body, usageMetadata })).content.length.toFixed();
 }
