@@ -19,7 +19,7 @@ export class GoogleWork {
 
   /** The work that this request asks the state of, if it was begun here: it is metered with what it was begun with. */
   madeFor(reading: GoogleRequestReading): Work | undefined {
-    return reading.polled === undefined ? undefined : this.#asked.get(reading.polled);
+    return reading.polled === undefined ? undefined : this.#asked.get(keyOf(reading.polled));
   }
 
   /** The reading of a poll, with what is known of the work itself. */
@@ -55,7 +55,7 @@ export class GoogleWork {
         if (!reading.finished || mine) return reading;
         if (this.#metered.has(id)) return { ...reading, finished: false };
         mine = true;
-        this.#asked.delete(id);
+        this.#asked.delete(keyOf(id));
         addBounded(this.#metered, id);
         return reading;
       },
@@ -63,10 +63,15 @@ export class GoogleWork {
   }
 
   #remember(id: string, work: Work): void {
-    if (this.#asked.has(id)) return;
-    this.#asked.set(id, work);
+    if (this.#asked.has(keyOf(id))) return;
+    this.#asked.set(keyOf(id), work);
     if (this.#asked.size > REMEMBERED_MAX) this.#asked.delete(this.#asked.keys().next().value as string);
   }
+}
+
+/** A path may name work in short, an answer with its project and place: `operations/1` is the same in both. */
+function keyOf(name: string): string {
+  return name.split('/').slice(-2).join('/');
 }
 
 function addBounded(set: Set<string>, value: string): void {

@@ -41,7 +41,8 @@ const FREE =
 const UNDERSTOOD_BY_NOBODY = /:(importFile|uploadToFileSearchStore)$/;
 
 const MODEL = /\/(?:publishers\/([^/]+)\/)?(models|tunedModels|endpoints)\/([^/:]+)(?::(\w+))?$/;
-const OPERATION = /\/((?:(?:models|tunedModels)\/[^/]+\/)?operations\/[^/:]+)$/;
+/** Only models make videos; operations of other collections store files or tune. */
+const OPERATION = /\/(models\/[^/]+\/operations\/[^/:]+)$/;
 const BATCH = /\/((?:batches|batchPredictionJobs)\/[^/:]+)$/;
 const INTERACTION = /\/interactions\/([^/:]+)(\/cancel)?$/;
 const EMBEDDING_MODEL = /embedding|gecko/i;

@@ -65,6 +65,7 @@ export class GoogleContentReader implements UsageReader {
   #stopReason: StopReason | undefined;
   #errorReason: string | undefined;
   #finished = false;
+  #isWhole = false;
   #searches = 0;
   #text = '';
 
@@ -74,6 +75,7 @@ export class GoogleContentReader implements UsageReader {
   }
 
   whole(body: unknown): void {
+    this.#isWhole = true;
     // Without `alt=sse` a stream is one JSON array of chunks.
     if (Array.isArray(body)) for (const chunk of body) this.chunk(chunk);
     else this.chunk(body);
@@ -109,6 +111,7 @@ export class GoogleContentReader implements UsageReader {
       ...given('errorReason', this.#errorReason),
       ...given('rawUsage', this.#rawUsage),
       ...(this.#usage !== undefined && !finished ? { isPartial: true } : {}),
+      ...(this.#usage === undefined && this.#isWhole ? { isUnknownShape: true } : {}),
       ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
       finished,
       outputText: this.#text,

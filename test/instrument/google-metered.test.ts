@@ -357,7 +357,7 @@ describe.each(MAJORS)('@google/genai $major', (major) => {
       baseModel: 'gemini-2.5-flash',
       trainingDataset: { gcsUri: 'gs://a/b' },
     } as never);
-    expect(only().attributes).toMatchObject({ unknownEndpoint: true });
+    expect(only().attributes).toMatchObject({ unknownEndpoint: true, usageState: 'unknown' });
   });
 
   it.each(['CommonJs', 'Web'] as const)('meters in the other build: %s', async (build) => {

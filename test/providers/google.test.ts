@@ -94,6 +94,8 @@ describe('which requests are what', () => {
     [`${GEMINI}/batches/b1`, 'poll', 'batches/b1'],
     [`${GEMINI}/interactions/abc?stream=true`, 'poll', 'abc'],
     [`${GEMINI}/models`, 'free', undefined],
+    [`${GEMINI}/fileSearchStores/s1/operations/op1`, 'free', undefined],
+    [`${GEMINI}/tunedModels/t1/operations/op1`, 'free', undefined],
     [`${GEMINI}/files/f1:download?alt=media`, 'free', undefined],
   ])('GET %s', (url, kind, polled) => {
     expect(read(url, undefined, 'GET')).toMatchObject({
@@ -226,6 +228,11 @@ describe('what an answer says', () => {
     const usageMetadata = { promptTokenCount: 4, candidatesTokenCount: 2, totalTokenCount: 6 };
     const chunk = { candidates: [{ content: { parts: [{ text: 'hi' }] }, finishReason: 1 }], usageMetadata };
     expect(usage(url, [chunk])).toMatchObject({ totalTokens: 6, outputText: 'hi', stopReason: 'END', finished: true });
+  });
+
+  it('I5: an answer in which nothing that is counted can be found leaves the usage unknown', () => {
+    expect(usage(url, { something: 'new' })).toMatchObject({ isUnknownShape: true });
+    expect(usage(url, { usageMetadata: { promptTokenCount: 1 } }).isUnknownShape).toBeUndefined();
   });
 
   it.each([null, 1, 'x', {}, { candidates: 1 }, { candidates: [null, { content: { parts: [null, 1] } }] }])(
