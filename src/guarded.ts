@@ -26,6 +26,8 @@ type WidenedMethod<F> = F extends {
       (...args: Widen<A2>): Result<R2>;
       (...args: Widen<A3>): Result<R3>;
       (...args: Widen<A4>): Result<R4>;
+      (...args: Widen<A5>): Result<R5>;
+      (...args: Widen<A6>): Result<R6>;
     }
   : never;
 

@@ -124,7 +124,7 @@ describe.each(MAJORS)('openai $major', ({ OpenAI }) => {
         const client = new OpenAI({ apiKey: 'k', baseURL: `${url}/v1`, maxRetries: 0 });
         instrumentOpenAI(client, recording.path, { injectUsage: false }, recording.runtime);
         await read(client, kind, count, cut);
-        await until(() => recording.events.length > 0);
+        await until(() => recording.events.length > 0, `an event after ${count}`);
         expect(recording.events, `after ${count}`).toHaveLength(1);
         expect(recording.open.size, `after ${count}`).toBe(0);
         const event = recording.events[0]!;
