@@ -12,7 +12,7 @@ import type {
   UsageReader,
   UsageReading,
 } from './adapter.js';
-import { ollamaPromptText } from './ollama-prompt-text.js';
+import { ollamaPrompts, ollamaPromptText } from './ollama-prompt-text.js';
 
 interface Endpoint {
   readonly name: string;
@@ -96,10 +96,21 @@ function common(body: Record<string, unknown>) {
     provider: 'OLLAMA',
     modelSource: 'OLLAMA',
     ...(model === undefined ? {} : { model }),
+    ...(hasImages(body) ? { hasVisionContent: true } : {}),
     promptText: () => ollamaPromptText(body),
+    prompts: () => ollamaPrompts(body),
     idsAreUnique: false,
   };
 }
+
+/** `images` of a prompt or of a message. */
+function hasImages(body: Record<string, unknown>): boolean {
+  const carries = (part: unknown) => isRecord(part) && Array.isArray(part['images']) && part['images'].length > 0;
+  return carries(body) || (Array.isArray(body['messages']) && body['messages'].some(carries));
+}
+
+/** Text kept for the estimate of an answer without counts, in characters (I10). */
+const OUTPUT_TEXT_MAX = 1024 * 1024;
 
 class OllamaUsageReader implements UsageReader {
   #model: string | undefined;
@@ -145,6 +156,7 @@ class OllamaUsageReader implements UsageReader {
 
   /** Thinking and tool calls are generated, hence paid for, like the answer's own text. */
   #readText(data: Record<string, unknown>): void {
+    if (this.#text.length >= OUTPUT_TEXT_MAX) return;
     const source = isRecord(data['message']) ? data['message'] : data;
     this.#text += textOf(source['thinking']) ?? '';
     this.#text += textOf(source['content']) ?? textOf(source['response']) ?? '';

@@ -8,6 +8,27 @@ function read(url: string, body: unknown = {}, method = 'POST'): RequestReading 
 }
 
 describe('ollamaAdapter.readRequest', () => {
+  it('sees images, and tells what capture keeps: system apart, the rest in order', () => {
+    const system = { role: 'system', content: 'Be brief.' };
+    const seen = { role: 'user', content: 'What is this?', images: ['aGVsbG8='] };
+    const chat = read('/api/chat', { model: 'm', messages: [system, seen] });
+    expect(chat?.hasVisionContent).toBe(true);
+    expect(chat?.prompts?.()).toEqual({ systemPrompt: 'Be brief.', inputMessages: [seen] });
+    const generate = read('/api/generate', { model: 'm', system: 'Be kind.', prompt: 'Hi', images: [] });
+    expect(generate?.hasVisionContent).toBe(undefined);
+    expect(generate?.prompts?.()).toEqual({
+      systemPrompt: 'Be kind.',
+      inputMessages: [{ role: 'user', content: 'Hi', images: [] }],
+    });
+    expect(read('/api/embed', { model: 'm', input: ['a', 'b'] })?.prompts?.()).toEqual({
+      systemPrompt: '',
+      inputMessages: ['a', 'b'],
+    });
+    for (const odd of [null, 5, { messages: 5 }, { messages: [null, 3] }, { images: 'x' }]) {
+      expect(() => read('/api/chat', odd)?.prompts?.()).not.toThrow();
+    }
+  });
+
   it.each([
     ['http://127.0.0.1:11434/api/chat', 'api.chat', 'CHAT', true],
     ['http://127.0.0.1:11434/api/generate', 'api.generate', 'GENERATE', true],
