@@ -15,6 +15,7 @@ import { ChatReader } from './openai-reader.js';
 import { hasOpenAIVision, openAIPrompts } from './openai-request-facts.js';
 import { ResponsesReader } from './openai-responses-reader.js';
 import { recordOf, textOf } from './openai-usage.js';
+import { PerplexityReader } from './perplexity-reader.js';
 
 /** A reading with what only this adapter's own reader and instrument need. */
 export interface OpenAIRequestReading extends RequestReading {
@@ -104,7 +105,9 @@ function isStreaming(kind: RequestReading['kind'], endpoint: string, url: string
 function createOpenAIReader(request: RequestReading): UsageReader {
   const { host } = request as Partial<OpenAIRequestReading>;
   const reader = readerFor(request);
-  return host === undefined ? reader : readerForHost(reader, host);
+  const counted = host === undefined ? reader : readerForHost(reader, host);
+  // What Perplexity bills beside tokens; its running totals are the same behind any client.
+  return request.provider === 'PERPLEXITY' ? new PerplexityReader(counted, request.streaming) : counted;
 }
 
 function readerFor(request: RequestReading): UsageReader {

@@ -1,8 +1,9 @@
 /** Perplexity's own API, as its own client speaks it. Pure: from method, URL and body to a reading, from an answer to its usage. */
-import type { CapturedPrompts, ProviderAdapter, ProviderRequest, RequestReading, UsageReader } from './adapter.js';
+import type { ProviderAdapter, ProviderRequest, RequestReading, UsageReader } from './adapter.js';
 import { openaiAdapter } from './openai.js';
 import { pathOf } from './openai-host.js';
 import { openAIPromptText } from './openai-prompt-text.js';
+import { hasOpenAIVision, openAIPrompts } from './openai-request-facts.js';
 import { recordOf, textOf } from './openai-usage.js';
 import { readPerplexityEndpoint } from './perplexity-endpoints.js';
 import { AsyncChatReader, PerplexityReader, SearchReader } from './perplexity-reader.js';
@@ -51,9 +52,9 @@ export function readPerplexityRequest(request: ProviderRequest): PerplexityReque
     kind: endpoint.kind,
     tokenConvention: perplexityAdapter.tokenConvention,
     ...(host === undefined ? {} : { assumedHost: host }),
-    ...(hasImage(body['messages'] ?? body['input'], 0) ? { hasVisionContent: true } : {}),
+    ...(hasOpenAIVision(body) ? { hasVisionContent: true } : {}),
     ...(endpoint.name === 'search' ? { attributes: { numSearchQueries: queriesOf(body['query']) } } : {}),
-    prompts: () => promptsOf(body),
+    prompts: () => openAIPrompts({ ...body, input: body['input'] ?? body['query'] }),
     ...(endpoint.polledId === undefined ? {} : { polledId: endpoint.polledId }),
     background: isAsync || (endpoint.name === 'responses' && body['background'] === true),
   };
@@ -64,7 +65,7 @@ function createPerplexityReader(request: RequestReading): UsageReader {
   if (endpoint === 'search') return new SearchReader();
   const isAsync = endpoint.startsWith('async.');
   const shape = isAsync ? 'chat.completions' : endpoint.startsWith('embeddings') ? 'embeddings' : endpoint;
-  const inner = openaiAdapter.createUsageReader({ ...request, endpoint: shape });
+  const inner = openaiAdapter.createUsageReader({ ...request, endpoint: shape, provider: 'OPENAI' });
   const reader = new PerplexityReader(inner, streaming);
   return isAsync ? new AsyncChatReader(reader) : reader;
 }
@@ -83,35 +84,4 @@ function queriesOf(query: unknown): number {
 function foreignHostOf(url: string): string | undefined {
   const host = (/^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url)?.[1] ?? '').toLowerCase();
   return host === 'perplexity.ai' || host.endsWith('.perplexity.ai') ? undefined : host;
-}
-
-const IMAGE_TYPES = new Set(['image_url', 'input_image']);
-const DEPTH_MAX = 6;
-
-function hasImage(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) return false;
-  if (Array.isArray(value)) return value.some((one) => hasImage(one, depth + 1));
-  const { type, content, output } = value as Record<string, unknown>;
-  return (typeof type === 'string' && IMAGE_TYPES.has(type)) || hasImage(content ?? output, depth + 1);
-}
-
-function promptsOf(body: Record<string, unknown>): CapturedPrompts {
-  const given = body['messages'] ?? body['input'] ?? body['query'];
-  const messages: readonly unknown[] = Array.isArray(given) ? given : given === undefined ? [] : [given];
-  const isSystem = (one: unknown) => /^(system|developer)$/.test(String(recordOf(one)?.['role']));
-  const system = [body['instructions'], ...messages.filter(isSystem).map((one) => recordOf(one)?.['content'])];
-  const texts = system.map(textIn).filter((text) => text !== '');
-  return {
-    systemPrompt: texts.length === 0 ? undefined : texts.join('\n'),
-    inputMessages: messages.filter((one) => !isSystem(one)),
-  };
-}
-
-function textIn(content: unknown): string {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  return content
-    .map((part) => textOf(recordOf(part)?.['text']) ?? '')
-    .filter((text) => text !== '')
-    .join('\n');
 }

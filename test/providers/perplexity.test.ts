@@ -63,7 +63,7 @@ describe('requests', () => {
     expect(reading.promptText()).toBe('be short\nhi');
     expect(read('/v1/responses', { instructions: 'i', input: 'x' }).prompts?.()).toEqual({
       systemPrompt: 'i',
-      inputMessages: ['x'],
+      inputMessages: [{ role: 'user', content: 'x' }],
     });
   });
 
