@@ -50,6 +50,22 @@ const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
     /^events of the one call: 1$/m,
     /^refused at the proxy: 400 .*\[COST_LIMIT_EXCEEDED RULE_TRIPPED ruleId=\d+ spend=0\.04 limit=0\.03 /m,
   ],
+  'fal.mjs': [
+    /^made: 2 pictures, transaction 00000000-/m,
+    /^refused: Pictures of the day, 4 of 4$/m,
+    /^requests to fal: 2, calls that were answered: 2$/m,
+  ],
+  'guarded-fetch.mjs': [
+    /^refused: .*Tokens of the scraper/m,
+    /^another agent: 1 answer$/m,
+    /^another request: 200$/m,
+    /^metered: gpt-4o-mini writer 42000 tokens$/m,
+  ],
+  'own-provider.mjs': [
+    /^odd answer: \{"shape":"new"\}$/m,
+    /^refused after 2 answers and 3 requests: Tokens of Acme$/m,
+    /^metered: ACME odd \d+ unknown$/m,
+  ],
   'ollama.mjs': [/^answer: A budget/m, /^refused after \d+ answers: .*Tokens of the shared box/m],
   'streaming.mjs': [/^metered: END 40000 2000 reported$/m, /^metered: CANCELLED \d+ 1 estimated$/m],
   'decorators.mjs': [

@@ -24,6 +24,7 @@ const PRELUDE: Prelude = {
       'defineProvider',
       'flush',
       'guard',
+      'guardFetch',
       'meter',
       'meterTool',
       'ready',
