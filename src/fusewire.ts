@@ -63,7 +63,8 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
   for (const problem of problems) log[problem.level](problem.message);
 
   const credentials = createCredentials(config, runtime);
-  const metadata = createMetadataResolver(runtime, config.usageMetadata);
+  const insight = createInsight(config, runtime, credentials);
+  const metadata = createMetadataResolver(runtime, config.usageMetadata, insight.traceSource);
   const bypassFile = config.bypassFile ?? (config.cacheDir && join(config.cacheDir, 'revenium_bypass'));
   const bypass = createBypassSwitch({
     runtime,
@@ -77,7 +78,6 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
   const outbox = openOutbox(config, runtime, credentials);
   const delivery = openDelivery(config, runtime, credentials, outbox, cache, capabilities);
   const refusals = openRefusals(config, runtime, credentials, cache, capabilities);
-  const insight = createInsight(config, runtime, credentials);
   const book = createCallBook(runtime, outbox, (decision, call) => refusals.note(decision, call), insight);
   const state = createGuardState(config, runtime, credentials, bypass);
   const decider = createGuard({ state: () => state, rules: () => cache?.current(), now: runtime.now, log });

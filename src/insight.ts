@@ -2,6 +2,7 @@
 import { capturePrompts } from './capture/capture-prompts.js';
 import type { Config } from './config.js';
 import type { Credentials } from './credentials.js';
+import type { TraceSource } from './metadata/trace-context.js';
 import type { AttemptObserver, AttemptSink, AttemptWatch } from './metering/attempt.js';
 import { managementUrl, resourceOf } from './metering/metering-url.js';
 import { createPoster, type Poster } from './metering/poster.js';
@@ -15,6 +16,8 @@ import type { UsageEvent } from './wire/usage-event.js';
 
 /** What the book of an instance needs of it, and its end. */
 export interface Insight extends Pick<AttemptSink, 'observer' | 'capture'> {
+  /** The trace of OpenTelemetry's active span; absent where OpenTelemetry is switched off. */
+  readonly traceSource: TraceSource | undefined;
   /** Shows what still waits. Synchronous: for the end of the process. */
   flush(): void;
   close(): Promise<void>;
@@ -24,7 +27,8 @@ const LOOKUP_BYTES_MAX = 256 * 1024;
 
 /** Creates it. */
 export function createInsight(config: Config, runtime: Runtime, credentials: () => Credentials | undefined): Insight {
-  const telemetry = config.openTelemetry ? [new OpenTelemetryObserver(new TelemetryFinder(), runtime.log)] : [];
+  const finder = config.openTelemetry ? new TelemetryFinder() : undefined;
+  const telemetry = finder === undefined ? [] : [new OpenTelemetryObserver(finder, runtime.log)];
   const settings = { enabled: config.capturePrompts, sizeMax: config.maxPromptSize };
   const lookup = config.printSummary === undefined ? undefined : new CostLookup(config, runtime, credentials);
   const summary =
@@ -38,6 +42,7 @@ export function createInsight(config: Config, runtime: Runtime, credentials: () 
           lookUpCost: (event, teamId) => lookup.costOf(event, teamId),
         });
   return {
+    traceSource: finder === undefined ? undefined : () => finder.activeTraceId(),
     observer: observers([...telemetry, ...(summary === undefined ? [] : [summary])]),
     capture: (request, reading, metadata) => capturePrompts(request, reading, metadata.fields.capturePrompts, settings),
     flush: () => summary?.flush(),

@@ -20,6 +20,9 @@ export interface UsageMetadata {
   /** At most 64 characters. */
   readonly agentVersion?: string;
   readonly taskType?: string;
+  /** Of tool events; on a usage event it is the attribute of that name. */
+  readonly workflowId?: string;
+  /** Default: the trace of `withTraceContext`, else that of OpenTelemetry's active span. */
   readonly traceId?: string;
   /** At most 128 of `A-Z a-z 0-9 _ -`; anything else is left out. */
   readonly traceType?: string;

@@ -80,7 +80,8 @@ export function createMetadataResolver(
     resolve(callMetadata, nearest) {
       const known = resolve(callMetadata, nearest);
       if (known.fields.traceId !== undefined) return known;
-      return { ...known, fields: withTrace(known.fields, traceIdIn(traceSource)) };
+      const traceId = traceIdIn(traceSource);
+      return traceId === undefined ? known : { ...known, fields: { ...known.fields, traceId } };
     },
   };
 }

@@ -100,6 +100,20 @@ describe('REVENIUM_SELECTIVE_METERING', () => {
     expect(agents(here)).toEqual(['generator', 'inside', 'outside']);
   });
 
+  it('sends no field that is for tools or for us: workflowId is an attribute, capturePrompts is not sent', async () => {
+    const here = await world({});
+    const usageMetadata = { workflowId: 'w-1', capturePrompts: false, attributes: { own: 1 } };
+    await here.ask({ usageMetadata });
+    here.fusewire.meter({ model: 'm', provider: 'OPENAI', inputTokenCount: 1, usageMetadata });
+    await here.fusewire.flush();
+    expect(here.service.events).toHaveLength(2);
+    for (const event of here.service.events) {
+      expect(event).not.toHaveProperty('workflowId');
+      expect(event).not.toHaveProperty('capturePrompts');
+      expect(event['attributes']).toMatchObject({ workflowId: 'w-1', own: 1 });
+    }
+  });
+
   it('leaves meter() alone: who calls it has selected the call', async () => {
     const here = await world();
     here.fusewire.meter({ model: 'm', provider: 'OPENAI', inputTokenCount: 1, outputTokenCount: 1, agent: 'by hand' });
