@@ -1,6 +1,8 @@
 import type { CallDimensions, RefuseDecision } from './decision.js';
 
 const BRAND = Symbol.for('fusewire.BudgetExceededError');
+/** LangChain's mark of errors that its models do not try again; asked for a minute otherwise, and refused each time. */
+const NOT_RETRYABLE = Symbol.for('langchain.errors.retryable');
 const CAUSE_DEPTH_MAX = 10;
 
 function isBranded(value: unknown): value is BudgetExceededError {
@@ -64,6 +66,7 @@ export class BudgetExceededError extends Error {
       provider: call.provider ?? null,
     };
     Object.defineProperty(this, BRAND, { value: true });
+    Object.defineProperty(this, NOT_RETRYABLE, { value: false });
   }
 
   /**

@@ -11,13 +11,6 @@ import type { Attempt } from './metering/attempt.js';
 import { enterOuter, OuterCall } from './outer-call.js';
 import type { RequestReading } from './providers/adapter.js';
 
-/** What the layer learnt of the answer to its call. */
-export interface AnswerEvidence {
-  /** Every id of the answer that may be the provider's. */
-  readonly ids: readonly string[];
-  readonly text: string;
-}
-
 /** Attempts inside that are remembered while calls are running; more are forgotten, oldest first (I10). */
 const ATTEMPTS_MAX = 1000;
 
@@ -87,16 +80,15 @@ export class AnnouncedCalls {
 
   /** The call that a request belongs to, which is made on the trail of `trail`. */
   callOf(trail: AnnouncedCall, request: RequestReading): AnnouncedCall | undefined {
-    // The trail of a call that ended is a context that outlived it: it says nothing.
-    if (!trail.isRunning) return undefined;
     const prompt = request.promptText();
     const fits = (call: AnnouncedCall) => call.covers(request) && prompt.includes(call.promptPart);
-    const isTrail = fits(trail);
+    // A trail outlives its call where a queue goes on in its context: then it only says that this is such a queue.
+    const isTrail = trail.isRunning && fits(trail);
     if (isTrail && !trail.isAnswered) return trail;
     for (const call of this.#running) {
       if (call !== trail && call.attempts.length === 0 && isSameModel(call, request) && fits(call)) return call;
     }
-    if (isTrail) return trail;
+    if (isTrail || !trail.isRunning) return isTrail ? trail : undefined;
     return trail.covers(request) && isSameModel(trail, request) && !trail.isAnswered ? trail : undefined;
   }
 
@@ -107,16 +99,17 @@ export class AnnouncedCalls {
     if (this.#attempts.length > 2 * ATTEMPTS_MAX) this.#attempts = this.#attempts.slice(-ATTEMPTS_MAX);
   }
 
-  /** The call is over. Returns whether what it got was metered inside; `evidence` is missing where it got nothing. */
-  end(call: AnnouncedCall, evidence?: AnswerEvidence): boolean {
+  /**
+   * The call is over. Returns whether what it got was metered inside. `ids` are those of its answer that may be the
+   * provider's; missing where it got none.
+   */
+  end(call: AnnouncedCall, ids: readonly string[] = []): boolean {
     call.isRunning = false;
     this.#running.delete(call);
     const attempts = this.#attempts;
     if (this.#running.size === 0) this.#attempts = [];
-    if (call.attempts.length > 0 && (evidence === undefined || !contradicts(call.attempts, evidence))) return true;
-    const isHere = (attempt: Attempt, { ids }: AnswerEvidence) =>
-      !attempt.withdrawn && isOneOf(attempt.answer.responseId, ids);
-    return evidence !== undefined && attempts.some((attempt) => isHere(attempt, evidence));
+    if (call.attempts.length > 0 && !contradicts(call.attempts, ids)) return true;
+    return attempts.some((attempt) => !attempt.withdrawn && isOneOf(attempt.answer.responseId, ids));
   }
 }
 
@@ -125,12 +118,11 @@ function isOneOf(id: string | undefined, ids: readonly string[]): boolean {
 }
 
 /** Whether the answer came from none of these attempts, for all that is known. In doubt it did. */
-function contradicts(attempts: readonly Attempt[], { ids, text }: AnswerEvidence): boolean {
+function contradicts(attempts: readonly Attempt[], ids: readonly string[]): boolean {
   let isComparable = false;
   for (const { answer } of attempts) {
     const { responseId } = answer;
     if (responseId === undefined || isOneOf(responseId, ids)) return false;
-    if (text !== '' && answer.outputText === text) return false;
     isComparable ||= ids.some((id) => kindOf(id) === kindOf(responseId));
   }
   return isComparable;

@@ -5,15 +5,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Admission } from './call.js';
 import type { Attempt } from './metering/attempt.js';
+import type { OperationType, RequestReading } from './providers/adapter.js';
 
 /** A call of an outer layer, while what it wraps is running. */
 export class OuterCall {
   /** The instance that decided: another instance inside keeps its own books (I11). */
   readonly owner: object;
   readonly admission: Admission;
+  /** Attempts of clients inside that are taken for this call's. */
+  readonly attempts: Attempt[] = [];
   readonly #attempt: Attempt;
   #admissionIsTaken = false;
-  #insideAttempts = 0;
 
   /** `attempt` is the outer layer's own; it is withdrawn as soon as a layer inside begins one of the same call. */
   constructor(owner: object, admission: Admission, attempt: Attempt) {
@@ -24,7 +26,15 @@ export class OuterCall {
 
   /** Whether a layer inside meters this call: then the outer layer has nothing to settle. */
   get isMeteredInside(): boolean {
-    return this.#insideAttempts > 0;
+    return this.attempts.length > 0;
+  }
+
+  /**
+   * Whether a request inside can be this call: what embeds for a call that chats, as a retrieval in front of a model
+   * does, is a call of its own.
+   */
+  covers({ operationType }: RequestReading): boolean {
+    return familyOf(operationType) === familyOf(this.admission.request.operationType);
   }
 
   /** The decision, for the first attempt inside that asks for the same model; later attempts are decided anew. */
@@ -41,11 +51,18 @@ export class OuterCall {
     this.#attempt.reinstate();
   }
 
-  /** A layer inside is about to begin an attempt: from now on it is the one that meters. */
-  meterInside(): void {
-    this.#insideAttempts += 1;
-    if (this.#insideAttempts === 1) this.#attempt.withdraw();
+  /** A layer inside begins an attempt of this call: from now on it is the one that meters. */
+  meterInside(attempt: Attempt): void {
+    this.attempts.push(attempt);
+    if (this.attempts.length === 1) this.#attempt.withdraw();
   }
+}
+
+/** Operations that one and the same request may be called by two layers. */
+function familyOf(operation: OperationType): string {
+  return /^(CHAT|GENERATE|VISION|CLASSIFY|SUMMARIZE|TRANSLATE|TOOL_CALL|TRANSFORM)$/.test(operation)
+    ? 'CHAT'
+    : operation;
 }
 
 /** Shared by every copy of this package; made at the first use, because it slows every later `await` on Node 20. */
@@ -67,12 +84,13 @@ export function enterOuter(outer?: OuterCall): void {
   const shared = globalThis as Shared;
   shared[STORAGE] ??= new AsyncLocalStorage<OuterCall>();
   if (outer !== undefined) shared[STORAGE].enterWith(outer);
-  else shared[STORAGE].run(shared[STORAGE].getStore() as OuterCall, () => undefined);
+  // Node 20 does nothing for a store that is the present one.
+  else shared[STORAGE].run(Object.create(null), () => undefined);
 }
 
-/** Runs `task`, the wrapped call, so that guarded clients inside know of the layer around them. */
-export function runInside<T>(outer: OuterCall, task: () => T): T {
+/** Runs `task`, the wrapped call, so that guarded clients inside know of the layer around them; without one, of none. */
+export function runInside<T>(outer: OuterCall | undefined, task: () => T): T {
   const shared = globalThis as Shared;
   shared[STORAGE] ??= new AsyncLocalStorage<OuterCall>();
-  return shared[STORAGE].run(outer, task);
+  return shared[STORAGE].run(outer as OuterCall, task);
 }

@@ -49,6 +49,11 @@ export class ModelRun {
     return this.#call.attempts.at(-1)?.transactionId ?? this.#attempt.transactionId;
   }
 
+  /** The model asks another one that meters for it. */
+  meterInside(attempt: Attempt): void {
+    this.#call.meterInside(attempt);
+  }
+
   /** A token, or a chunk without text. `message` is the chunk's. */
   token(token: unknown, message: unknown): void {
     if (this.#isEnded) return;
@@ -75,7 +80,7 @@ export class ModelRun {
       this.withdraw();
       return toolCallIds;
     }
-    const isInside = this.#end(() => this.#announced.end(this.#call, { ids, text: reading.outputText }));
+    const isInside = this.#end(() => this.#announced.end(this.#call, ids));
     if (isInside) this.#attempt.withdraw();
     else {
       this.#call.meterOutside();

@@ -3,10 +3,11 @@
  * handler twice (in the model's `callbacks` and in the call's), is decided and metered once.
  */
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
-import type { AnnouncedCall } from '../announced-calls.js';
+import { AnnouncedCall } from '../announced-calls.js';
 import type { Parts } from '../fusewire.js';
 import { normaliseMetadata } from '../metadata/normalise.js';
 import { currentScope } from '../metadata/scope.js';
+import { currentOuterCall, type OuterCall, runInside } from '../outer-call.js';
 import { ModelRun, statusOf } from './model-run.js';
 import { lastText } from './prompt.js';
 import { type ModelStart, readModelStart } from './read-request.js';
@@ -36,6 +37,8 @@ export type Beginning = Omit<RunStart, 'kind' | 'serialized' | 'askedBy'> & { re
 interface Batch {
   readonly runs: ModelRun[];
   readonly announced: AnnouncedCall[];
+  /** The layer around all of them. The trail of another run is none: which run is inside of which, LangChain says. */
+  readonly around: OuterCall | undefined;
   refusal?: BudgetExceededError;
   /** Its first run reported counts, which are those of all. */
   hasUsage?: boolean;
@@ -87,8 +90,11 @@ export class LangChainRuns {
     const baseUrl = runtime.env['OPENAI_BASE_URL'] ?? runtime.env['OPENAI_API_BASE'];
     const request = readModelStart(start, textOf(baseUrl), () => run?.isStreamed === true);
     try {
-      const admission = path.admit(request, this.#metadataOf(node, start.metadata, beginning.tags, handlerMetadata));
+      const metadata = this.#metadataOf(node, start.metadata, beginning.tags, handlerMetadata);
+      const admission = runInside(batch.around, () => path.admit(request, metadata));
       const attempt = path.begin(admission);
+      // A model that asks another model: the one inside meters.
+      if (admission.outer === undefined) this.#models.get(beginning.parentId ?? '')?.meterInside(attempt);
       // A completion model may send several prompts in one request, a chat model never does.
       const together = start.kind === 'completion' ? batch.announced : [];
       const call = path.announce(admission, attempt, { promptPart: lastText(start.prompt), together });
@@ -110,16 +116,14 @@ export class LangChainRuns {
   modelEnded(runId: string, result: unknown, extraParams: unknown): void {
     const run = this.#take(runId);
     if (run === undefined) return;
-    const usage = fieldsOf(fieldsOf(fieldsOf(result)['llmOutput'])['tokenUsage']);
     const batch = this.#batchOf.get(run);
-    const isFirst = batch?.runs[0] === run;
-    if (isFirst && batch !== undefined) batch.hasUsage = Object.keys(usage).length > 0;
+    const { tokenUsage } = fieldsOf(fieldsOf(result)['llmOutput']);
+    const hasUsage = Object.keys(fieldsOf(tokenUsage)).length > 0;
+    if (batch?.runs[0] === run) batch.hasUsage = hasUsage;
     // The counts of several prompts that went out in one request are all with the first of them.
-    if (!isFirst && batch?.hasUsage === true && 'tokenUsage' in fieldsOf(fieldsOf(result)['llmOutput'])) {
-      if (Object.keys(usage).length === 0) {
-        run.withdraw();
-        return;
-      }
+    else if (batch?.hasUsage === true && batch.announced.length > 1 && !hasUsage) {
+      run.withdraw();
+      return;
     }
     this.#tree.asked(run.ended(result, extraParams), run.transactionId);
   }
@@ -174,13 +178,18 @@ export class LangChainRuns {
   }
 
   #batchFor(extraParams: unknown): Batch {
-    if (typeof extraParams !== 'object' || extraParams === null) return { runs: [], announced: [] };
+    if (typeof extraParams !== 'object' || extraParams === null) return this.#newBatch();
     let batch = this.#batches.get(extraParams);
     if (batch === undefined) {
-      batch = { runs: [], announced: [] };
+      batch = this.#newBatch();
       this.#batches.set(extraParams, batch);
     }
     return batch;
+  }
+
+  #newBatch(): Batch {
+    const around = currentOuterCall(this.#parts.book.sink);
+    return { runs: [], announced: [], around: around instanceof AnnouncedCall ? undefined : around };
   }
 
   /** One prompt of a call is refused: LangChain then sends none of them. */

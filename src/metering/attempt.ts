@@ -238,7 +238,7 @@ export class Attempt {
       const times = { requestedAtMs, firstTokenMs: undefined, answeredMs: durationMs, durationMs };
       const facts = { attemptId: part.transactionId ?? runtime.newId(), request, metadata, bypassed: false, ...times };
       // The outbox knows it by a key of its own: it is the ledger that tells a repetition, by the transaction id.
-      outbox.append(runtime.newId(), buildUsageEvent(facts, part.end, part.reading, {}, this.#sink));
+      outbox.append(runtime.newId(), buildUsageEvent(facts, part.end, part.reading, {}, this.#sink), true);
     } catch (error) {
       runtime.log.error('a part of an answer could not be metered; please report this', { error: String(error) });
     }

@@ -90,10 +90,11 @@ export function chatChunks(id: string, body: Fields, azure: boolean): Fields[] {
 }
 
 export function wholeCompletion(id: string, body: Fields): Fields {
-  const choice = { text: TEXT, index: 0, logprobs: null, finish_reason: 'length' };
+  const prompts = Array.isArray(body['prompt']) && typeof body['prompt'][0] === 'string' ? body['prompt'] : [''];
+  const choices = prompts.map((_, index) => ({ text: TEXT, index, logprobs: null, finish_reason: 'length' }));
   const { prompt_tokens, completion_tokens, total_tokens } = CHAT_USAGE;
   const usage = { prompt_tokens, completion_tokens, total_tokens };
-  return { id, object: 'text_completion', created: CREATED, model: String(body['model']), choices: [choice], usage };
+  return { id, object: 'text_completion', created: CREATED, model: String(body['model']), choices, usage };
 }
 
 export function completionChunks(id: string, body: Fields): Fields[] {
