@@ -112,14 +112,14 @@ class FileOutbox implements DiskOutbox {
     });
   }
 
-  append(attemptId: string, event: MeteredEvent): void {
+  append(attemptId: string, event: MeteredEvent, isBulk?: boolean): void {
     this.#harmless(() => {
       this.#open();
       const idempotencyKey = this.#queue.keyFor(attemptId);
       if (this.#notes.delete(attemptId) && this.#notes.size < NOTES_MAX / 2) this.#manyNotes.over();
       const entry = { idempotencyKey, event, createdAtMs: this.#runtime.now() };
       // First to the queue: a compaction of the file writes what is in it.
-      if (this.#queue.add(entry)) this.#write('event', entry);
+      if (this.#queue.add(entry, isBulk === true ? 'bulk' : 'appended')) this.#write('event', entry);
     });
   }
 

@@ -25,6 +25,11 @@ interface Slot {
   notBefore: number;
 }
 
+/**
+ * Entries that came many at once, beside the capacity: the results of one batch are read faster than any service takes
+ * them in, and they are as many as a batch may have.
+ */
+const BULK_MAX = 100_000;
 /** Below this share of the capacity the bound counts as over. */
 const RELIEF = 0.9;
 /** A walk over all entries, so not at each claim. */
@@ -41,8 +46,9 @@ export class EntryQueue {
   /** Released, sorted by sequence. */
   readonly #returned: Slot[] = [];
   readonly #claimed = new Map<string, Slot>();
-  /** The keys of all three. */
+  /** The keys of all three, and those among them that came in bulk. */
   readonly #keys = new Set<string>();
+  readonly #bulk = new Set<string>();
   readonly #counts = { appended: 0, acknowledged: 0, rejected: 0, dropped: 0, recovered: 0 };
   readonly #full: BoundNotice;
   readonly #old: BoundNotice;
@@ -57,17 +63,18 @@ export class EntryQueue {
     this.#old = new BoundNotice(log, 'usage events are too old and are dropped', 'no usage event is too old any more');
   }
 
-  /** Adds an entry, unless its key is here already. `origin` says which counter it counts in. */
-  add(entry: OutboxEntry, origin: 'appended' | 'recovered' = 'appended'): boolean {
+  /** Adds an entry, unless its key is here already. `origin` says which counter it counts in; bulk was appended. */
+  add(entry: OutboxEntry, origin: 'appended' | 'recovered' | 'bulk' = 'appended'): boolean {
     if (this.has(entry.idempotencyKey)) return false;
     const { maxAgeMs, runtime } = this.#options;
     const now = runtime.monotonicNow();
-    const age = origin === 'appended' ? 0 : Math.max(0, runtime.now() - entry.createdAtMs);
+    const age = origin !== 'recovered' ? 0 : Math.max(0, runtime.now() - entry.createdAtMs);
     this.#sequence += 1;
     const slot = { entry, sequence: this.#sequence, expiresAt: now + maxAgeMs - age, notBefore: 0 };
     this.#waiting.set(entry.idempotencyKey, slot);
     this.#keys.add(entry.idempotencyKey);
-    this.#counts[origin] += 1;
+    this.#counts[origin === 'bulk' ? 'appended' : origin] += 1;
+    if (origin === 'bulk') this.#bulk.add(entry.idempotencyKey);
     this.#evict();
     this.#listener();
     return true;
@@ -109,9 +116,10 @@ export class EntryQueue {
   settle(entry: OutboxEntry, outcome: 'acknowledged' | 'rejected'): boolean {
     if (!this.#claimed.delete(entry.idempotencyKey)) return false;
     this.#keys.delete(entry.idempotencyKey);
+    this.#bulk.delete(entry.idempotencyKey);
     this.#counts[outcome] += 1;
     if (outcome === 'acknowledged') this.#old.over({ dropped: this.#counts.dropped });
-    if (this.depth() < this.#options.capacity * RELIEF) this.#full.over({ dropped: this.#counts.dropped });
+    if (this.depth() < this.#capacity() * RELIEF) this.#full.over({ dropped: this.#counts.dropped });
     return true;
   }
 
@@ -153,10 +161,14 @@ export class EntryQueue {
 
   #evict(): void {
     // Never the last one that waits: with all workers busy a small capacity would refuse every new event.
-    while (this.depth() > this.#options.capacity && this.#waiting.size + this.#returned.length > 1) {
+    while (this.depth() > this.#capacity() && this.#waiting.size + this.#returned.length > 1) {
       this.#drop(this.#removeOldest(), 'capacity');
-      this.#full.reached({ capacity: this.#options.capacity });
+      this.#full.reached({ capacity: this.#capacity() });
     }
+  }
+
+  #capacity(): number {
+    return this.#options.capacity + Math.min(this.#bulk.size, BULK_MAX);
   }
 
   #expire(now: number): void {
@@ -183,6 +195,7 @@ export class EntryQueue {
 
   #drop(slot: Slot, reason: DropReason): void {
     this.#keys.delete(slot.entry.idempotencyKey);
+    this.#bulk.delete(slot.entry.idempotencyKey);
     this.#counts.dropped += 1;
     this.#options.onDrop?.(slot.entry, reason);
   }

@@ -26,8 +26,9 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): Outbox {
   return {
     note() {},
     forget() {},
-    append(attemptId, event) {
-      queue.add({ idempotencyKey: queue.keyFor(attemptId), event, createdAtMs: runtime.now() });
+    append(attemptId, event, isBulk) {
+      const entry = { idempotencyKey: queue.keyFor(attemptId), event, createdAtMs: runtime.now() };
+      queue.add(entry, isBulk === true ? 'bulk' : 'appended');
     },
     claim: (max, includeDelayed) => queue.claim(max, includeDelayed),
     acknowledge: (entry) => void queue.settle(entry, 'acknowledged'),

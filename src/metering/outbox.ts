@@ -30,9 +30,10 @@ export interface Outbox {
   forget(attemptId: string): void;
   /**
    * Appends an event, of an attempt or of a tool; the note of `attemptId`, if there is one, is settled by it. A second event under the same id gets
-   * a key of its own.
+   * a key of its own. `isBulk`: one of many that come at once (the results of a batch); up to 100,000 of them are kept
+   * beside the capacity.
    */
-  append(attemptId: string, event: MeteredEvent): void;
+  append(attemptId: string, event: MeteredEvent, isBulk?: boolean): void;
   /**
    * Hands out up to `max` entries, oldest first, that nobody else has claimed and whose delay is over; with
    * `includeDelayed` also those whose delay is not.

@@ -126,6 +126,17 @@ export function describeOutbox(name: string, open: (runtime: TestRuntime, bounds
       expect(runtime.lines.filter((line) => line.includes('has room'))).toHaveLength(1);
     });
 
+    it('I10: keeps what comes in bulk beside its capacity, as long as it is there', () => {
+      const { outbox } = make({ capacity: 10 });
+      for (let i = 1; i <= 500; i += 1) outbox.append(`b${i}`, sampleEvent(`bulk${i}`), true);
+      fill(outbox, 10);
+      expect(outbox.counters()).toMatchObject({ appended: 510, dropped: 0 });
+      for (const entry of outbox.claim(500)) outbox.acknowledge(entry);
+      for (let i = 11; i <= 13; i += 1) outbox.append(`a${i}`, sampleEvent(`t${i}`));
+      expect(outbox.depth()).toBe(10);
+      expect(outbox.counters()).toMatchObject({ acknowledged: 500, dropped: 3 });
+    });
+
     it('I10: never drops what is on its way, nor the newest', () => {
       const { outbox } = make({ capacity: 2 });
       fill(outbox, 2);
