@@ -2,6 +2,8 @@ import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import type { FusewireError } from '../../src/errors.js';
+import { createFusewireOn } from '../../src/instance.js';
 import { createGuardedFetch, type GuardedFetch, type GuardFetchOptions } from '../../src/instrument/guarded-fetch.js';
 import { instrumentOllama } from '../../src/instrument/ollama.js';
 import { instrumentOpenAI } from '../../src/instrument/openai.js';
@@ -338,6 +340,29 @@ describe('with guarded clients: one decision, one event', () => {
     await (await guarded({}, inner as never)(CHAT_URL, post(CHAT))).text();
     expect(recording.decided).toHaveLength(1);
     only();
+  });
+});
+
+describe('guardFetch of an instance', () => {
+  it('names every wrong option, and isInitialized knows whom it met', async () => {
+    const env = { REVENIUM_METERING_API_KEY: 'hak_test', REVENIUM_LOG_LEVEL: 'CRITICAL' };
+    const fusewire = createFusewireOn({ env }, { meteringBaseUrl: stub.url });
+    const error = (() => {
+      try {
+        fusewire.guardFetch('fetch' as never, { hosts: { a: 'nobody' }, unknownEndpoints: 'ask', timeout: 1 } as never);
+      } catch (thrown) {
+        return thrown as FusewireError;
+      }
+      return undefined;
+    })();
+    expect(error).toMatchObject({ name: 'FusewireError', code: 'INVALID_OPTIONS' });
+    expect(error?.problems).toHaveLength(4);
+    const send = fusewire.guardFetch(lead() as never);
+    expect(fusewire.isInitialized('openai')).toBe(false);
+    await (await send(CHAT_URL, post(CHAT))).text();
+    expect(fusewire.isInitialized('openai')).toBe(true);
+    expect(fusewire.status().calls).toMatchObject({ attempts: 1 });
+    await fusewire.close();
   });
 });
 
