@@ -19,6 +19,8 @@ export class GoogleCall {
   /** The decision on the first request, where it was taken before the client began. */
   ahead: Admission | undefined;
   #attempt: Attempt | undefined;
+  /** One for all chunks of a stream. */
+  readonly #naming = { value: '', enumerable: false, configurable: true, writable: true };
 
   constructor(metadata: unknown) {
     this.metadata = metadata;
@@ -32,12 +34,9 @@ export class GoogleCall {
   /** Names the event of the request that gave this answer or chunk; a frozen one goes without. */
   name(answer: unknown): void {
     if (typeof answer !== 'object' || answer === null || this.#attempt === undefined) return;
-    Reflect.defineProperty(answer, TRANSACTION_ID_PROPERTY, {
-      value: this.#attempt.transactionId,
-      enumerable: false,
-      configurable: true,
-      writable: true,
-    });
+    const { request, id } = this.#attempt;
+    this.#naming.value = request.idsAreUnique ? this.#attempt.transactionId : id;
+    Reflect.defineProperty(answer, TRANSACTION_ID_PROPERTY, this.#naming);
   }
 
   /** The caller left a stream: the client stops reading, and tells nobody. */

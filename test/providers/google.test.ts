@@ -224,6 +224,42 @@ describe('what an answer says', () => {
     expect(reader.reading().isPartial).toBeUndefined();
   });
 
+  it('what is kept unparsed reads as what is parsed, wherever the stream stops', () => {
+    const candidate = (text: string, more: object = {}) => ({ content: { parts: [{ text }] }, index: 0, ...more });
+    const counted = (count: number) => ({
+      promptTokenCount: 4,
+      candidatesTokenCount: count,
+      totalTokenCount: 4 + count,
+    });
+    const call = { content: { parts: [{ functionCall: { name: 'f', args: { finishReason: 'x' } } }] } };
+    const chunks = [
+      { candidates: [candidate('one "finishReason" ')], usageMetadata: counted(1), modelVersion: 'm', responseId: 'r' },
+      { candidates: [candidate('thought', { content: { parts: [{ text: 'hm', thought: true }] } })] },
+      { candidates: [candidate('two ')], usageMetadata: counted(3) },
+      { candidates: [candidate('three ', { groundingMetadata: { webSearchQueries: ['q'] } })] },
+      { candidates: [call], usageMetadata: counted(5) },
+      { candidates: [candidate('four')], usageMetadata: counted(6) },
+      { candidates: [candidate('', { finishReason: 'STOP' })], usageMetadata: counted(7) },
+      { usageMetadata: counted(8) },
+    ];
+    for (let length = 0; length <= chunks.length; length += 1) {
+      for (const looks of [false, true]) {
+        const [kept, parsed] = [createGoogleReader(read(url)), createGoogleReader(read(url))];
+        for (const chunk of chunks.slice(0, length)) {
+          const data = JSON.stringify(chunk);
+          if (kept.skim?.(data) !== true) kept.chunk(JSON.parse(data));
+          parsed.chunk(chunk);
+          if (looks) expect(kept.reading().inputTokens).toBe(parsed.reading().inputTokens);
+        }
+        expect({ ...kept.reading() }).toEqual({ ...parsed.reading() });
+      }
+    }
+    const garbled = createGoogleReader(read(url));
+    garbled.chunk({ candidates: [candidate('one')] });
+    expect(garbled.skim?.('{"usageMetadata": {}, "candidates": [')).toBe(true);
+    expect({ ...garbled.reading() }).toEqual({ finished: false, outputText: 'one' });
+  });
+
   it('a stream that comes as a JSON array is read', () => {
     const usageMetadata = { promptTokenCount: 4, candidatesTokenCount: 2, totalTokenCount: 6 };
     const chunk = { candidates: [{ content: { parts: [{ text: 'hi' }] }, finishReason: 1 }], usageMetadata };
