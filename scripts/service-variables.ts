@@ -15,9 +15,6 @@ const WORDS: Readonly<Record<ServiceVariable, Omit<EnvExampleRow, 'name'>>> = {
     meaning:
       'PostgreSQL as postgres://user:password@host/database, or SQLite as file:PATH. Default: fusewire.db in FUSEWIRE_DATA_DIR.',
   },
-  REVENIUM_WRITE_API_KEY: {
-    meaning: 'The key with which the command line reads and changes cost controls and prices.',
-  },
   FUSEWIRE_WEBHOOK_ALLOW_PRIVATE: {
     meaning:
       'true: webhooks may call private networks. false: not even this machine. Default: this machine, while HOST is it.',

@@ -29,7 +29,7 @@ export interface ServiceConfig {
   readonly keyRatePerSecond?: number | undefined;
 }
 
-/** The variables that {@link readServiceConfig} reads, and `REVENIUM_WRITE_API_KEY`, which the command line reads. */
+/** The variables that {@link readServiceConfig} reads; the command line also reads keys, as the SDK declares them. */
 export const SERVICE_VARIABLES = [
   'PORT',
   'HOST',
@@ -38,7 +38,6 @@ export const SERVICE_VARIABLES = [
   'LOG_LEVEL',
   'FUSEWIRE_WEBHOOK_ALLOW_PRIVATE',
   'FUSEWIRE_KEY_RATE_PER_SECOND',
-  'REVENIUM_WRITE_API_KEY',
 ] as const;
 
 /** Wrong settings. `problems` names every one of them. */
