@@ -8,7 +8,7 @@ import { enterOuter } from '../outer-call.js';
 import { partsOf } from '../parts-of.js';
 import { type HandlerSetup, type ReveniumConfig, readConfig } from './config.js';
 import { type Beginning, type LangChainRuns, runsOf } from './runs.js';
-import { fieldsOf, textOf } from './structure.js';
+import { fieldsOf, listOf, textOf } from './structure.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -72,7 +72,7 @@ export class ReveniumCallbackHandler {
     metadata?: object,
     runName?: string,
   ): void {
-    this.#start('chat', llm, messages.flat(), beginning(runId, parentRunId, tags, metadata, runName), extraParams);
+    this.#start('chat', llm, messages, beginning(runId, parentRunId, tags, metadata, runName), extraParams);
   }
 
   /** A token of a streamed answer. */
@@ -89,8 +89,10 @@ export class ReveniumCallbackHandler {
 
   /** A streamed answer in LangChain's newer protocol, where another handler asked for that. */
   handleChatModelStreamEvent(event: object, runId: string): void {
-    const { delta } = event as { delta?: unknown };
-    if (delta !== undefined) this.#harmless((runs) => runs.token(runId, fieldsOf(delta)['text'], undefined));
+    this.#harmless((runs) => {
+      const { delta } = fieldsOf(event);
+      if (delta !== undefined) runs.token(runId, fieldsOf(delta)['text'], undefined);
+    });
   }
 
   /** A model's run ended well. */
@@ -228,12 +230,13 @@ export class ReveniumCallbackHandler {
   #start(
     kind: 'chat' | 'completion',
     serialized: object,
-    prompt: readonly unknown[],
+    given: readonly unknown[],
     start: Beginning,
     extraParams: object | undefined,
   ): void {
     const { id: runId, metadata } = start;
     this.#harmless((runs) => {
+      const prompt = kind === 'chat' ? listOf(given).flatMap(listOf) : listOf(given);
       runs.modelStarted({ kind, serialized, prompt, runId, extraParams, metadata }, start, this.#setup.metadata);
     });
   }
