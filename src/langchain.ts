@@ -19,6 +19,10 @@ export { createLangChainHandler, ReveniumCallbackHandler } from './langchain/han
  *
  * @throws the error that it is given, where that is a refusal.
  * @example
+ * import { ChatOpenAI } from '@langchain/openai';
+ * import { stopAtRefusal } from 'fusewire/langchain';
+ *
+ * const model = new ChatOpenAI({ model: 'gpt-4o-mini' });
  * const patient = model.withRetry({ stopAfterAttempt: 3, onFailedAttempt: stopAtRefusal });
  */
 export function stopAtRefusal(error: unknown): void {

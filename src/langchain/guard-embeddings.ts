@@ -29,6 +29,9 @@ const DONE: UsageReading = { finished: true, outputText: '' };
  *
  * @throws FusewireError with code `INVALID_OPTIONS`, listing every problem of the configuration.
  * @example
+ * import { OpenAIEmbeddings } from '@langchain/openai';
+ * import { guardEmbeddings } from 'fusewire/langchain';
+ *
  * const embeddings = guardEmbeddings(new OpenAIEmbeddings({ model: 'text-embedding-3-small' }));
  */
 export function guardEmbeddings<T extends LangChainEmbeddings>(embeddings: T, config: ReveniumConfig = {}): T {

@@ -23,8 +23,12 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
  *
  * @throws FusewireError from the constructor, with code `INVALID_OPTIONS`, listing every problem.
  * @example
+ * import { ChatOpenAI } from '@langchain/openai';
+ * import { ReveniumCallbackHandler } from 'fusewire/langchain';
+ *
  * const handler = new ReveniumCallbackHandler({ organizationName: 'Northwind', subscriber: { id: 'u-88' } });
- * await chain.invoke(input, { callbacks: [handler], metadata: { usageMetadata: { taskType: 'classify' } } });
+ * const options = { callbacks: [handler], metadata: { usageMetadata: { taskType: 'classify' } } };
+ * await new ChatOpenAI({ model: 'gpt-4o-mini' }).invoke('Is it spam?', options);
  */
 export class ReveniumCallbackHandler {
   readonly name = 'fusewire';

@@ -73,6 +73,8 @@ export function providerOf(traits: ModelTraits): LangChainProvider {
   for (const candidate of candidates) {
     const found = byName(textOf(candidate)?.toLowerCase());
     if (found?.provider === 'OPENAI') return byAddress(traits) ?? found;
+    if (found?.provider === 'Google' && /^claude|anthropic/.test(model ?? ''))
+      return { ...found, modelSource: 'ANTHROPIC' };
     if (found?.provider === 'AWS') return { ...found, modelSource: makerOnBedrock(model) };
     if (found !== undefined) return found;
   }

@@ -90,6 +90,10 @@ const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
     /^restart without the service and without a mirror: refused/m,
   ],
   'shadow-mode.mjs': [/^4 calls answered, refused: 0/m],
+  'langchain.mjs': [
+    /^metered: gpt-4o-mini cause desk whole 42000 tokens\nmetered: gpt-4o-mini - streamed 42000 tokens$/m,
+    /^refused: Tokens of Northwind - requests of a refused run: 0$/m,
+  ],
   'bypass.mjs': [/^bypass off: refused\nbypass on: answered\nbypass off again: refused\nmetered, bypass: true$/m],
 };
 

@@ -49,6 +49,7 @@ describe('the provider', () => {
     expect(at('http://127.0.0.1:9/v1')).toBe('OPENAI/OPENAI/own');
     expect(named('ChatBedrockConverse', {}, 'us.anthropic.claude-opus-4-7')).toBe('AWS/ANTHROPIC/own');
     expect(named('ChatBedrockConverse', {}, 'amazon.nova-pro-v1:0')).toBe('AWS/AWS/own');
+    expect(named('ChatVertexAI', {}, 'claude-opus-4-7')).toBe('Google/ANTHROPIC/own');
     expect(named('BedrockChat', {}, 'meta.llama3')).toBe('AWS/META/own');
   });
 });
