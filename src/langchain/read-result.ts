@@ -17,6 +17,8 @@ export interface LangChainResultReading {
 
 /** Ids that LangChain or an integration made up. */
 const MADE_UP = /^(run-|lc_)|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** The shortest word that is taken for one that stands there twice. */
+const WORD_MIN = 3;
 /** Where integrations keep the provider's usage object. */
 const USAGE_NAMES = ['token_usage', 'tokenUsage', 'usage'] as const;
 
@@ -38,9 +40,9 @@ export function readResult(result: unknown, isAnthropic: boolean): LangChainResu
       outputText,
       ...(isUsable ? usage : {}),
       ...text('responseId', textOf(facts['id']) ?? providerIds[0]),
-      ...text('model', firstText(facts, 'model_name', 'model', 'modelName', 'model_id', 'modelId')),
-      ...text('systemFingerprint', textOf(facts['system_fingerprint'])),
-      ...text('serviceTier', textOf(facts['service_tier'])),
+      ...text('model', once(firstText(facts, 'model_name', 'model', 'modelName', 'model_id', 'modelId'))),
+      ...text('systemFingerprint', once(textOf(facts['system_fingerprint']))),
+      ...text('serviceTier', once(textOf(facts['service_tier']))),
       stopReason: stopReasonOf(facts),
     },
     ids: [...new Set(providerIds)],
@@ -77,7 +79,7 @@ function mergedFacts(generations: readonly Fields[], messages: readonly Fields[]
 }
 
 function stopReasonOf(facts: Fields): StopReason {
-  const reason = firstText(facts, 'finish_reason', 'stop_reason', 'done_reason', 'finishReason', 'stopReason');
+  const reason = once(firstText(facts, 'finish_reason', 'stop_reason', 'done_reason', 'finishReason', 'stopReason'));
   if (reason !== undefined) {
     // Google writes its reasons in capitals; only those are read by its table.
     return /^[A-Z_]+$/.test(reason) ? googleStopReason(reason) : chatStopReason(reason);
@@ -85,6 +87,13 @@ function stopReasonOf(facts: Fields): StopReason {
   const status = textOf(facts['status']);
   if (status === undefined) return 'END';
   return responseStopReason(status, textOf(fieldsOf(facts['incomplete_details'])['reason'])) ?? 'END';
+}
+
+/** LangChain adds up the texts of a stream's chunks: what two of them say stands there twice. */
+function once(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const period = `${text}${text}`.indexOf(text, 1);
+  return period < text.length && period >= WORD_MIN ? text.slice(0, period) : text;
 }
 
 function generationText(generation: Fields, message: Fields): string {

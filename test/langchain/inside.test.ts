@@ -4,8 +4,11 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 const child = fileURLToPath(new URL('./inside-child.ts', import.meta.url));
-/** This Node, and whatever other ones the environment names, by a comma between their paths. */
-const NODES = [process.execPath, ...(process.env['FUSEWIRE_TEST_NODES']?.split(',') ?? [])];
+/** This Node, and the other one that the environment names. */
+const NODES = [
+  process.execPath,
+  ...(process.env['FUSEWIRE_TEST_NODE'] === undefined ? [] : [process.env['FUSEWIRE_TEST_NODE']]),
+];
 
 const once = (events: number, inside: number) => ({ events, inside, isOnce: true });
 

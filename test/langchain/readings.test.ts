@@ -193,6 +193,7 @@ describe('the result', () => {
     expect([{ finishReason: 'SAFETY' }, { done_reason: 'length' }, { stopReason: 'tool_use' }, {}].map(reason)).toEqual(
       ['ERROR', 'TOKEN_LIMIT', 'END_SEQUENCE', 'END'],
     );
+    expect(reason({ finish_reason: 'tool_callstool_calls' }), 'added up over chunks').toBe('END_SEQUENCE');
     const incomplete = { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } };
     expect(reason(incomplete)).toBe('TOKEN_LIMIT');
   });
