@@ -34,9 +34,9 @@ export function capturePrompts(
   { enabled, sizeMax }: CaptureSettings,
 ): PromptFields | undefined {
   if (!(wanted ?? enabled)) return undefined;
-  const prompts = request.prompts?.();
+  const prompts = orNothing(() => request.prompts?.());
   const system = cut(redact(prompts?.systemPrompt ?? ''), sizeMax);
-  const messages = cutMessages(prompts?.inputMessages ?? [], sizeMax);
+  const messages = orNothing(() => cutMessages(prompts?.inputMessages ?? [], sizeMax)) ?? NOTHING;
   const output = cut(redact(reading.outputText), sizeMax);
   const fields: { -readonly [Name in keyof PromptFields]: PromptFields[Name] } = {};
   if (system.text !== '') fields.systemPrompt = system.text;
@@ -46,10 +46,21 @@ export function capturePrompts(
   return fields;
 }
 
+/** A prompt that cannot be read costs what is kept of it, never the event (I4). */
+function orNothing<T>(task: () => T): T | undefined {
+  try {
+    return task();
+  } catch {
+    return undefined;
+  }
+}
+
 interface Cut {
   readonly text: string;
   readonly isCut: boolean;
 }
+
+const NOTHING: Cut = { text: '', isCut: false };
 
 function cut(text: string, sizeMax: number): Cut {
   if (text.length <= sizeMax) return { text, isCut: false };
@@ -98,6 +109,7 @@ function newest(messages: readonly unknown[], sizeMax: number): string {
 /** A copy as it may be kept: credentials and encoded media are replaced, depth is bounded. */
 function cleaned(value: unknown, name: string | undefined, depth: number): unknown {
   if (typeof value === 'string') return cleanText(value, name);
+  if (typeof value === 'number' && name !== undefined && isSecretName(name)) return REDACTED;
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return String(value);
   if (typeof value !== 'object' || value === null) return value ?? null;
   if (depth >= DEPTH_MAX) return MARK;
@@ -105,10 +117,11 @@ function cleaned(value: unknown, name: string | undefined, depth: number): unkno
   if (Array.isArray(value)) return value.slice(0, ITEMS_MAX).map((item) => cleaned(item, name, depth + 1));
   const kind: unknown = Reflect.get(value, 'type');
   if (kind === 'image_url' || kind === 'input_image' || kind === 'image') return { type: kind, image: IMAGE };
+  const secret = name !== undefined && isSecretName(name) ? name : undefined;
   const copy: Record<string, unknown> = {};
   for (const [member, item] of Object.entries(value)) {
     if (item === undefined || member === '__proto__') continue;
-    copy[redact(member)] = cleaned(item, member, depth + 1);
+    copy[redact(member)] = cleaned(item, secret ?? member, depth + 1);
   }
   return copy;
 }

@@ -1,6 +1,7 @@
 /** One request with one or several metered events, and what its answer means for each of them. */
 import type { Capabilities } from '../../cache/capabilities.js';
 import type { Runtime } from '../runtime.js';
+import type { UsageEvent } from '../wire/usage-event.js';
 import { BATCH_ANSWER_BYTES_MAX, BATCH_EVENTS_MAX, encodeBatch, isRefusedRoute, readBatchResults } from './batch.js';
 import type { DeliveryGate, Passage } from './delivery-gate.js';
 import { BATCH_RESOURCE, resourceOfEvent, resourceUrl } from './metering-url.js';
@@ -81,7 +82,9 @@ export class EventSender {
   async #sendOne(entry: OutboxEntry, passage: OpenPassage): Promise<DeliveryVerdict | undefined> {
     const { event, idempotencyKey } = entry;
     const { runtime } = this.#options;
-    if (runtime.log.isDebug()) runtime.log.debug('sending a usage event', { idempotencyKey, event });
+    if (runtime.log.isDebug()) {
+      runtime.log.debug('sending a usage event', { idempotencyKey, event: withoutPrompts(event) });
+    }
     const headers = { ...this.#headers(passage), 'idempotency-key': idempotencyKey };
     const target = this.#targetOf(passage, resourceOfEvent(event));
     const answer = await this.#post(target, headers, JSON.stringify(event), 0);
@@ -200,4 +203,10 @@ export class EventSender {
     }
     return target;
   }
+}
+
+/** An event as it may be logged: what prompt capture keeps is for the service alone (I12). */
+function withoutPrompts(event: OutboxEntry['event']): object {
+  const { systemPrompt: _system, inputMessages: _messages, outputResponse: _output, ...rest } = event as UsageEvent;
+  return rest;
 }

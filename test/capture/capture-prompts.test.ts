@@ -28,6 +28,35 @@ describe('prompt capture', () => {
     expect(capture({ systemPrompt: 's' }, '', ON, false)).toBe(undefined);
   });
 
+  it('I4: what cannot be captured costs nothing but itself', () => {
+    const prompts = () => {
+      throw new Error('of a shape that nobody knows');
+    };
+    const kept = capturePrompts(
+      { prompts } as unknown as RequestReading,
+      { finished: true, outputText: 'x' },
+      true,
+      ON,
+    );
+    expect(kept).toEqual({ outputResponse: 'x' });
+    const getter = {
+      get content(): string {
+        throw new Error('no');
+      },
+    };
+    expect(capture({ systemPrompt: 's', inputMessages: [getter] }, 'x')).toEqual({
+      outputResponse: 'x',
+      systemPrompt: 's',
+    });
+  });
+
+  it('I12: a secret by its name is one whatever it is', () => {
+    const kept = capture({
+      inputMessages: [{ password: 12345678, api_key: { value: 'plainword' }, secret: ['otherword'] }],
+    });
+    expect(kept?.inputMessages).not.toMatch(/12345678|plainword|otherword/);
+  });
+
   it('keeps system, messages and answer, each redacted', () => {
     const kept = capture(
       { systemPrompt: 'Use sk-0123456789abcdef.', inputMessages: [{ role: 'user', content: 'password=abcd1234' }] },

@@ -29,6 +29,24 @@ describe('delivery', () => {
     expect(delivery.status().lastSuccessAtMs).toBeTypeOf('number');
   });
 
+  it('I12: captured prompts are in the request and not in the debug log', async () => {
+    const { server, outbox, runtime, advanceUntil } = await rig();
+    const said: string[] = [];
+    const debug = (message: string, fields?: object) => void said.push(`${message} ${JSON.stringify(fields)}`);
+    Object.assign(runtime.log, { isDebug: () => true, debug });
+    const prompts = {
+      systemPrompt: 'only-A',
+      inputMessages: 'only-B',
+      outputResponse: 'only-C',
+      promptsTruncated: true,
+    };
+    outbox.append('a1', sampleEvent('t1', prompts));
+    await advanceUntil(() => outbox.depth() === 0);
+    expect(server.requests).toMatchObject([{ event: prompts }]);
+    expect(said.join('\n')).toContain('"transactionId":"t1"');
+    expect(said.join('\n')).not.toContain('only-');
+  });
+
   it('posts a tool event to its own endpoint, with its credential', async () => {
     const { server, outbox, advanceUntil } = await rig();
     const event = sampleToolEvent('t1', { subscriberCredential: 'sk-raw' });
