@@ -1,4 +1,5 @@
 /** The fields of usage metadata: names, aliases, limits (contract 1.2 and 5.3). */
+import { COST_MAX_USD, COUNT_MAX } from '../wire/event-bounds.js';
 import { isRecord } from '../wire/is-record.js';
 
 /** How the value of a field is read. A reader returns `undefined` for a value that is dropped. */
@@ -34,10 +35,26 @@ const word = (max: number): FieldReader => {
     typeof value === 'string' && value.length <= max && /^[A-Za-z0-9_-]+$/.test(value) ? value : undefined;
 };
 const number: FieldReader = (value) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined);
+/** From 0 to `max`: a service refuses the whole event for anything else, and its spend would be lost. */
+const amount =
+  (max: number): FieldReader =>
+  (value) => {
+    const given = number(value);
+    return given !== undefined && Number(given) >= 0 && Number(given) <= max ? given : undefined;
+  };
+const count: FieldReader = (value) => {
+  const given = amount(COUNT_MAX)(value);
+  return given === undefined ? undefined : Math.floor(Number(given));
+};
 /** Not a number means 0 (contract 1.2). */
 const retries: FieldReader = (value) => {
-  const count = Math.floor(Number(value));
-  return Number.isFinite(count) && count >= 0 ? count : 0;
+  const times = Math.floor(Number(value));
+  return Number.isFinite(times) && times >= 0 ? Math.min(times, COUNT_MAX) : 0;
+};
+/** Contract 5.3 knows two. */
+const pricingTier: FieldReader = (value) => {
+  const tier = typeof value === 'string' ? value.trim().toUpperCase() : '';
+  return tier === 'STANDARD' || tier === 'BATCH' ? tier : undefined;
 };
 /** Headers and Python callers say it in words. */
 const flag: FieldReader = (value) => {
@@ -102,7 +119,7 @@ export const METADATA_FIELDS: readonly MetadataField[] = [
   field('effort', word(16)),
   field('speed', text(16)),
   field('promptId', text(64)),
-  field('promptLength', number),
+  field('promptLength', count),
   field('querySource', text(128)),
   field('subagentType', text(128)),
   field('codingAssistantAccountUuid'),
@@ -119,16 +136,17 @@ export const METADATA_FIELDS: readonly MetadataField[] = [
   field('squadId'),
   field('squadName'),
   field('squadRole'),
-  field('inputTokenCost', number),
-  field('outputTokenCost', number),
-  field('cacheCreationTokenCost', number),
-  field('cacheReadTokenCost', number),
-  field('totalCost', number),
+  field('inputTokenCost', amount(COST_MAX_USD)),
+  field('outputTokenCost', amount(COST_MAX_USD)),
+  field('cacheCreationTokenCost', amount(COST_MAX_USD)),
+  field('cacheReadTokenCost', amount(COST_MAX_USD)),
+  field('totalCost', amount(COST_MAX_USD)),
+  // One that cannot be is not the factor 1: it goes on, and the price is unknown (src/metering/fit-event.ts).
   field('costMultiplier', number),
-  field('mediationLatency', number),
+  field('mediationLatency', amount(COUNT_MAX)),
   field('requestedServiceTier'),
   field('subscriptionTier'),
-  field('pricingTier'),
+  field('pricingTier', pricingTier),
   field('modelHost'),
   field('attributes', attributes),
   field('workflowId'),

@@ -10,6 +10,7 @@ import {
   stopReasonOf,
   transactionIdOf,
 } from './attempt.js';
+import { fitEvent } from './fit-event.js';
 import { isMedia, mediaCounts } from './media-counts.js';
 
 const ERROR_REASON_MAX = 500;
@@ -82,7 +83,7 @@ export function buildUsageEvent(
   putMissing(event, counts.media ?? reading.media);
   if (end !== 'recovered') putMissing(event, estimator.capture?.(request, reading, facts.metadata));
   putMissing(event, facts.metadata.fields, LOCAL_FIELDS);
-  return event;
+  return fitEvent(event, facts.attemptId);
 }
 
 /**
@@ -178,7 +179,7 @@ function attributesOf(
 /** Attributes that only we set: a caller's of the same name would be read as ours. */
 const OWN_ATTRIBUTES: ReadonlySet<string> = new Set([
   ...['usageState', 'endpoint', 'end', 'attemptId', 'requestedModel', 'providerResponseId', 'unknownEndpoint'],
-  ...['host', 'bypass', 'recovered', 'cacheInside', 'reasoningInside'],
+  ...['host', 'bypass', 'recovered', 'cacheInside', 'reasoningInside', 'inputImageTokens'],
 ]);
 
 type Fields = Record<string, unknown>;

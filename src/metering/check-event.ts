@@ -3,6 +3,7 @@ import { FusewireError } from '../errors.js';
 import { normaliseMetadata } from '../metadata/normalise.js';
 import type { OperationType, StopReason } from '../providers/adapter.js';
 import type { Runtime } from '../runtime.js';
+import { MULTIPLIER_MAX } from '../wire/event-bounds.js';
 import type { UsageEvent } from '../wire/usage-event.js';
 import { EVENT_FIELDS, isMetadataName, problemOf } from './event-fields.js';
 
@@ -51,6 +52,9 @@ export function checkEvent(input: unknown, runtime: Runtime, middlewareSource: s
   }
   const { fields, dropped } = normaliseMetadata(input);
   for (const name of dropped) problems.push(`${name} has a value that it cannot have`);
+  const factor: unknown = Reflect.get(fields, 'costMultiplier') ?? 1;
+  if (Number(factor) < 0 || Number(factor) > MULTIPLIER_MAX)
+    problems.push(`costMultiplier must be from 0 to ${MULTIPLIER_MAX}`);
   const times = timesOf(given, runtime.now());
   if (times.responseTime < times.requestTime) problems.push('responseTime is before requestTime');
   if (!isWithinCalendar(times)) problems.push('the times are outside the calendar');

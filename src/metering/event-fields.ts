@@ -1,6 +1,7 @@
 /** The fields of a usage event (contract 5.3) and what may be in them. */
 
 import { METADATA_FIELDS, snakeCase } from '../metadata/fields.js';
+import { COUNT_MAX, NAME_MAX } from '../wire/event-bounds.js';
 import { OPERATION_TYPES, STOP_REASONS } from '../wire/operation-types.js';
 
 /** What a field takes. */
@@ -27,7 +28,8 @@ function fields(kind: FieldKind, names: string): [string, FieldKind][] {
 /** The fields of an event that are no usage metadata. */
 export const EVENT_FIELDS: ReadonlyMap<string, FieldKind> = new Map([
   ...fields(text(255), 'transactionId'),
-  ...fields(text(), 'model provider modelSource operationSubtype middlewareSource systemFingerprint actualServiceTier'),
+  ...fields(text(NAME_MAX), 'model provider'),
+  ...fields(text(), 'modelSource operationSubtype middlewareSource systemFingerprint actualServiceTier'),
   ...fields(text(), 'errorReason'),
   ...fields({ kind: 'count' }, 'inputTokenCount outputTokenCount totalTokenCount reasoningTokenCount'),
   ...fields({ kind: 'count' }, 'cacheCreationTokenCount cacheReadTokenCount cacheCreation5mTokenCount'),
@@ -65,6 +67,7 @@ export function problemOf(value: unknown, field: FieldKind): string | undefined 
         ? undefined
         : `must be one of ${field.members.join(', ')}`;
     case 'count':
+      if (Number(value) > COUNT_MAX) return `must be at most ${COUNT_MAX}`;
       return Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : 'must be a whole number of 0 or more';
     case 'integer':
       return Number.isSafeInteger(value) ? undefined : 'must be a whole number';

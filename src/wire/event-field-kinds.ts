@@ -1,14 +1,10 @@
 /** The kinds of fields that metered events are made of, with the words that refuse a wrong one. */
 import { z } from 'zod';
 import { notAllowed } from './enumeration.js';
+import { COUNT_MAX, ID_MAX, NAME_MAX } from './event-bounds.js';
 
-/** Above this a count is a mistake: it bounds the sums that a ledger keeps (a thousand billion tokens in one call). */
-export const COUNT_MAX = 1_000_000_000_000;
-/** Dollars; above this a price of one call is a mistake. */
-export const COST_MAX_USD = 1_000_000_000;
 /** Contract 5.9. */
 export const AGENTIC_JOB_ID = /^(?!types$|conversion-funnel$)[a-zA-Z0-9][a-zA-Z0-9._-]{0,254}$/;
-const ID_MAX = 512;
 
 /** `null` counts as absent: public SDKs send it. */
 export const isMissing = (value: unknown): boolean => value === undefined || value === null;
@@ -47,7 +43,7 @@ export const name = (field: string) =>
   z
     .string({ error: required(field, 'text') })
     .min(1, { error: `${field} is required` })
-    .max(256, { error: 'must have at most 256 characters' });
+    .max(NAME_MAX, { error: `must have at most ${NAME_MAX} characters` });
 /** An ISO-8601 time that has to be there. */
 export const time = (field: string) =>
   z.iso.datetime({

@@ -4,19 +4,8 @@
  */
 import { z } from 'zod';
 import { notAllowed } from './enumeration.js';
-import {
-  amount,
-  COST_MAX_USD,
-  COUNT_MAX,
-  count,
-  flag,
-  id,
-  name,
-  oneOf,
-  required,
-  text,
-  time,
-} from './event-field-kinds.js';
+import { COST_MAX_USD, COUNT_MAX, CREDITS_MAX, MULTIPLIER_MAX, SECONDS_MAX } from './event-bounds.js';
+import { amount, count, flag, id, name, oneOf, required, text, time } from './event-field-kinds.js';
 import { metadataFields } from './event-metadata-fields.js';
 import { OPERATION_TYPES, STOP_REASONS } from './operation-types.js';
 import { SKIP_REASONS } from './usage-event-schema.js';
@@ -53,10 +42,6 @@ export const LEGACY_AUDIO_SUBTYPES: Readonly<Record<string, (typeof AUDIO_SUBTYP
   audio_generation: 'synthesis',
 };
 
-/** Above this a duration is a mistake: 115 days. */
-const SECONDS_MAX = 10_000_000;
-const CREDITS_MAX = 1_000_000;
-
 /** What all three have in common with completions. Token counts may be `null` (contract 5.4). */
 const commonFields = {
   transactionId: id().nullish(),
@@ -88,7 +73,7 @@ const commonFields = {
   actualServiceTier: text(),
   subscriptionTier: text(),
   pricingTier: oneOf(['STANDARD', 'BATCH']),
-  costMultiplier: amount(1_000_000),
+  costMultiplier: amount(MULTIPLIER_MAX),
   modelHost: text(),
   attributes: z.record(z.string(), z.unknown(), { error: 'must be an object' }).nullish(),
   priorityTier: text(),

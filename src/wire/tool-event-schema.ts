@@ -1,17 +1,7 @@
 /** Tool events (contract 5.7) and plain events (contract 5.1) as schemas: what a service accepts. */
 import { z } from 'zod';
-import {
-  agenticJobId,
-  amount,
-  COST_MAX_USD,
-  count,
-  flag,
-  id,
-  name,
-  required,
-  text,
-  time,
-} from './event-field-kinds.js';
+import { COST_MAX_USD } from './event-bounds.js';
+import { agenticJobId, amount, count, flag, id, name, required, text, time } from './event-field-kinds.js';
 
 /** Above this a tool ran for longer than a year: a mistake. */
 const DURATION_MAX_MS = 31_536_000_000;

@@ -4,7 +4,8 @@
  * send it. Limits that cut a text, and defaults, are in {@link TEXT_LIMITS} and applied by the service's ingest.
  */
 import { z } from 'zod';
-import { amount, COST_MAX_USD, COUNT_MAX, count, flag, id, name, oneOf, text, time } from './event-field-kinds.js';
+import { COST_MAX_USD, COUNT_MAX, MULTIPLIER_MAX } from './event-bounds.js';
+import { amount, count, flag, id, name, oneOf, text, time } from './event-field-kinds.js';
 import { metadataFields } from './event-metadata-fields.js';
 import { OPERATION_TYPES, STOP_REASONS } from './operation-types.js';
 
@@ -96,7 +97,7 @@ export const usageEventSchema = z.object(
     actualServiceTier: text(),
     subscriptionTier: text(),
     pricingTier: oneOf(['STANDARD', 'BATCH']),
-    costMultiplier: amount(1_000_000),
+    costMultiplier: amount(MULTIPLIER_MAX),
     modelHost: text(),
     attributes: z.record(z.string(), z.unknown(), { error: 'must be an object' }).nullish(),
     hasVisionContent: flag(),
