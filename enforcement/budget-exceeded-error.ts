@@ -84,7 +84,8 @@ export class BudgetExceededError extends Error {
       for (let depth = 0; depth < CAUSE_DEPTH_MAX; depth += 1) {
         if (isBranded(candidate)) return candidate;
         if (typeof candidate !== 'object' || candidate === null) return undefined;
-        candidate = Reflect.get(candidate, 'cause');
+        // The AI SDK's error of several tries has no cause; it names the last one so.
+        candidate = Reflect.get(candidate, 'cause') ?? Reflect.get(candidate, 'lastError');
       }
     } catch {
       // Somebody else's error may have a getter that throws; asking about it must not.

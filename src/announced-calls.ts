@@ -16,6 +16,7 @@ const ATTEMPTS_MAX = 1000;
 
 /** A call that was announced and has not ended. */
 export class AnnouncedCall extends OuterCall {
+  override readonly isAnnounced = true;
   /** A text that every request of this call contains; empty where there is none. */
   readonly promptPart: string;
   /** Calls whose prompts may go out in one request with this one's; this one among them. */

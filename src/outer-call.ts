@@ -14,6 +14,8 @@ export class OuterCall {
   readonly admission: Admission;
   /** Attempts of clients inside that are taken for this call's. */
   readonly attempts: Attempt[] = [];
+  /** Whether the layer could not run what it stands around: src/announced-calls.ts. */
+  readonly isAnnounced: boolean = false;
   readonly #attempt: Attempt;
   #admissionIsTaken = false;
 

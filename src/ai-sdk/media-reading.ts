@@ -1,0 +1,156 @@
+/** Calls of models that embed, rank, draw, speak and hear: what is asked, and what came back. Pure. */
+import type { RequestReading, UsageReader, UsageReading } from '../providers/adapter.js';
+import type { MediaFields } from '../wire/usage-event.js';
+import { readingOf } from './language-reading.js';
+import { promptTextOf } from './prompt.js';
+import { type AiModel, countOf, type Fields, fieldsOf, listOf, readSafely, textOf } from './structure.js';
+import { readAiCost } from './usage.js';
+
+/** The kinds of models beside language models. */
+export type ModelKind = 'embedding' | 'image' | 'speech' | 'transcription' | 'reranking';
+
+interface Kind {
+  /** The model's method that computes. */
+  readonly method: string;
+  read(params: Fields, model: string): Pick<RequestReading, 'operationType' | 'operationSubtype' | 'media'>;
+  answer(result: Fields): Partial<UsageReading>;
+  text(params: Fields): string;
+}
+
+/** Models that are billed by tokens, which the SDK mostly does not hand on: then seconds and characters have no price. */
+const BY_TOKENS = /^(chat)?gpt-/;
+
+/** Each kind: how it is asked, what of it is billed, and what its answer says. */
+export const KINDS: Readonly<Record<ModelKind, Kind>> = {
+  embedding: {
+    method: 'doEmbed',
+    read: () => ({ operationType: 'EMBED' }),
+    answer: (result) => ({ ...given('inputTokens', countOf(fieldsOf(result['usage'])['tokens'])) }),
+    text: (params) => listOf(params['values']).map(wordsOf).join('\n'),
+  },
+  reranking: {
+    method: 'doRerank',
+    read: () => ({ operationType: 'RERANK' }),
+    answer: () => ({}),
+    text: (params) => [params['query'], ...listOf(fieldsOf(params['documents'])['values'])].map(wordsOf).join('\n'),
+  },
+  image: { method: 'doGenerate', read: readImage, answer: readImages, text: (params) => wordsOf(params['prompt']) },
+  speech: {
+    method: 'doGenerate',
+    read: (params, model) => ({ operationType: 'AUDIO', operationSubtype: 'tts', media: spoken(params, model) }),
+    answer: () => ({}),
+    text: (params) => wordsOf(params['text']),
+  },
+  transcription: {
+    method: 'doGenerate',
+    read: (_params, model) => ({
+      operationType: 'AUDIO',
+      operationSubtype: 'transcription',
+      media: BY_TOKENS.test(model) ? {} : { billingUnit: 'PER_MINUTE' },
+    }),
+    answer: readTranscript,
+    text: () => '',
+  },
+};
+
+/** Reads the call options of a model that is no language model. Never throws. */
+export function readMediaCall(kind: ModelKind, model: AiModel, params: Fields): RequestReading {
+  const { method, read, text } = KINDS[kind];
+  const asked = readSafely(() => read(params, textOf(model.modelId) ?? ''), { operationType: 'OTHER' as const });
+  const prompt = () => readSafely(() => text(params), promptTextOf(params));
+  return readingOf(model, {
+    endpoint: `ai-sdk.${kind === 'embedding' ? 'embed' : method === 'doRerank' ? 'rerank' : kind}`,
+    ...asked,
+    streaming: false,
+    promptText: prompt,
+    prompts: () => ({ inputMessages: [prompt()] }),
+  });
+}
+
+/** Reads the answer of a model that is no language model. */
+export class MediaReader implements UsageReader {
+  readonly #kind: ModelKind;
+  #facts: Partial<UsageReading> = {};
+  #finished = false;
+
+  constructor(kind: ModelKind) {
+    this.#kind = kind;
+  }
+
+  whole(body: unknown): void {
+    this.#finished = true;
+    const result = fieldsOf(body);
+    const response = fieldsOf(result['response']);
+    const cost = readAiCost(result['providerMetadata'], fieldsOf(response['body'])['usage']);
+    this.#facts = {
+      ...given('responseId', textOf(response['id'])),
+      ...given('model', textOf(response['modelId'])),
+      ...given('totalCostUsd', cost),
+      ...given('rawUsage', result['usage']),
+      ...KINDS[this.#kind].answer(result),
+    };
+  }
+
+  chunk(): void {
+    // These models answer in one piece.
+  }
+
+  reading(): UsageReading {
+    return { ...this.#facts, finished: this.#finished, outputText: '' };
+  }
+}
+
+function readImage(params: Fields, model: string): ReturnType<Kind['read']> {
+  const hasSource = listOf(params['files']).length > 0 || Object.keys(fieldsOf(params['mask'])).length > 0;
+  const media: MediaFields = {
+    requestedImageCount: countOf(params['n']) ?? 1,
+    ...(BY_TOKENS.test(model) ? {} : { billingUnit: 'PER_IMAGE' }),
+    ...given('resolution', textOf(params['size'])),
+    ...given('aspectRatio', textOf(params['aspectRatio'])),
+    ...(hasSource ? { sourceImageProvided: true } : {}),
+  };
+  return { operationType: 'IMAGE', operationSubtype: hasSource ? 'edit' : 'generation', media };
+}
+
+function readImages(result: Fields): Partial<UsageReading> {
+  const usage = fieldsOf(result['usage']);
+  const hasTokens = [usage['inputTokens'], usage['outputTokens']].some((count) => (countOf(count) ?? 0) > 0);
+  const images = Array.isArray(result['images']) ? { actualImageCount: result['images'].length } : {};
+  return {
+    media: { ...images, ...(hasTokens ? { billingUnit: 'PER_TOKEN' } : {}) },
+    ...given('inputTokens', countOf(usage['inputTokens'])),
+    ...given('outputTokens', countOf(usage['outputTokens'])),
+    ...given('totalTokens', countOf(usage['totalTokens'])),
+  };
+}
+
+function spoken(params: Fields, model: string): MediaFields {
+  const text = textOf(params['text']);
+  return {
+    ...(BY_TOKENS.test(model) ? {} : { billingUnit: 'PER_CHARACTER' }),
+    ...given('characterCount', text === undefined ? undefined : [...text].length),
+    ...given('voice', textOf(params['voice'])),
+    ...given('audioFormat', textOf(params['outputFormat'])),
+    ...given('language', textOf(params['language'])),
+  };
+}
+
+function readTranscript(result: Fields): Partial<UsageReading> {
+  const seconds = result['durationInSeconds'];
+  const isKnown = typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0;
+  return {
+    media: {
+      ...(isKnown ? { durationSeconds: seconds } : {}),
+      ...given('language', textOf(result['language'])),
+    },
+  };
+}
+
+function wordsOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : readSafely(() => JSON.stringify(value) ?? '', '');
+}
+
+function given<K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [name]: value }) as { [P in K]?: V };
+}
