@@ -29,7 +29,8 @@ const MESSAGE_MAX = 500;
 export class OpenTelemetryObserver implements AttemptObserver {
   readonly #finder: TelemetryFinder;
   readonly #log: { debug(message: string, details?: object): void };
-  #instruments: Instruments | undefined;
+  /** Of the meter provider that they were made by: one that is set up later, or anew, needs its own. */
+  #made: { readonly by: unknown; readonly instruments: Instruments } | undefined;
 
   constructor(finder: TelemetryFinder, log: { debug(message: string, details?: object): void }) {
     this.#finder = finder;
@@ -81,8 +82,9 @@ export class OpenTelemetryObserver implements AttemptObserver {
   }
 
   #of(api: TelemetryApi): Instruments {
-    this.#instruments ??= createInstruments(api);
-    return this.#instruments;
+    const by = api.metrics.getMeterProvider();
+    if (this.#made?.by !== by) this.#made = { by, instruments: createInstruments(api) };
+    return this.#made.instruments;
   }
 
   #harmless<T>(task: () => T): T | undefined {

@@ -34,6 +34,7 @@ export interface TelemetryApi {
     getActiveSpan(): Span | undefined;
   };
   readonly metrics: {
+    getMeterProvider(): unknown;
     getMeter(
       name: string,
       version: string,

@@ -61,6 +61,22 @@ async function points(name: string) {
 }
 
 describe('OpenTelemetry', () => {
+  it('metrics that are set up after the first call, or anew, are recorded from then on', async () => {
+    const { client } = guardedClient();
+    const call = () => client.chat.completions.create({ model: 'm', messages: MESSAGES });
+    for (const _round of ['set up late', 'set up anew']) {
+      await reader.shutdown();
+      metrics.disable();
+      await call();
+      metricExporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+      reader = new PeriodicExportingMetricReader({ exporter: metricExporter, exportIntervalMillis: 3_600_000 });
+      metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+      await call();
+      const found = await points('gen_ai.client.operation.duration');
+      expect(found.map(({ value }) => (value as { count: number }).count)).toEqual([1]);
+    }
+  });
+
   it('a call is a span below the caller’s, named by the conventions, with the decision', async () => {
     const { client } = guardedClient();
     const tracer = trace.getTracer('test');
