@@ -3,7 +3,7 @@
  * handler twice (in the model's `callbacks` and in the call's), is decided and metered once.
  */
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
-import { AnnouncedCall } from '../announced-calls.js';
+import type { AnnouncedCall } from '../announced-calls.js';
 import type { Parts } from '../fusewire.js';
 import { normaliseMetadata } from '../metadata/normalise.js';
 import { currentScope } from '../metadata/scope.js';
@@ -189,7 +189,7 @@ export class LangChainRuns {
 
   #newBatch(): Batch {
     const around = currentOuterCall(this.#parts.book.sink);
-    return { runs: [], announced: [], around: around instanceof AnnouncedCall ? undefined : around };
+    return { runs: [], announced: [], around: around?.isAnnounced === true ? undefined : around };
   }
 
   /** One prompt of a call is refused: LangChain then sends none of them. */

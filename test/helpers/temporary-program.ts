@@ -29,7 +29,7 @@ export class TemporaryProgram {
   installFusewire(): this {
     const target = join(this.folder, 'node_modules', 'fusewire');
     transpile(target);
-    writeFileSync(join(target, 'package.json'), readFileSync(join(ROOT, 'package.json')));
+    writeFileSync(join(target, 'package.json'), unbundled(readFileSync(join(ROOT, 'package.json'), 'utf8')));
     writeFileSync(join(target, 'dist', 'cjs', 'package.json'), '{"type":"commonjs"}');
     for (const name of Object.keys(MANIFEST.dependencies)) {
       symlinkSync(join(ROOT, 'node_modules', name), join(this.folder, 'node_modules', name));
@@ -81,6 +81,13 @@ export class TemporaryProgram {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The manifest with the modules in place of the bundles that the build makes of them. */
+function unbundled(manifest: string): string {
+  return manifest
+    .replaceAll('dist/bundle/src/register-await.mjs', 'dist/esm/src/register-await.mjs')
+    .replaceAll(/dist\/bundle\/(.+?)\.mjs/g, 'dist/esm/$1.js');
 }
 
 function clientFolder(installed: string): string {
