@@ -21,7 +21,7 @@ export interface JournalOptions {
   readonly folder: string;
   readonly identity: ProcessIdentity;
   readonly runtime: Runtime;
-  /** Above this size nothing is written but ends; what is new then lives in memory only. */
+  /** Above this size nothing is written but ends; what is new then lives in memory only, until there is room. */
   readonly maxBytes: number;
   /** The lines of everything that is open, for a compacted file. */
   readonly live: () => Iterable<string>;
@@ -52,6 +52,11 @@ export class Journal {
   #file: { readonly fd: number; readonly path: string } | undefined;
   #bytes = 0;
   #liveBytes = 0;
+  /** Lines of the file when it was last written anew, and lines since. */
+  #liveLines = 0;
+  #newLines = 0;
+  /** Something open is in memory only, for want of room. */
+  #isFull = false;
   #failed = true;
   #closed = false;
   #retryAt = Number.NEGATIVE_INFINITY;
@@ -91,7 +96,9 @@ export class Journal {
       this.#fail(error);
       return;
     }
-    if (this.#bytes > COMPACT_AT_BYTES + 2 * this.#liveBytes) this.#tryTo(() => this.#rewrite());
+    this.#newLines += 1;
+    const makesRoom = isEnd && this.#isFull && this.#isWorthRewriting();
+    if (makesRoom || this.#bytes > COMPACT_AT_BYTES + 2 * this.#liveBytes) this.#tryTo(() => this.#rewrite());
   }
 
   /** Nothing is open: what is in the file is rubbish. */
@@ -147,16 +154,23 @@ export class Journal {
   }
 
   #hasRoom(bytes: number): boolean {
-    const { maxBytes, runtime } = this.#options;
-    if (this.#bytes + bytes > maxBytes && runtime.monotonicNow() >= this.#retryAt) {
-      this.#retryAt = runtime.monotonicNow() + RETRY_INTERVAL_MS;
+    const { maxBytes } = this.#options;
+    if (this.#bytes + bytes > maxBytes && this.#isWorthRewriting()) {
       this.#tryTo(() => this.#rewrite());
       if (this.#failed) return false;
     }
     const hasRoom = this.#bytes + bytes <= maxBytes;
-    if (hasRoom) this.#full.over();
-    else this.#full.reached({ maxBytes });
+    if (hasRoom && !this.#isFull) this.#full.over();
+    else if (!hasRoom) {
+      this.#isFull = true;
+      this.#full.reached({ maxBytes });
+    }
     return hasRoom;
+  }
+
+  /** A quarter of what was open may be rubbish by now. Less would not pay for writing all of a full file again. */
+  #isWorthRewriting(): boolean {
+    return this.#newLines > 0 && this.#newLines * 4 >= this.#liveLines;
   }
 
   #retry(): boolean {
@@ -170,15 +184,25 @@ export class Journal {
     return !this.#failed;
   }
 
-  /** Writes all that is open to a new file, then removes the old one. In between, both lie there: same keys, no harm. */
+  /** Writes what is open, as far as there is room, to a new file, then removes the old one. In between, both lie there: same keys, no harm. */
   #rewrite(): void {
-    const { folder, identity, runtime, live } = this.#options;
+    const { folder, identity, runtime, live, maxBytes } = this.#options;
     const path = join(folder, formatSegmentName({ owner: identity, id: runtime.newId() }));
     const fd = openSync(path, 'ax', 0o600);
     let bytes = 0;
+    let lines = 0;
+    let room = maxBytes;
+    let isFull = false;
     try {
       let chunk = '';
       for (const line of live()) {
+        const length = Buffer.byteLength(line);
+        if (length > room) {
+          isFull = true;
+          continue;
+        }
+        room -= length;
+        lines += 1;
         chunk += line;
         if (chunk.length < CHUNK_CHARACTERS) continue;
         bytes += this.#put(fd, chunk);
@@ -194,6 +218,9 @@ export class Journal {
     this.#file = { fd, path };
     this.#bytes = bytes;
     this.#liveBytes = bytes;
+    this.#liveLines = lines;
+    this.#newLines = 0;
+    this.#isFull = isFull;
     this.#failed = false;
     if (old === undefined) return;
     closeSync(old.fd);
@@ -204,6 +231,9 @@ export class Journal {
     ftruncateSync(this.#file!.fd, 0);
     this.#bytes = 0;
     this.#liveBytes = 0;
+    this.#liveLines = 0;
+    this.#newLines = 0;
+    this.#isFull = false;
   }
 
   #tryTo(task: () => void): void {
