@@ -30,7 +30,7 @@ export async function run(wanted: readonly string[] = []): Promise<BenchResult> 
   const server = await start('./provider-server.ts');
   const sink = await start('./sink.ts', 'batch');
   const { createFusewire } = (await import(
-    new URL('../dist/esm/src/index.js', import.meta.url).href
+    new URL('../dist/bundle/src/index.mjs', import.meta.url).href
   )) as typeof import('../src/index.js');
   const fusewire = createFusewire({
     apiKey: 'rev_mk_bench_key',

@@ -1,8 +1,11 @@
 /** The clients of bench/clients.bench.ts, bare and guarded, and one plain and one streamed call of each. */
+import { createOpenAI } from '@ai-sdk/openai';
 import Anthropic from '@anthropic-ai/sdk';
 import { createFalClient } from '@fal-ai/client';
 import { GoogleGenAI } from '@google/genai';
+import { ChatOpenAI } from '@langchain/openai';
 import Perplexity from '@perplexity-ai/perplexity_ai';
+import { generateText, streamText, wrapLanguageModel } from 'ai';
 import { Ollama } from 'ollama';
 import OpenAI from 'openai';
 import type { Fusewire } from '../src/index.js';
@@ -57,6 +60,48 @@ function falClient(url: string) {
   return createFalClient({ credentials: 'k', fetch: send });
 }
 
+/** The sub-paths as they are published: tsx would load the sources for their names. */
+function built<T>(name: string): Promise<T> {
+  return import(new URL(`../dist/bundle/src/${name}.mjs`, import.meta.url).href) as Promise<T>;
+}
+
+/** A handler on a model of LangChain. */
+const langchain: BenchClient = {
+  name: 'langchain',
+  async open(url, fusewire) {
+    const { ReveniumCallbackHandler } = await built<typeof import('../src/langchain.js')>('langchain');
+    const make = (callbacks: readonly InstanceType<typeof ReveniumCallbackHandler>[]) =>
+      new ChatOpenAI({
+        model: 'gpt-4o-mini',
+        apiKey: 'k',
+        maxRetries: 0,
+        configuration: { baseURL: `${url}/v1` },
+        callbacks: [...callbacks],
+      });
+    const bare = make([]);
+    const guarded = make([new ReveniumCallbackHandler({ instance: fusewire })]);
+    return {
+      plain: both(bare, guarded, (model) => model.invoke(PROMPT)),
+      streamed: both(bare, guarded, async (model) => drain(await model.stream(PROMPT))),
+    };
+  },
+};
+
+/** The middleware of the AI SDK. */
+const aiSdk: BenchClient = {
+  name: 'ai-sdk',
+  async open(url, fusewire) {
+    const { fusewireMiddleware } = await built<typeof import('../src/ai-sdk.js')>('ai-sdk');
+    const bare = createOpenAI({ apiKey: 'k', baseURL: `${url}/v1` }).chat('gpt-4o-mini');
+    const guarded = wrapLanguageModel({ model: bare, middleware: fusewireMiddleware({ instance: fusewire }) });
+    const settings = { prompt: PROMPT, maxRetries: 0 };
+    return {
+      plain: both(bare, guarded, (model) => generateText({ model, ...settings })),
+      streamed: both(bare, guarded, (model) => drain(streamText({ model, ...settings }).textStream)),
+    };
+  },
+};
+
 /** All of them. */
 export const CLIENTS: readonly BenchClient[] = [
   client(
@@ -69,11 +114,11 @@ export const CLIENTS: readonly BenchClient[] = [
   client(
     'anthropic',
     (url) => new Anthropic({ apiKey: 'k', baseURL: url, maxRetries: 0 }),
-    (anthropic) => anthropic.messages.create({ model: 'claude-sonnet-4-5', max_tokens: 100, messages: MESSAGES }),
+    (anthropic) => anthropic.messages.create({ model: 'claude-x', max_tokens: 100, messages: MESSAGES }),
     async (anthropic) =>
       drain(
         await anthropic.messages.create({
-          model: 'claude-sonnet-4-5',
+          model: 'claude-x',
           max_tokens: 100,
           messages: MESSAGES,
           stream: true,
@@ -105,4 +150,6 @@ export const CLIENTS: readonly BenchClient[] = [
     (fal) => fal.run('fal-ai/flux/dev', { input: { prompt: PROMPT } }),
     async (fal) => drain(await fal.stream('fal-ai/any-llm', { input: { prompt: PROMPT } })),
   ),
+  langchain,
+  aiSdk,
 ];
