@@ -2,7 +2,7 @@
 import type { OpenAIRequestReading } from '../providers/openai.js';
 import { recordOf } from '../providers/openai-usage.js';
 import { withoutMetadata } from './split-usage-metadata.js';
-import { isPlainBody } from './stainless-request.js';
+import { isPlainBody, makesOwnJson } from './stainless-request.js';
 
 /**
  * A copy of a chat body that asks for usage, or `undefined` where the caller decided on it, or where the body is none
@@ -10,7 +10,7 @@ import { isPlainBody } from './stainless-request.js';
  */
 export function withUsageAsked(body: unknown, reading: OpenAIRequestReading): object | undefined {
   const isStream = reading.streaming && (reading.endpoint === 'chat.completions' || reading.endpoint === 'completions');
-  if (!isStream || !isPlainBody(body)) return undefined;
+  if (!isStream || !isPlainBody(body) || makesOwnJson(body)) return undefined;
   const given = Reflect.get(body, 'stream_options');
   if (given !== undefined && given !== null && recordOf(given) === undefined) return undefined;
   if (typeof recordOf(given)?.['include_usage'] === 'boolean') return undefined;

@@ -21,10 +21,23 @@ export function splitBody(body: unknown): SplitBody {
   if (typeof body === 'string') return splitText(body);
   if (body instanceof FormData) return splitForm(body);
   if (!isPlainBody(body)) return { body, fields: undefined, metadata: undefined };
+  if (makesOwnJson(body)) return splitOwnJson(body);
   const { carried, metadata } = carriedMetadata(body);
   if (!carried) return { body, fields: body, metadata: undefined };
   const copy = withoutMetadata(body);
   return { body: copy, fields: copy, metadata };
+}
+
+/** Whether the body says itself what leaves in its stead: what it looks like is not what is asked for. */
+export function makesOwnJson(body: object): boolean {
+  return typeof Reflect.get(body, 'toJSON') === 'function';
+}
+
+function splitOwnJson(body: object): SplitBody {
+  const fields = recordOf((body as { toJSON(): unknown }).toJSON());
+  if (fields === undefined || !carriedMetadata(fields).carried) return { body, fields, metadata: undefined };
+  const copy = withoutMetadata(fields);
+  return { body: copy, fields: copy, metadata: carriedMetadata(fields).metadata };
 }
 
 function splitText(body: string): SplitBody {

@@ -269,6 +269,10 @@ class StainlessInstrument<R extends RequestReading> {
       attempt.settle(endOf(error), { reason: reasonOf(error) });
       throw error;
     }
+    if (!isObject(response)) {
+      attempt.settle('failed', { reason: 'fetch gave no response' });
+      return response;
+    }
     isOpenStream = reading.streaming;
     const reader = this.#dialect.createUsageReader(reading);
     const rewrite = prepared.injected ? this.#dialect.rewrite : undefined;

@@ -29,15 +29,17 @@ export function tapResponse(
   reader: UsageReader,
   options: WatchOptions,
 ): Response {
-  attempt.answered(() => reader.reading(), response.status);
-  tellHead(response, reader);
-  const head = { status: response.status, contentType: response.headers?.get('content-type') ?? '' };
-  const watch = new AnswerWatch(head, attempt, reader, options);
   try {
+    const { status } = response;
+    attempt.answered(() => reader.reading(), status);
+    tellHead(response, reader);
+    const head = { status, contentType: response.headers?.get('content-type') ?? '' };
+    const watch = new AnswerWatch(head, attempt, reader, options);
     if (response.body === null) watch.end();
     else new ResponseTap(response, watch, attempt).lay();
   } catch {
     // A response that cannot be watched (frozen, or of a foreign kind) passes as it is; the attempt ends by its time limit.
+    attempt.answered(() => reader.reading());
   }
   return response;
 }

@@ -213,7 +213,7 @@ export class Attempt {
     this.#sink.open.delete(this);
     try {
       const reading = this.#readSafely();
-      if (!this.#metered || isNothingToMeter(this.#request, reading, end)) {
+      if (!this.#metered || isNothingToMeter(this.#request, reading)) {
         this.#sink.outbox.forget(this.id);
         this.#watcher?.withdrawn();
         return;
@@ -302,9 +302,10 @@ export class Attempt {
 }
 
 /** A background response that is not finished, a poll that found nothing new, an endpoint that costs nothing. */
-function isNothingToMeter(request: RequestReading, reading: UsageReading, end: AttemptEnd): boolean {
+function isNothingToMeter(request: RequestReading, reading: UsageReading): boolean {
   if (request.kind === 'free') return true;
-  if (request.kind === 'poll') return end !== 'completed' || !reading.finished;
+  // The end of the work was read, and nobody else meters it, also where the reader stopped there or the work had failed.
+  if (request.kind === 'poll') return !reading.finished;
   // However its first answer ended, a background response goes on; its end is metered by the poll that reads it.
   return reading.pending === true;
 }

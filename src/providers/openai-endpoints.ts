@@ -15,31 +15,31 @@ export interface Endpoint {
 type Call = readonly [path: RegExp, name: string, operationType: OperationType, operationSubtype?: string];
 
 const CALLS: readonly Call[] = [
-  [/\/chat\/completions$/, 'chat.completions', 'CHAT'],
-  [/\/responses$/, 'responses', 'CHAT'],
-  [/\/responses\/compact$/, 'responses.compact', 'CHAT'],
-  [/\/embeddings$/, 'embeddings', 'EMBED'],
+  [/\/chat\/completions$/i, 'chat.completions', 'CHAT'],
+  [/\/responses$/i, 'responses', 'CHAT'],
+  [/\/responses\/compact$/i, 'responses.compact', 'CHAT'],
+  [/\/embeddings$/i, 'embeddings', 'EMBED'],
   // GENERATE is Ollama's own word; OpenAI's old endpoint is metered as CHAT by the public SDKs.
-  [/\/completions$/, 'completions', 'CHAT'],
-  [/\/moderations$/, 'moderations', 'MODERATION'],
-  [/\/images\/generations$/, 'images.generations', 'IMAGE', 'generation'],
-  [/\/images\/edits$/, 'images.edits', 'IMAGE', 'edit'],
-  [/\/images\/variations$/, 'images.variations', 'IMAGE', 'variation'],
-  [/\/audio\/speech$/, 'audio.speech', 'AUDIO', 'tts'],
-  [/\/audio\/transcriptions$/, 'audio.transcriptions', 'AUDIO', 'transcription'],
-  [/\/audio\/translations$/, 'audio.translations', 'AUDIO', 'translation'],
-  [/\/videos$/, 'videos', 'VIDEO', 'generation'],
-  [/\/videos\/edits$/, 'videos.edits', 'VIDEO', 'edit'],
-  [/\/videos\/extensions$/, 'videos.extensions', 'VIDEO', 'extend'],
-  [/\/videos\/[^/]+\/remix$/, 'videos.remix', 'VIDEO', 'edit'],
+  [/\/completions$/i, 'completions', 'CHAT'],
+  [/\/moderations$/i, 'moderations', 'MODERATION'],
+  [/\/images\/generations$/i, 'images.generations', 'IMAGE', 'generation'],
+  [/\/images\/edits$/i, 'images.edits', 'IMAGE', 'edit'],
+  [/\/images\/variations$/i, 'images.variations', 'IMAGE', 'variation'],
+  [/\/audio\/speech$/i, 'audio.speech', 'AUDIO', 'tts'],
+  [/\/audio\/transcriptions$/i, 'audio.transcriptions', 'AUDIO', 'transcription'],
+  [/\/audio\/translations$/i, 'audio.translations', 'AUDIO', 'translation'],
+  [/\/videos$/i, 'videos', 'VIDEO', 'generation'],
+  [/\/videos\/edits$/i, 'videos.edits', 'VIDEO', 'edit'],
+  [/\/videos\/extensions$/i, 'videos.extensions', 'VIDEO', 'extend'],
+  [/\/videos\/[^/]+\/remix$/i, 'videos.remix', 'VIDEO', 'edit'],
 ];
 
 /** Paid for, and not yet understood: let pass, flagged, metered as far as the answer's usage is readable (I1). */
 const UNKNOWN: readonly (readonly [RegExp, OperationType])[] = [
-  [/\/images\/\w+$/, 'IMAGE'],
-  [/\/audio\/\w+$/, 'AUDIO'],
+  [/\/images\/\w+$/i, 'IMAGE'],
+  [/\/audio\/\w+$/i, 'AUDIO'],
   [/\/videos?(\/|$)/, 'VIDEO'],
-  [/\/rerank$/, 'RERANK'],
+  [/\/rerank$/i, 'RERANK'],
 ];
 
 /** Collections in which a POST stores, changes or counts something and computes nothing that has a price. */
@@ -61,9 +61,27 @@ export function readEndpoint(method: string, path: string): Endpoint {
     const subtype = operationSubtype === undefined ? {} : { operationSubtype };
     return { name, known: true, operationType, ...subtype, kind: 'call' };
   }
-  if (FREE.test(path)) return { name: nameOf(path), known: true, operationType: 'OTHER', kind: 'free' };
+  if (FREE.test(behindBase(path))) return { name: nameOf(path), known: true, operationType: 'OTHER', kind: 'free' };
   const operationType = UNKNOWN.find(([pattern]) => pattern.test(path))?.[1] ?? 'OTHER';
   return { name: nameOf(path), known: false, operationType, kind: 'call' };
+}
+
+/** What stands before the endpoint may hold any word, a project's or a model's. */
+function behindBase(path: string): string {
+  return /^.*\/(?:v\d+\w*|openai|openapi)(?=\/)(.*)$/s.exec(path)?.[1] ?? path;
+}
+
+/** A path as a server reads it: without dot segments, doubled slashes and escapes. */
+export function plainPath(path: string): string {
+  if (!/%|\/\.|\/\/|\\/.test(path)) return path;
+  try {
+    const { pathname } = new URL(`http://host${path.startsWith('/') ? '' : '/'}${path}`);
+    return decodeURIComponent(pathname)
+      .replace(/\/{2,}/g, '/')
+      .replace(/\/$/, '');
+  } catch {
+    return path;
+  }
 }
 
 /** A name for logs: the path's words after the version, without ids (bounded, for it becomes an attribute). */

@@ -10,22 +10,30 @@ export type CostReader = (usage: Readonly<Record<string, unknown>>) => number | 
  */
 export const openRouterCost: CostReader = (usage) => {
   const cost = dollars(usage['cost']);
-  if (cost === undefined || usage['is_byok'] !== true) return cost;
   const upstream = dollars(recordOf(usage['cost_details'])?.['upstream_inference_cost']);
+  // Nothing is taken from the account, and somebody bills: a key of one's own, whether it is said or not.
+  const isOwnKey = usage['is_byok'] === true || (usage['is_byok'] !== false && cost === 0 && (upstream ?? 0) > 0);
+  if (cost === undefined || !isOwnKey) return cost;
   // The fee alone is not what the call cost.
   return upstream === undefined ? undefined : cost + upstream;
 };
 
 /** Perplexity: `cost.total_cost`, searches and request fee included. */
-export const perplexityCost: CostReader = (usage) => dollars(recordOf(usage['cost'])?.['total_cost']);
+export const perplexityCost: CostReader = (usage) => price(recordOf(usage['cost'])?.['total_cost']);
 
 const TICKS_PER_USD = 1e10;
 
 /** xAI: `cost_in_usd_ticks`, ten thousand millionths of a dollar; recorded answers agree with the price list so. */
 export const xaiCost: CostReader = (usage) => {
-  const ticks = dollars(usage['cost_in_usd_ticks']);
+  const ticks = price(usage['cost_in_usd_ticks']);
   return ticks === undefined ? undefined : ticks / TICKS_PER_USD;
 };
+
+/** Of a server that gives nothing away: 0 is no price, and the catalogue knows better (I5). */
+function price(value: unknown): number | undefined {
+  const amount = dollars(value);
+  return amount === 0 ? undefined : amount;
+}
 
 function dollars(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;

@@ -5,7 +5,7 @@
 import type { ProviderAdapter, ProviderRequest, RequestReading, UsageReader } from './adapter.js';
 import { azureModel } from './azure-model.js';
 import { SpeechReader, TranscriptReader } from './openai-audio-reader.js';
-import { readEndpoint } from './openai-endpoints.js';
+import { plainPath, readEndpoint } from './openai-endpoints.js';
 import { type OpenAIHost, pathOf, readOpenAIHost } from './openai-host.js';
 import { readerForHost } from './openai-host-reader.js';
 import { ImageReader, VideoReader } from './openai-media-reader.js';
@@ -51,7 +51,7 @@ export const openaiAdapter: ProviderAdapter = {
 export function readOpenAIRequest(request: ProviderRequest, overrides: OpenAIOverrides = {}): OpenAIRequestReading {
   const address = readOpenAIHost(request.url);
   const host = overrides.host === undefined ? address : { ...address, ...overrides.host };
-  const endpoint = readEndpoint(request.method, pathOf(request.url));
+  const endpoint = readEndpoint(request.method, plainPath(pathOf(request.url)));
   const body = recordOf(request.body) ?? {};
   const deployment = host.deployment ?? textOf(body['model']);
   const isAzure = deployment !== undefined && host.provider === 'Azure';
@@ -73,8 +73,8 @@ export function readOpenAIRequest(request: ProviderRequest, overrides: OpenAIOve
     ...(typeof temperature === 'number' ? { temperature } : {}),
     promptText: () => openAIPromptText(body),
     prompts: () => openAIPrompts(body),
-    // Recorded ids of moderations are short numbers.
-    idsAreUnique: host.idsAreUnique && endpoint.name !== 'moderations',
+    // Recorded ids of moderations are short numbers; what nobody knows may answer with the id of a thread or a run.
+    idsAreUnique: host.idsAreUnique && endpoint.known && endpoint.name !== 'moderations',
     kind: endpoint.kind,
     ...(host.assumedHost === undefined ? {} : { assumedHost: host.assumedHost }),
     ...(host.tokenConvention === undefined ? {} : { tokenConvention: host.tokenConvention }),

@@ -44,7 +44,8 @@ export function readPerplexityUsage(value: unknown): PerplexityUsage | undefined
 function costOf(cost: Record<string, unknown> | undefined): number | undefined {
   const currency = cost?.['currency'];
   if (typeof currency === 'string' && currency.toUpperCase() !== 'USD') return undefined;
-  return amountOf(cost?.['total_cost']);
+  // Nothing there is given away: 0 is what running totals begin with, and no price (I5).
+  return amountOf(cost?.['total_cost']) || undefined;
 }
 
 function attributesOf(
