@@ -83,8 +83,11 @@ export class OpenTelemetryObserver implements AttemptObserver {
 
   #of(api: TelemetryApi): Instruments {
     const by = api.metrics.getMeterProvider();
-    if (this.#made?.by !== by) this.#made = { by, instruments: createInstruments(api) };
-    return this.#made.instruments;
+    const known = this.#made;
+    if (known !== undefined && known.by === by) return known.instruments;
+    const made = { by, instruments: createInstruments(api) };
+    this.#made = made;
+    return made.instruments;
   }
 
   #harmless<T>(task: () => T): T | undefined {
