@@ -20,10 +20,11 @@ export function isMeteredInside(
   let isInDoubt = false;
   for (const inside of attempts) {
     const { responseId, outputText } = inside.answer;
-    const areIdsComparable = isComparable(responseId, answer.responseId);
-    if (areIdsComparable && responseId === answer.responseId) return true;
+    if (isComparable(responseId, answer.responseId)) {
+      if (responseId === answer.responseId) return true;
+      continue;
+    }
     if (outputText !== '' && outputText === answer.outputText) return true;
-    if (areIdsComparable) continue;
     const areTextsComparable = outputText !== '' && answer.outputText !== '';
     if (sameModel(inside.request, request)) return true;
     if (!areTextsComparable || isBegun(outputText, answer.outputText)) isInDoubt = true;
