@@ -34,6 +34,7 @@ export {
   WINDOW_TYPES,
 } from './wire/cost-control-schema.js';
 export { notAllowed } from './wire/enumeration.js';
+export { COUNT_MAX } from './wire/event-bounds.js';
 export { AGENTIC_JOB_ID } from './wire/event-field-kinds.js';
 export {
   DIMENSIONS,

@@ -1,6 +1,8 @@
 /** From what LiteLLM's logger says of a call (`StandardLoggingPayload`) to the usage event of that call. Pure. */
 import { createHash } from 'node:crypto';
 import {
+  COST_MAX_USD,
+  COUNT_MAX,
   capturePrompts,
   chatStopReason,
   type OperationType,
@@ -39,6 +41,15 @@ const MODEL_MAX = 256;
 
 /** Reads one payload; the same payload gives the same event, however often it comes. Never throws. */
 export function readPayload(given: unknown): PayloadReading {
+  try {
+    return readFields(given);
+  } catch (error) {
+    // Nested deeper than a stack is: it fails alone, and not with all that came beside it.
+    return { kind: 'unreadable', problem: `it cannot be read: ${String(error).slice(0, 200)}` };
+  }
+}
+
+function readFields(given: unknown): PayloadReading {
   const payload = fieldsOf(given);
   const model = textOf(payload['model'], MODEL_MAX) ?? textOf(payload['model_group'], MODEL_MAX);
   const requestTime = timeOf(payload['startTime']);
@@ -77,7 +88,7 @@ export function readPayload(given: unknown): PayloadReading {
     ...(error ?? { stopReason: stopReasonOf(payload) }),
     middlewareSource: operationType === 'GUARDRAIL' ? 'GUARDRAIL' : 'PROXY',
     attributes: {
-      ...fieldsOf(metadata.fields.attributes),
+      ...withoutOurs(fieldsOf(metadata.fields.attributes)),
       ...attributesOf(payload, callType, upstream.model),
       ...usage.attributes,
       // An HTTP error consumed nothing; of a connection that broke nobody knows (I5).
@@ -100,8 +111,19 @@ function metadataOf(payload: Fields) {
 /** Eight hex digits of what makes one try of a call another than the next one under the same id. */
 function identityOf(payload: Fields): string {
   const names = ['id', 'startTime', 'endTime', 'model', 'model_id', 'api_base', 'status', 'error_str'];
-  const parts = names.map((name) => JSON.stringify(payload[name] ?? null));
+  const parts = names.map((name) => {
+    const value = payload[name] ?? null;
+    // Whatever else stands there tells no two tries apart.
+    return JSON.stringify(typeof value === 'object' ? null : value);
+  });
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 8);
+}
+
+/** What the ledger goes by when it prices an event is not for whoever asks through a proxy to say. */
+const OURS = ['requestedModel', 'usageState', 'cacheInside', 'reasoningInside', 'inputImageTokens', 'gateway'];
+
+function withoutOurs(attributes: Fields): Fields {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !OURS.includes(name)));
 }
 
 interface Usage {
@@ -127,9 +149,10 @@ function readUsage(payload: Fields, upstream: { readonly modelSource: string; re
     ['cacheCreation1hTokenCount', usage.cacheWrite1hTokens],
   ];
   return {
-    counts: Object.fromEntries(counts.filter(([, count]) => count !== undefined)),
+    counts: Object.fromEntries(counts.filter(([, count]) => count !== undefined && count <= COUNT_MAX)),
     attributes: { cacheInside: usage.cacheInside, reasoningInside: true },
-    state: 'reported',
+    // A count that no call can have says that none of them can be believed.
+    state: counts.some(([, count]) => count !== undefined && count > COUNT_MAX) ? 'unknown' : 'reported',
   };
 }
 
@@ -143,7 +166,8 @@ function ownUsage(payload: Fields): Fields | undefined {
 function costOf(payload: Fields): Fields {
   if (payload['cache_hit'] === true) return { totalCost: 0 };
   const totalCost = positiveAmount(payload['response_cost']);
-  return totalCost === undefined ? {} : { totalCost };
+  // One that no call can have is none: the prices of the service hold, and the event is not lost.
+  return totalCost === undefined || totalCost > COST_MAX_USD ? {} : { totalCost };
 }
 
 function timesOf(payload: Fields, requestMs: number): Fields {
@@ -185,16 +209,23 @@ function attributesOf(payload: Fields, callType: string, model: string): Fields 
 function promptsOf(payload: Fields): Fields {
   const { messages, response } = payload;
   const list: readonly unknown[] = Array.isArray(messages) ? messages : messages == null ? [] : [messages];
-  const isSystem = (one: unknown) => /^(system|developer)$/.test(String(fieldsOf(one)['role']));
+  const isSystem = (one: unknown) => /^(system|developer)$/.test(textOf(fieldsOf(one)['role']) ?? '');
   const systemPrompt = list
     .filter(isSystem)
-    .map((one) => String(fieldsOf(one)['content'] ?? ''))
+    .flatMap((one) => textsOf(fieldsOf(one)['content']))
     .join('\n');
   const inputMessages = list.filter((one) => !isSystem(one));
   const { choices } = fieldsOf(response);
   const first = fieldsOf(fieldsOf(Array.isArray(choices) ? choices[0] : undefined)['message']);
-  const outputText = typeof response === 'string' ? response : String(first['content'] ?? '');
+  const outputText = typeof response === 'string' ? response : textsOf(first['content']).join('\n');
   const request = { prompts: () => ({ systemPrompt, inputMessages }) };
   const settings = { enabled: false, sizeMax: PROMPT_MAX };
   return { ...capturePrompts(request as never, { outputText } as never, true, settings) };
+}
+
+/** A message's content: a text, or parts of which some have one. */
+function textsOf(content: unknown): readonly string[] {
+  if (typeof content === 'string') return [content];
+  if (!Array.isArray(content)) return [];
+  return content.map((part) => fieldsOf(part)['text']).filter((text) => typeof text === 'string');
 }

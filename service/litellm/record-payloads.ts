@@ -25,6 +25,8 @@ interface Ready {
 
 /** Events of one transaction. */
 const CHUNK = 500;
+/** Two clocks may be so far apart of which one times a call and the other the same call. */
+const APART_MAX_MS = 3_600_000;
 
 /**
  * Records what payloads tell, a result for each, in order.
@@ -61,7 +63,8 @@ function prepare(
     return { outcome: 'invalid', problem: reading?.problem ?? 'this is not JSON' };
   }
   const kind = METERED_KIND_OF.get(reading.type)!;
-  const input = kind.schema.safeParse(reading.event);
+  const whole = kind.schema.safeParse(reading.event);
+  const input = whole.success ? whole : kind.schema.safeParse(withoutWrong(reading.event, whole.error.issues));
   if (!input.success) {
     metrics.events('invalid', 1);
     const [issue] = input.error.issues;
@@ -71,6 +74,13 @@ function prepare(
   const body = kind.canonical(input.data, tools);
   const event = { transactionId: body.transactionId, receivedAtMs: runtime.now(), kind: kind.kind, body };
   return { identity: reading.identity, event };
+}
+
+/** A field that cannot be costs that field; what the call consumed is then not known, and the call is not lost (I5). */
+function withoutWrong(event: Fields, issues: readonly { readonly path: readonly PropertyKey[] }[]): Fields {
+  const wrong = new Set(issues.map(({ path }) => path[0]));
+  const kept = Object.entries(event).filter(([name]) => !wrong.has(name));
+  return { ...Object.fromEntries(kept), attributes: { ...fieldsOf(event['attributes']), usageState: 'unknown' } };
 }
 
 async function recordChunk(
@@ -129,9 +139,15 @@ async function settleConflict(
   return { outcome: outcome === 'conflict' ? 'shared' : outcome, transactionId: own };
 }
 
-/** By the id of the provider's answer; without one, an event that no proxy sent is the caller's own meter's. */
+/**
+ * By the id of the provider's answer; without one, an event of a meter that knew that the call goes through a proxy. Any
+ * other event that has this id is another call's, whose id somebody wrote into a header.
+ */
 function isSameCall(holder: StoredEvent, body: Fields): boolean {
-  const [theirs, ours] = [holder.body, body].map((one) => fieldsOf(one['attributes'])['providerResponseId']);
-  if (theirs !== undefined && ours !== undefined) return theirs === ours;
-  return holder.body['middlewareSource'] !== 'PROXY';
+  const [theirs, ours] = [holder.body, body].map((one) => fieldsOf(one['attributes']));
+  const [known, told] = [theirs?.['providerResponseId'], ours?.['providerResponseId']];
+  if (known !== undefined && told !== undefined) return known === told;
+  const [then, now] = [holder.body, body].map((one) => Date.parse(String(one['requestTime'])));
+  const isOwnMeters = holder.body['middlewareSource'] !== 'PROXY' && theirs?.['gateway'] === 'litellm';
+  return isOwnMeters && Math.abs(Number(then) - Number(now)) <= APART_MAX_MS;
 }

@@ -25,7 +25,12 @@ export function countOf(value: unknown): number | undefined {
 
 /** An instant in milliseconds: seconds since the epoch, as LiteLLM writes them, or ISO 8601. */
 export function timeOf(value: unknown): number | undefined {
-  const seconds = typeof value === 'number' ? value : /^\d+(\.\d+)?$/.test(String(value)) ? Number(value) : undefined;
+  const seconds =
+    typeof value === 'number'
+      ? value
+      : typeof value === 'string' && /^\d{1,20}(\.\d{1,20})?$/.test(value)
+        ? Number(value)
+        : undefined;
   const ms = seconds === undefined ? (typeof value === 'string' ? Date.parse(value) : Number.NaN) : seconds * 1_000;
   return Number.isFinite(ms) && ms > 0 && ms < TIME_MAX_MS ? Math.round(ms) : undefined;
 }
