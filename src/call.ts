@@ -104,6 +104,7 @@ export function createCallPath(
         bypassed: admission.decision.code === 'BYPASSED',
         decision: admission.decision,
         metered: admission.metered,
+        replaces: request.known && outer?.covers(request) === true ? outer.ownAttemptId : undefined,
       });
       if (request.kind !== 'call') return attempt;
       // Of an endpoint that no adapter knows the layer around knows more.

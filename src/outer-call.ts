@@ -48,6 +48,11 @@ export class OuterCall {
     return this.admission;
   }
 
+  /** The id of the outer layer's own attempt, as long as no layer inside meters it. */
+  get ownAttemptId(): string | undefined {
+    return this.isMeteredInside ? undefined : this.#attempt.id;
+  }
+
   /** What was metered inside was another call after all: the outer layer's own attempt counts again. */
   meterOutside(): void {
     this.#attempt.reinstate();

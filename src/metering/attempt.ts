@@ -89,6 +89,16 @@ export interface AttemptFacts {
   readonly durationMs: number;
 }
 
+/** Of {@link Attempt}. */
+export interface AttemptOptions {
+  readonly bypassed: boolean;
+  readonly decision?: Decision;
+  /** @defaultValue `true` */
+  readonly metered?: boolean;
+  /** The attempt of the layer around, which this one meters from now on: its note ends where this one's begins. */
+  readonly replaces?: string | undefined;
+}
+
 /** An answer of its own inside the answer of an attempt: one result of a batch. */
 export interface AttemptPart {
   /** The same whoever reads it and however often; absent where nothing of it is unique. */
@@ -126,12 +136,7 @@ export class Attempt {
   #reading: () => UsageReading = () => EMPTY_READING;
   #status: number | undefined;
 
-  constructor(
-    request: RequestReading,
-    metadata: ResolvedMetadata,
-    sink: AttemptSink,
-    options: { readonly bypassed: boolean; readonly decision?: Decision; readonly metered?: boolean },
-  ) {
+  constructor(request: RequestReading, metadata: ResolvedMetadata, sink: AttemptSink, options: AttemptOptions) {
     this.id = sink.runtime.newId();
     this.#sink = sink;
     this.#request = request;
@@ -145,7 +150,7 @@ export class Attempt {
     if (!this.#metered) return;
     sink.open.add(this);
     this.#watcher = sink.observer?.began(this, metadata, options.decision ?? ALLOWED);
-    sink.outbox.note(this.id, () => this.#event('recovered', EMPTY_READING, {}));
+    sink.outbox.note(this.id, () => this.#event('recovered', EMPTY_READING, {}), options.replaces);
   }
 
   get request(): RequestReading {

@@ -93,13 +93,14 @@ class FileOutbox implements DiskOutbox {
     );
   }
 
-  note(attemptId: string, estimate: () => UsageEvent): void {
+  note(attemptId: string, estimate: () => UsageEvent, replaces?: string): void {
     this.#harmless(() => {
       this.#open();
       if (this.#closed || !isSafeId(attemptId) || this.#queue.has(attemptId)) return;
       const entry = { idempotencyKey: attemptId, event: estimate(), createdAtMs: this.#runtime.now() };
       this.#notes.set(attemptId, entry);
-      this.#write('note', entry);
+      const isReplacing = replaces !== undefined && this.#notes.delete(replaces);
+      this.#write('note', entry, isReplacing ? formatDone(replaces) : '');
       if (this.#notes.size <= NOTES_MAX) return;
       this.#manyNotes.reached({ limit: NOTES_MAX });
       this.forget(this.#notes.keys().next().value!);
@@ -233,12 +234,12 @@ class FileOutbox implements DiskOutbox {
     if (this.#queue.add({ idempotencyKey, event, createdAtMs }, 'recovered')) this.#write('event', entry);
   }
 
-  #write(kind: 'note' | 'event', entry: OutboxEntry): void {
-    this.#disk?.journal.append(formatRecord(kind, entry, this.#disk.seal));
+  #write(kind: 'note' | 'event', entry: OutboxEntry, end = ''): void {
+    this.#disk?.journal.append(formatRecord(kind, entry, this.#disk.seal), end);
   }
 
   #end(id: string): void {
-    this.#disk?.journal.append(formatDone(id), true);
+    this.#disk?.journal.end(formatDone(id));
     if (this.#notes.size === 0 && this.#queue.depth() === 0) this.#disk?.journal.empty();
   }
 

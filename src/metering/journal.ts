@@ -86,19 +86,18 @@ export class Journal {
     return this.#file?.path;
   }
 
-  /** Appends a line. Never throws. */
-  append(line: string, isEnd = false): void {
-    if (this.#closed || (this.#failed && !this.#retry())) return;
-    if (!isEnd && !this.#hasRoom(line.length)) return;
-    try {
-      this.#bytes += this.#put(this.#file!.fd, line);
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
-    this.#newLines += 1;
-    const makesRoom = isEnd && this.#isFull && this.#isWorthRewriting();
-    if (makesRoom || this.#bytes > COMPACT_AT_BYTES + 2 * this.#liveBytes) this.#tryTo(() => this.#rewrite());
+  /** Appends a line, and the line that ends another one in the same write. Never throws. */
+  append(line: string, end = ''): void {
+    if (!this.#isOpen()) return;
+    if (this.#hasRoom(line.length + end.length)) this.#add(line + end);
+    else if (end !== '') this.#add(end);
+  }
+
+  /** Appends a line that ends another one: it is written even where there is no room. Never throws. */
+  end(line: string): void {
+    if (!this.#isOpen()) return;
+    this.#add(line);
+    if (this.#isFull && this.#isWorthRewriting()) this.#tryTo(() => this.#rewrite());
   }
 
   /** Nothing is open: what is in the file is rubbish. */
@@ -143,6 +142,22 @@ export class Journal {
     } catch {
       // The process's death frees the file as well.
     }
+  }
+
+  #isOpen(): boolean {
+    return !this.#closed && (!this.#failed || this.#retry());
+  }
+
+  #add(text: string): void {
+    if (this.#failed) return;
+    try {
+      this.#bytes += this.#put(this.#file!.fd, text);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#newLines += 1;
+    if (this.#bytes > COMPACT_AT_BYTES + 2 * this.#liveBytes) this.#tryTo(() => this.#rewrite());
   }
 
   #put(fd: number, text: string): number {

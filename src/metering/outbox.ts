@@ -23,9 +23,10 @@ export interface OutboxEntry {
 export interface Outbox {
   /**
    * Notes an attempt before it is sent, so that a crash does not lose it (I4). `estimate` is the event as it would be if
-   * nothing more were ever learnt, marked as recovered; an outbox that is not durable never calls it.
+   * nothing more were ever learnt, marked as recovered; an outbox that is not durable never calls it. The
+   * note of `replaces` is removed by the same write: whenever the process dies, one of the two is there.
    */
-  note(attemptId: string, estimate: () => UsageEvent): void;
+  note(attemptId: string, estimate: () => UsageEvent, replaces?: string): void;
   /** Removes a note whose attempt needs no event. */
   forget(attemptId: string): void;
   /**
