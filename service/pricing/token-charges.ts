@@ -12,9 +12,11 @@ export function tokenCharges(facts: EventFacts, rates: RateSheet | undefined): C
   const readInside = convention.cacheRead === 'inside' ? cacheReadTokens : 0;
   const writeInside = convention.cacheWrite === 'inside' ? cacheWriteTokens : 0;
   // Sound is counted within the input and the output by everybody who counts it; where those are absent, beside them.
-  const heard = billing.inputAudioTokens;
+  const fresh = Math.max(0, inputTokens - readInside - writeInside);
+  // Cached sound is among the cached tokens: no token is charged twice.
+  const heard = inputTokens === 0 ? billing.inputAudioTokens : Math.min(billing.inputAudioTokens, fresh);
   const spoken = billing.outputAudioTokens;
-  const seenAndRead = Math.max(0, inputTokens - readInside - writeInside - heard);
+  const seenAndRead = Math.max(0, fresh - heard);
   const seen = Math.min(billing.inputImageTokens ?? 0, seenAndRead);
   const plainInput = seenAndRead - seen;
   const written = Math.max(0, outputTokens - spoken);
@@ -38,7 +40,9 @@ export function tokenCharges(facts: EventFacts, rates: RateSheet | undefined): C
     charge(reasoning, rates?.reasoning ?? output, costs.output),
   ];
   const context = plainInput + heard + seen + cacheReadTokens + cacheWriteTokens;
-  const unclear = costs.input === undefined && hasUnclearInput(facts, rates);
+  const unclear =
+    (costs.input === undefined && (hasUnclearInput(facts, rates) || isBeyond(billing.inputAudioTokens, inputTokens))) ||
+    (costs.output === undefined && isBeyond(spoken, outputTokens));
   return { charges, contextTokens: BigInt(context), unclear };
 }
 
@@ -57,6 +61,11 @@ function hasUnclearInput(facts: EventFacts, rates: RateSheet | undefined): boole
   const isUncounted = images === undefined ? hasImages : images > 0 && facts.cacheReadTokens > 0;
   if (isUncounted && facts.inputTokens > 0 && differs(rates?.inputImage, rates?.input)) return true;
   return billing.inputAudioTokens > 0 && facts.cacheReadTokens > 0 && differs(rates?.inputAudio, rates?.input);
+}
+
+/** More sound than there is of all: whoever counts so counts it beside the rest, or is wrong. */
+function isBeyond(part: number, whole: number): boolean {
+  return whole > 0 && part > whole;
 }
 
 function differs(special: Rate | undefined, plain: Rate | undefined): boolean {

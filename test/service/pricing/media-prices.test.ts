@@ -120,6 +120,21 @@ describe('sound', () => {
     );
   });
 
+  test('I5, I6: cached sound is charged once, and more sound than there is of all has no price', () => {
+    const prices = [override({}, { input: 5_000_000n, cacheRead: 1_000_000n, output: 10_000_000n })];
+    const chat = { inputTokenCount: 100, cacheReadTokenCount: 100, inputAudioTokenCount: 30, outputTokenCount: 10 };
+    expect(priceOf('completion', chat, prices)).toMatchObject({ state: 'known', amountNanoUsd: 200_000n });
+    const some = { ...chat, cacheReadTokenCount: 80 };
+    expect(priceOf('completion', some, prices)).toMatchObject({ state: 'known', amountNanoUsd: 280_000n });
+    for (const nonsense of [{ inputAudioTokenCount: 101 }, { outputAudioTokenCount: 11 }]) {
+      expect(priceOf('completion', { ...chat, cacheReadTokenCount: 0, ...nonsense }, prices).state).toBe('unknown');
+    }
+    // Where the whole is not counted, the part is what there is.
+    expect(priceOf('audio', { inputAudioTokenCount: 30, billingUnit: 'PER_TOKEN' }, prices).amountNanoUsd).toBe(
+      150_000n,
+    );
+  });
+
   test.each([
     ['no duration', { billingUnit: 'PER_MINUTE' }],
     ['another unit than its model has a rate for', { billingUnit: 'PER_CHARACTER', characterCount: 9 }],
