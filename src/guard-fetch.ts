@@ -6,9 +6,10 @@ import {
   createGuardedFetch,
   type GuardedFetch,
   type GuardFetchOptions,
+  leavingThrough,
 } from './instrument/guarded-fetch.js';
 import { REGISTERED_PROVIDERS } from './providers/registry.js';
-import { processFetch } from './runtime.js';
+import { globalFetch, processFetch } from './runtime.js';
 
 /** See `Fusewire.guardFetch`. @throws FusewireError with code `INVALID_OPTIONS`, listing every problem. */
 export function guardFetchOf(parts: Parts, inner: AnyFetch | undefined, options: GuardFetchOptions = {}): GuardedFetch {
@@ -16,7 +17,11 @@ export function guardFetchOf(parts: Parts, inner: AnyFetch | undefined, options:
   if (problems.length > 0) throw new FusewireError('INVALID_OPTIONS', problems);
   const { path, runtime, providers } = parts;
   const recognised = (provider: string) => void providers.add(provider);
-  return createGuardedFetch(inner ?? (processFetch as AnyFetch), { path, runtime, recognised }, options);
+  const own = { path, runtime, recognised };
+  if (inner !== undefined) return createGuardedFetch(inner, own, options);
+  // A program may put what it gets here in the place of the global one.
+  const beforeUs = globalFetch() as AnyFetch;
+  return createGuardedFetch(leavingThrough(processFetch as AnyFetch), { ...own, beforeUs }, options);
 }
 
 const NAMES: ReadonlySet<string> = new Set(REGISTERED_PROVIDERS.map(({ name }) => name));

@@ -26,9 +26,10 @@ import {
 import { guardRealtime } from './fal-realtime.js';
 import { watchFalStream } from './fal-stream.js';
 import { FalTraffic } from './fal-traffic.js';
+import type { FetchInput } from './fetch-request.js';
 import { isGuarded, markGuarded } from './guarded-mark.js';
 import { endOf } from './metered-call.js';
-import { nameOriginalFetch, originalFetchOf } from './original-fetch.js';
+import { nameOriginalFetch, originalFetchOf, whileLeaving } from './original-fetch.js';
 import { splitBody } from './stainless-request.js';
 
 /** Guards and meters a client of fal, in place, and returns it. Twice is harmless. Never throws. */
@@ -213,7 +214,7 @@ class FalInstrument {
       metadata: call?.metadata ?? read.metadata ?? scope?.metadata,
       admission: call?.takeAdmission(),
       signal: init?.signal ?? undefined,
-      send: () => inner(input, sent),
+      send: () => whileLeaving(input as FetchInput, () => inner(input, sent)),
       began: (attempt) => call?.began(attempt),
       queued: (requestId) => {
         if (scope?.outer !== undefined) scope.outer.requestId = requestId;

@@ -11,6 +11,7 @@ import { createGoogleReader, type GoogleRequestReading, readGoogleRequest } from
 import { reasonOf } from './answer-watch.js';
 import type { GoogleContext } from './google-transport.js';
 import { admitGoogle, sendAttempt } from './google-transport.js';
+import { whileLeaving } from './original-fetch.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
 import { instrumentStainless, type StainlessDialect } from './stainless.js';
 import { hasStainlessSeams, override } from './stainless-client.js';
@@ -171,7 +172,7 @@ function prepare({ url, options }: CreateInput, context: GoogleContext): Prepare
 
 function sendingFetcher(fetcher: Fetcher, context: GoogleContext): Fetcher {
   return async (request, ...rest) => {
-    const send = () => fetcher(request, ...(rest as []));
+    const send = () => whileLeaving(request, () => fetcher(request, ...(rest as [])));
     const prepared = Reflect.get(request, PREPARED) as Prepared | undefined;
     if (prepared === undefined) return send();
     const { reading, interaction } = prepared;

@@ -13,11 +13,13 @@ import { createGoogleReader, type GoogleRequestReading, readGoogleRequest } from
 import { recordOf } from '../providers/openai-usage.js';
 import { globalFetch, type Runtime } from '../runtime.js';
 import { isAbort, reasonOf } from './answer-watch.js';
+import type { FetchInput } from './fetch-request.js';
 import { callOf, type GoogleCall } from './google-call.js';
 import type { ApiCallArguments, GoogleApiClient, GoogleFetch, GoogleHttpRequest } from './google-client.js';
 import { sendWithRetries } from './google-retry.js';
 import type { GoogleWork } from './google-work.js';
 import { endOf } from './metered-call.js';
+import { whileLeaving } from './original-fetch.js';
 import { override } from './stainless-client.js';
 import { tapResponse } from './tap-response.js';
 
@@ -156,7 +158,7 @@ class GoogleTransport {
     let refusal: BudgetExceededError | undefined;
     const [url, init, retryOptions, timeout, signal, fetchFn, ...rest] = given;
     const watched: GoogleFetch = (input, options) => {
-      const send = () => (fetchFn ?? (globalFetch() as GoogleFetch))(input, options);
+      const send = () => this.#leaving(input, () => (fetchFn ?? (globalFetch() as GoogleFetch))(input, options));
       try {
         return this.#attempt(prepared, options?.signal ?? undefined, send);
       } catch (error) {
@@ -179,8 +181,14 @@ class GoogleTransport {
     const retries = retryOptions !== undefined && /retryOptions/.test(String(this.#apiCall));
     const client = retries ? withoutRetries(this.#apiClient) : this.#apiClient;
     const signal = given[1].signal ?? undefined;
-    const send = async () => this.#attempt(prepared, signal, () => this.#apiCall.apply(client, given));
+    const send = async () =>
+      this.#attempt(prepared, signal, () => this.#leaving(given[0], () => this.#apiCall.apply(client, given)));
     return retries ? sendWithRetries(() => discarding(send()), retryOptions?.attempts, this.#context.runtime) : send();
+  }
+
+  /** The global `fetch` may be a guarded one: it lets pass what was decided here. */
+  #leaving<T>(url: unknown, send: () => T): T {
+    return whileLeaving(url as FetchInput, send);
   }
 
   /** @throws BudgetExceededError where this is a retry that is refused. */

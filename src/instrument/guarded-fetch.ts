@@ -4,15 +4,18 @@ import type { CallPath } from '../call.js';
 import type { WithUsageMetadata } from '../guarded.js';
 import type { RequestReading } from '../providers/adapter.js';
 import type { FalRequestReading } from '../providers/fal.js';
+import { isFalHost } from '../providers/fal-url.js';
+import type { GoogleRequestReading } from '../providers/google.js';
 import { type ProviderName, providerAt, type RegisteredProvider } from '../providers/registry.js';
 import type { Runtime } from '../runtime.js';
 import { reasonOf } from './answer-watch.js';
 import { anthropicDialect } from './anthropic.js';
 import { FalTraffic } from './fal-traffic.js';
-import { type FetchInput, type FetchRequest, readFetchBody, readFetchHead } from './fetch-request.js';
+import { cannotLeave, type FetchInput, type FetchRequest, readFetchBody, readFetchHead } from './fetch-request.js';
+import { GoogleWork } from './google-work.js';
 import { endOf, TRANSACTION_ID_PROPERTY } from './metered-call.js';
 import { openaiDialect } from './openai.js';
-import { nameOriginalFetch, originalFetchOf } from './original-fetch.js';
+import { isLeaving, nameOriginalFetch, originalFetchOf, whileLeaving } from './original-fetch.js';
 import { perplexityDialect } from './perplexity.js';
 import type { PendingWork, StainlessDialect } from './stainless.js';
 import { tapResponse } from './tap-response.js';
@@ -43,6 +46,8 @@ export interface GuardedFetchParts {
   readonly runtime: Runtime;
   /** Is told the provider of each request that is recognised. */
   recognised(provider: ProviderName): void;
+  /** Sends what comes back to this `fetch` from the one inside: that one is the global one, and this one in its place. */
+  readonly beforeUs?: AnyFetch;
 }
 
 /** Lays a guarded `fetch` around `inner`. Never throws. */
@@ -58,28 +63,50 @@ export function createGuardedFetch(
   return send;
 }
 
-type AnyDialect = Pick<
-  StainlessDialect<RequestReading>,
-  'askForUsage' | 'rewrite' | 'parts' | 'endsWithMark' | 'createPending'
->;
+/** The global `fetch` as it is at each call, marked: it may be the guarded one that asks. */
+export function leavingThrough(send: AnyFetch): AnyFetch {
+  const marked: GuardedFetch = (input, init) => whileLeaving(input, () => (send as GuardedFetch)(input, init));
+  return marked as AnyFetch;
+}
+
+type AnyDialect = Pick<StainlessDialect<RequestReading>, 'askForUsage' | 'rewrite' | 'parts' | 'endsWithMark'> & {
+  createPending?(): AnyPending;
+};
+type AnyPending = PendingWork<RequestReading> & {
+  /** The reading of a question for work, with what is known of that work. */
+  withWork?(reading: RequestReading): RequestReading;
+};
 
 /** What the clients of a provider do beside sending, and a plain request must do too. */
 const DIALECTS: Partial<Record<ProviderName, AnyDialect>> = {
   openai: openaiDialect as unknown as AnyDialect,
   anthropic: anthropicDialect as unknown as AnyDialect,
   perplexity: perplexityDialect as unknown as AnyDialect,
+  google: { createPending: googleWork },
 };
 
+/** Videos and batches: begun by one request, metered by the one that reads their end. */
+function googleWork(): AnyPending {
+  const work = new GoogleWork();
+  const own = (reading: RequestReading) => reading as GoogleRequestReading;
+  return {
+    madeFor: (reading) => work.madeFor(own(reading))?.metadata,
+    watch: (reading, reader, metadata) => work.watch(own(reading), reader, metadata),
+    withWork: (reading) => (reading.kind === 'poll' ? work.withWork(own(reading)) : reading),
+  };
+}
+
 class FetchGuard {
-  readonly #inner: GuardedFetch;
+  /** Called without a `this`, as the program would call it. */
+  readonly #send: GuardedFetch;
   readonly #parts: GuardedFetchParts;
   readonly #options: GuardFetchOptions;
-  readonly #pending = new Map<ProviderName, PendingWork<RequestReading> | undefined>();
+  readonly #pending = new Map<ProviderName, AnyPending | undefined>();
   readonly #fal: FalTraffic;
   #warned = false;
 
   constructor(inner: GuardedFetch, parts: GuardedFetchParts, options: GuardFetchOptions) {
-    this.#inner = inner;
+    this.#send = leavingThrough(inner as AnyFetch) as GuardedFetch;
     this.#parts = parts;
     this.#options = options;
     this.#fal = new FalTraffic(parts.path, parts.runtime);
@@ -88,18 +115,21 @@ class FetchGuard {
   /** @throws BudgetExceededError when the request is refused; what the `fetch` inside throws. */
   async send(input: FetchInput, init: (RequestInit & WithUsageMetadata) | undefined): Promise<Response> {
     const head = this.#harmless(() => readFetchHead(input, init));
-    const provider = head === undefined ? undefined : this.#harmless(() => this.#providerOf(head.url));
-    if (head === undefined || provider === undefined)
-      return this.#inner(head?.input ?? input, head?.init ?? withoutOurs(init));
-    const request = await readFetchBody(head).catch(() => ({ ...head, fields: undefined }));
+    const again = this.#harmless(() => isLeaving(input)) === true;
+    const provider = head === undefined || again ? undefined : this.#harmless(() => this.#providerOf(head.url));
+    if (head === undefined || provider === undefined) {
+      const beforeUs = again ? (this.#parts.beforeUs as GuardedFetch | undefined) : undefined;
+      return (beforeUs ?? this.#send)(head?.input ?? input, head?.init ?? withoutOurs(init));
+    }
+    const request = await readFetchBody(head, this.#parts.runtime).catch(() => ({ ...head, fields: undefined }));
     const reading = this.#harmless(() => readingOf(provider, request));
-    if (reading === undefined) return this.#inner(request.input, request.init);
+    if (reading === undefined || cannotLeave(request)) return this.#send(request.input, request.init);
     this.#parts.recognised(provider.name);
     if (!reading.known && this.#options.unknownEndpoints === 'refuse') {
       this.#parts.path.refuseUnknown(reading, request.metadata);
     }
     if (provider.name === 'fal') return this.#sendToFal(request, reading as FalRequestReading);
-    return reading.kind === 'free' ? this.#inner(request.input, request.init) : this.#call(provider, request, reading);
+    return reading.kind === 'free' ? this.#send(request.input, request.init) : this.#call(provider, request, reading);
   }
 
   #providerOf(url: string): RegisteredProvider | undefined {
@@ -113,7 +143,7 @@ class FetchGuard {
       reading,
       metadata,
       signal,
-      send: () => this.#inner(input, init),
+      send: () => this.#send(input, init),
       began: (attempt) => {
         name = () => attempt.transactionId;
       },
@@ -121,10 +151,11 @@ class FetchGuard {
     return name === undefined ? response : named(response, name);
   }
 
-  async #call(provider: RegisteredProvider, request: FetchRequest, reading: RequestReading): Promise<Response> {
+  async #call(provider: RegisteredProvider, request: FetchRequest, read: RequestReading): Promise<Response> {
     const { path } = this.#parts;
     const dialect = DIALECTS[provider.name];
     const pending = this.#pendingOf(provider.name);
+    const reading = pending?.withWork?.(read) ?? read;
     for (const part of dialect?.parts?.(reading) ?? []) path.admit(part, request.metadata);
     const admitted = path.admit(reading, request.metadata);
     const madeFor = pending?.madeFor(reading);
@@ -135,7 +166,7 @@ class FetchGuard {
     const attempt = path.begin(admission);
     let response: Response;
     try {
-      response = await this.#inner(request.input, init);
+      response = await this.#send(request.input, init);
     } catch (error) {
       attempt.settle(endOf(error), { reason: reasonOf(error) });
       throw error;
@@ -153,7 +184,7 @@ class FetchGuard {
     return named(tapResponse(response, attempt, watched, options), () => attempt.transactionId);
   }
 
-  #pendingOf(provider: ProviderName): PendingWork<RequestReading> | undefined {
+  #pendingOf(provider: ProviderName): AnyPending | undefined {
     if (!this.#pending.has(provider)) this.#pending.set(provider, DIALECTS[provider]?.createPending?.());
     return this.#pending.get(provider);
   }
@@ -172,7 +203,8 @@ class FetchGuard {
 
 /** The adapter's reading; of a request that the adapter does not take for its own, one that says so. */
 function readingOf(provider: RegisteredProvider, request: FetchRequest): RequestReading | undefined {
-  const { method, url, fields } = request;
+  const { method, fields } = request;
+  const url = provider.name === 'fal' ? falAddressOf(request.url) : request.url;
   const read = provider.adapter.readRequest({ method, url, body: fields });
   if (read !== undefined) return read;
   if (method !== 'POST') return undefined;
@@ -188,6 +220,13 @@ function readingOf(provider: RegisteredProvider, request: FetchRequest): Request
     idsAreUnique: false,
     kind: 'call',
   };
+}
+
+/** The address that a server of the program's own stands for: told by `queue` at the beginning of its name. */
+function falAddressOf(address: string): string {
+  const { hostname, pathname, search } = new URL(address);
+  if (isFalHost(hostname)) return address;
+  return `https://${hostname.startsWith('queue.') ? 'queue.' : ''}fal.run${pathname}${search}`;
 }
 
 function isRedirect(response: Response): boolean {

@@ -2,7 +2,7 @@
 import type { CallPath } from '../call.js';
 import type { MeteredCall } from './metered-call.js';
 import { fetchRaw } from './ollama-raw-fetch.js';
-import { nameOriginalFetch, originalFetchOf } from './original-fetch.js';
+import { nameOriginalFetch, originalFetchOf, whileLeaving } from './original-fetch.js';
 
 /** How a request finds the call that it belongs to. One per client; see `announceWhenSerialised`. */
 export interface OllamaCorrelation {
@@ -40,7 +40,7 @@ function watchFetch(inner: Fetch, path: CallPath, correlation: OllamaCorrelation
     call.sent();
     // `abort()` on the stream or the client; also where nobody reads at that moment.
     init?.signal?.addEventListener('abort', () => call.left(), { once: true });
-    const response = await inner(url, init);
+    const response = await whileLeaving(url, () => inner(url, init));
     call.answered(response.ok ? undefined : response.status);
     return response;
   };

@@ -5,6 +5,7 @@ import type { ProviderRequest, RequestReading } from '../providers/adapter.js';
 import { ollamaAdapter } from '../providers/ollama.js';
 import { endOf } from './metered-call.js';
 import type { Fetch } from './ollama-fetch.js';
+import { whileLeaving } from './original-fetch.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
 import { tapResponse } from './tap-response.js';
 
@@ -33,7 +34,7 @@ export async function fetchRaw(
 async function sendRaw(inner: Fetch, url: string, init: RequestInit | undefined, attempt: Attempt): Promise<Response> {
   init?.signal?.addEventListener('abort', () => attempt.settle('cancelled'), { once: true });
   try {
-    return await inner(url, init);
+    return await whileLeaving(url, () => inner(url, init));
   } catch (error) {
     attempt.settle(endOf(error), { reason: String(error) });
     throw error;

@@ -17,8 +17,10 @@ import type { Attempt } from '../metering/attempt.js';
 import type { ProviderRequest, RequestReading, UsageReader } from '../providers/adapter.js';
 import type { SseRewrite } from '../providers/sse.js';
 import { reasonOf } from './answer-watch.js';
+import type { FetchInput } from './fetch-request.js';
 import { isGuarded, markGuarded } from './guarded-mark.js';
 import { LitellmLayer, type LitellmRuntime } from './litellm.js';
+import { whileLeaving } from './original-fetch.js';
 import { carriedMetadata } from './split-usage-metadata.js';
 import { type AttemptOf, nameAnswers } from './stainless-answers.js';
 import {
@@ -264,7 +266,7 @@ class StainlessInstrument<R extends RequestReading> {
     const endOf = (error: unknown) => endOfStainlessError(error, prepared.signal, isOpenStream);
     let response: Response;
     try {
-      response = await this.#fetch.call(undefined, input, init);
+      response = await whileLeaving(input as FetchInput, () => this.#fetch.call(undefined, input, init));
     } catch (error) {
       attempt.settle(endOf(error), { reason: reasonOf(error) });
       throw error;

@@ -42,7 +42,7 @@ export function providerAt(
   hosts: Readonly<Record<string, ProviderName>> | undefined,
 ): RegisteredProvider | undefined {
   if (hosts !== undefined) {
-    const named = own(hosts, url.host) ?? own(hosts, url.hostname);
+    const named = namedBy(hosts, url);
     if (named !== undefined) return REGISTERED_PROVIDERS.find(({ name }) => name === named);
   }
   return REGISTERED_PROVIDERS.find(({ claims }) => claims(url));
@@ -66,8 +66,9 @@ function isGoogle({ hostname, pathname }: URL): boolean {
   return isHost && !OPENAI_BESIDE.test(pathname);
 }
 
-function isOllama({ host, hostname }: URL): boolean {
-  return /^(?:localhost|127\.0\.0\.1|\[::1\]):11434$/.test(host) || hostname === 'ollama.com' || hostname === 'ollama';
+/** Its port is its own, on whatever host: a container reaches it at `host.docker.internal`. */
+function isOllama({ port, hostname }: URL): boolean {
+  return port === '11434' || hostname === 'ollama.com' || hostname === 'ollama';
 }
 
 /** OpenAI itself, Azure, and the servers that are known by name. */
@@ -79,6 +80,16 @@ function speaksOpenAI(url: URL): boolean {
   return AZURE_HOST.test(hostname) || /\/openai\/deployments\//.test(pathname);
 }
 
-function own(hosts: Readonly<Record<string, ProviderName>>, name: string): ProviderName | undefined {
-  return Object.hasOwn(hosts, name) ? hosts[name] : undefined;
+/** A name with the port that is meant comes before one without; case does not matter, nor a default port. */
+function namedBy(hosts: Readonly<Record<string, ProviderName>>, url: URL): ProviderName | undefined {
+  const port = url.port === '' ? DEFAULT_PORTS[url.protocol] : url.port;
+  let byName: ProviderName | undefined;
+  for (const [given, provider] of Object.entries(hosts)) {
+    const name = given.toLowerCase().replace(/\.(?=$|:\d+$)/, '');
+    if (name === `${url.hostname}:${port}`) return provider;
+    if (name === url.hostname) byName = provider;
+  }
+  return byName;
 }
+
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
