@@ -1,9 +1,20 @@
 /** Calls of models that embed, rank, draw, speak and hear: what is asked, and what came back. Pure. */
 import type { RequestReading, UsageReader, UsageReading } from '../providers/adapter.js';
+import { readOpenAIUsage } from '../providers/openai-usage.js';
 import type { MediaFields } from '../wire/usage-event.js';
 import { readingOf } from './language-reading.js';
 import { promptTextOf } from './prompt.js';
-import { type AiModel, countOf, type Fields, fieldsOf, listOf, readSafely, textOf } from './structure.js';
+import {
+  type AiModel,
+  amountOf,
+  countOf,
+  type Fields,
+  fieldsOf,
+  listOf,
+  present,
+  readSafely,
+  textOf,
+} from './structure.js';
 import { readAiCost } from './usage.js';
 
 /** The kinds of models beside language models. */
@@ -135,15 +146,25 @@ function spoken(params: Fields, model: string): MediaFields {
   };
 }
 
+/** What the SDK hands on, and where it leaves something out the server's own answer, which OpenAI's package keeps. */
 function readTranscript(result: Fields): Partial<UsageReading> {
-  const seconds = result['durationInSeconds'];
-  const isKnown = typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0;
+  const body = fieldsOf(fieldsOf(result['response'])['body']);
+  const usage = fieldsOf(body['usage']);
+  const tokens = readOpenAIUsage(usage);
+  const seconds = [result['durationInSeconds'], usage['seconds'], body['duration']].map(amountOf).find(isGiven);
   return {
+    ...(tokens === undefined ? {} : present({ ...tokens })),
     media: {
-      ...(isKnown ? { durationSeconds: seconds } : {}),
+      ...given('durationSeconds', seconds),
       ...given('language', textOf(result['language'])),
+      ...given('inputAudioTokenCount', countOf(fieldsOf(usage['input_token_details'])['audio_tokens'])),
+      ...(tokens === undefined ? {} : { billingUnit: 'PER_TOKEN' }),
     },
   };
+}
+
+function isGiven(value: number | undefined): value is number {
+  return value !== undefined;
 }
 
 function wordsOf(value: unknown): string {
