@@ -45,6 +45,7 @@ export class AnswerWatch {
   readonly #options: WatchOptions;
   readonly #status: number;
   #format: Format | undefined;
+  readonly #isOctets: boolean;
   #sse: SseDecoder | undefined;
   #lines: LineSplitter | undefined;
   #frames: EventStreamDecoder | undefined;
@@ -59,6 +60,7 @@ export class AnswerWatch {
     this.#options = options;
     this.#status = head.status;
     this.#format = formatOf(head, options.streaming);
+    this.#isOctets = isOctets(head.contentType.toLowerCase());
     // A body that is read whole fails by itself.
     if (options.signal === undefined || !options.streaming) return;
     // Node keeps some signals alive while they are listened to; a watch must not live as long as they do.
@@ -147,7 +149,7 @@ export class AnswerWatch {
       this.#keep(chunk, ERROR_BYTES_MAX);
       return chunk;
     }
-    this.#format ??= formatOfBytes(chunk, this.#options.streaming);
+    this.#format ??= formatOfBytes(chunk, this.#options.streaming, this.#isOctets);
     if (this.#format === 'sse') {
       this.#sse ??= new SseDecoder(({ name, data }) => this.#event(name, data), this.#options.rewrite);
       const passed = this.#sse.push(chunk);
@@ -259,9 +261,15 @@ function formatOf(head: AnswerHead, streaming: boolean): Format | undefined {
   if (type.includes('text/event-stream')) return 'sse';
   if (type.includes('vnd.amazon.eventstream')) return 'frames';
   if (type.includes('ndjson') || type.includes('jsonl')) return 'ndjson';
-  if (/^(audio|image|video)\/|octet-stream/.test(type)) return 'binary';
+  if (/^(audio|image|video)\//.test(type)) return 'binary';
+  // Files of lines are served as octets too: the results of a batch. The first byte tells.
+  if (isOctets(type)) return streaming ? undefined : 'binary';
   // A server may answer a stream with any type, or none; then the first byte tells.
   return streaming ? undefined : 'json';
+}
+
+function isOctets(type: string): boolean {
+  return type.includes('octet-stream');
 }
 
 function formatOfText(text: string, streaming: boolean): Format {
@@ -273,11 +281,12 @@ function formatOfText(text: string, streaming: boolean): Format {
 }
 
 /** Of a stream without a telling type: JSON text begins with a brace or a bracket, an event stream with a field or a comment. */
-function formatOfBytes(chunk: Uint8Array, streaming: boolean): Format | undefined {
+function formatOfBytes(chunk: Uint8Array, streaming: boolean, octets: boolean): Format | undefined {
   const first = chunk.find((byte) => byte > 32);
   if (first === undefined) return streaming ? undefined : 'json';
   if (!streaming || first === BRACKET) return 'json';
-  return first === BRACE ? 'ndjson' : 'sse';
+  if (first === BRACE) return 'ndjson';
+  return octets ? 'binary' : 'sse';
 }
 
 function parsed(text: string): unknown {

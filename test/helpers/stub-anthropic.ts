@@ -26,6 +26,8 @@ export interface SeenRequest {
   readonly text: string;
 }
 
+const RESULTS_TYPE = 'application/x-jsonl';
+
 export interface StubAnthropic {
   readonly url: string;
   readonly requests: SeenRequest[];
@@ -35,6 +37,8 @@ export interface StubAnthropic {
   cutAfterBytes: number | undefined;
   /** What the results of every batch are, a line each. */
   batchResults: readonly Fields[];
+  /** As what they are served. */
+  batchResultsType: string;
   /** Headers of every plain answer. */
   headers: Record<string, string>;
   reset(): void;
@@ -70,6 +74,7 @@ class Stub {
   readonly faults: Fault[] = [];
   cutAfterBytes: number | undefined;
   batchResults: readonly Fields[] = [];
+  batchResultsType = RESULTS_TYPE;
   headers: Record<string, string> = {};
   #count = 0;
 
@@ -78,6 +83,7 @@ class Stub {
     this.faults.length = 0;
     this.cutAfterBytes = undefined;
     this.batchResults = [];
+    this.batchResultsType = RESULTS_TYPE;
     this.headers = {};
     this.#count = 0;
   }
@@ -119,7 +125,7 @@ class Stub {
       else if (fault === 'cut') cutOff(response, 'application/json', Buffer.from('{"id":"msg'));
       else sendJson(response, 200, wholeMessage(id, asked), this.headers);
     } else if (path.endsWith('/results')) {
-      response.writeHead(200, { 'content-type': 'application/x-jsonl' });
+      response.writeHead(200, { 'content-type': this.batchResultsType });
       for (const line of this.batchResults) response.write(`${JSON.stringify(line)}\n`);
       response.end();
     } else if (path.includes('/messages/batches')) {

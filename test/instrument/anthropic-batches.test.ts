@@ -89,6 +89,15 @@ describe.each(VERSIONS)('@anthropic-ai/sdk $version', ({ Anthropic }) => {
     expect(recording.events).toHaveLength(RESULTS.length);
   });
 
+  it.each(['application/octet-stream', 'binary/octet-stream', 'application/binary', 'text/plain'])(
+    'results that are served as %s are metered',
+    async (type) => {
+      stub.batchResultsType = type;
+      await drain(await guard().messages.batches.results('msgbatch_9'));
+      expect(recording.events).toHaveLength(RESULTS.length);
+    },
+  );
+
   it('I4: however often they are read here, by whichever clone, each result is one event', async () => {
     const client = guard();
     for (const reader of [client, client.withOptions({ timeout: 9_000 }), client]) {
