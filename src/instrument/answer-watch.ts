@@ -25,6 +25,9 @@ export const WHOLE_BYTES_MAX = 32 * 1024 * 1024;
 const ERROR_BYTES_MAX = 64 * 1024;
 const ERROR_STATUS = 400;
 
+/** Longer events are parsed: a pattern over millions of characters outgrows the stack. */
+const SKIM_MAX = 64 * 1024;
+
 const NOTHING = new Uint8Array(0);
 const BRACKET = 91;
 const BRACE = 123;
@@ -185,9 +188,18 @@ export class AnswerWatch {
     this.#attempt.outgrew(LINE_BYTES_MAX);
   }
 
+  /** A reader that trips over one event must not lose the bytes that are held back behind it. */
   #event(name: string, data: string): void {
+    try {
+      this.#read(name, data);
+    } catch {
+      // What this event says is not known; the next one may say more.
+    }
+  }
+
+  #read(name: string, data: string): void {
     if (data === '' || data === '[DONE]') return;
-    if (name === '' && this.#reader.skim?.(data) === true) {
+    if (name === '' && data.length <= SKIM_MAX && this.#reader.skim?.(data) === true) {
       this.#attempt.firstToken();
       return;
     }

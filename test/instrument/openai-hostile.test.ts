@@ -233,3 +233,37 @@ function deepFreeze<T extends object>(value: T): T {
   for (const one of Object.values(value)) if (typeof one === 'object' && one !== null) deepFreeze(one);
   return Object.freeze(value);
 }
+
+describe('I3, I10: an event of many megabytes', () => {
+  it.each([200_000, 15_000_000])('of %d characters reaches the caller whole, and is metered', async (length) => {
+    const chunk = (content: string, more: object = {}) => ({
+      ...{ id: 'x', object: 'chat.completion.chunk', created: 1, model: 'm' },
+      choices: [{ index: 0, delta: { content }, finish_reason: null }],
+      ...more,
+    });
+    const text = 'ab'.repeat(length / 2);
+    const last = { ...chunk(''), choices: [], usage: CHAT_USAGE };
+    const all = [chunk('one'), chunk('two'), chunk(text), chunk('end'), last].map(
+      (one) => `data: ${JSON.stringify(one)}\n\n`,
+    );
+    const bytes = Buffer.from(`${all.join('')}data: [DONE]\n\n`);
+    const cuts = [0, 100, bytes.length >> 1, bytes.length - 3, bytes.length];
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const [at, cut] of cuts.slice(1).entries())
+          controller.enqueue(new Uint8Array(bytes.subarray(cuts[at], cut)));
+        controller.close();
+      },
+    });
+    const fetch = async () => new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+    const client = new MAJORS[1]!.OpenAI({ apiKey: 'k', baseURL: 'https://api.openai.com/v1', maxRetries: 0, fetch });
+    instrumentOpenAI(client, recording.path, {}, recording.runtime);
+    const pieces: string[] = [];
+    for await (const one of await client.chat.completions.create({ ...CHAT, stream: true })) {
+      pieces.push(one.choices[0]?.delta.content ?? '');
+    }
+    expect(pieces.map((piece) => piece.length)).toEqual([3, 3, length, 3]);
+    expect(recording.events).toHaveLength(1);
+    expect(recording.events[0]).toMatchObject({ ...COUNTS, attributes: { usageState: 'reported' } });
+  });
+});
