@@ -1,6 +1,7 @@
 /** Jobs and their outcomes over the API (contract 5.9). */
 import { FusewireError } from '../errors.js';
 import { isRecord } from '../wire/is-record.js';
+import { JobsApiError } from './jobs-errors.js';
 import type { JobsTransport } from './jobs-transport.js';
 import type {
   ConversionFunnel,
@@ -58,13 +59,16 @@ export class JobsClient {
 
   /** One page of the jobs that fit. */
   async listJobs(query: JobQuery = {}): Promise<JobPage> {
-    return pageOf(await this.#get('list jobs', 'jobs', query as Record<string, string | number | undefined>));
+    const what = 'list jobs';
+    return pageOf(what, await this.#get(what, 'jobs', query as Record<string, string | number | undefined>));
   }
 
   /** The types of all jobs. */
   async jobTypes(): Promise<readonly string[]> {
-    const types = await this.#get('list the types of jobs', 'jobs/types');
-    return Array.isArray(types) ? types.map(String) : [];
+    const what = 'list the types of jobs';
+    const types = await this.#get(what, 'jobs/types');
+    if (!Array.isArray(types)) throw notUnderstood(what);
+    return types.map(String);
   }
 
   /** How many jobs succeeded and converted. Dates are ISO-8601. */
@@ -160,14 +164,22 @@ function bodyOf(outcome: Outcome | OutcomeAmendment): Record<string, unknown> {
   return { ...outcome, metadata: text };
 }
 
+/** No list that could be read: that is not an empty one. */
+function notUnderstood(what: string): JobsApiError {
+  return new JobsApiError(`${what}: an answer of a form that is not known`, undefined);
+}
+
 /** Both forms of a list: `_embedded.jobResourceList` with `page`, and plain `content`. */
-function pageOf(answer: unknown): JobPage {
-  const body = isRecord(answer) ? answer : {};
+function pageOf(what: string, answer: unknown): JobPage {
+  if (!isRecord(answer)) throw notUnderstood(what);
+  const body = answer;
   const embedded = isRecord(body['_embedded']) ? body['_embedded'] : {};
   const jobs = embedded['jobResourceList'] ?? body['content'];
   const page = isRecord(body['page']) ? body['page'] : body;
   const count = (name: string, fallback: number) =>
     typeof page[name] === 'number' ? (page[name] as number) : fallback;
+  // A list that is empty may be absent, if its page is there.
+  if (!Array.isArray(jobs) && !isRecord(body['page'])) throw notUnderstood(what);
   const list = Array.isArray(jobs) ? (jobs as Job[]) : [];
   return {
     jobs: list,

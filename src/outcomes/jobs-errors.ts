@@ -1,4 +1,5 @@
 /** What the jobs API refuses, as errors that say what to do (contract 5.9). */
+import { redact } from '../capture/redact.js';
 import { isRecord } from '../wire/is-record.js';
 
 const BRAND = Symbol.for('fusewire.JobsApiError');
@@ -69,7 +70,8 @@ export type JobsOperation = 'report-outcome' | 'amend-outcome' | 'other';
 export function jobsErrorOf(operation: JobsOperation, what: string, status: number, body: unknown): JobsApiError {
   const fields = isRecord(body) ? body : {};
   const said = textIn(fields, 'message') ?? textIn(fields, 'error') ?? (typeof body === 'string' ? body : '');
-  const message = `${what}: HTTP ${status}${said === '' ? '' : `: ${said}`}`;
+  // A server may repeat what it was sent, the key included (I12).
+  const message = `${what}: HTTP ${status}${said === '' ? '' : `: ${redact(said)}`}`;
   if (operation === 'report-outcome' && status === 409) return new OutcomeAlreadyReportedError(message, fields);
   if (operation === 'amend-outcome' && status === 409) return new OutcomeAmendConflictError(message, codeOf(fields));
   if (operation === 'amend-outcome' && status === 422) {

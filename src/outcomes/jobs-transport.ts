@@ -114,6 +114,10 @@ export class JobsTransport {
     const body = parsed(answer.body);
     const isGood = answer.status >= 200 && answer.status < 300;
     if (!isGood && accepts?.(answer.status) !== true) throw jobsErrorOf(operation, what, answer.status, body);
+    // A page of a proxy or a portal, under 200: nothing is known of what was asked, and nothing was done for sure.
+    if (isGood && typeof body === 'string') {
+      throw new JobsApiError(`${what}: HTTP ${answer.status} with an answer that is no JSON`, answer.status);
+    }
     return body;
   }
 

@@ -14,6 +14,7 @@ import {
 } from '../../src/outcomes.js';
 import { openServiceFixture, type ServiceFixture } from '../helpers/service-fixture.js';
 import { openTestStore } from '../helpers/stores.js';
+import { until } from '../helpers/until.js';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -145,6 +146,8 @@ describe('the client for jobs and outcomes, against the service', () => {
 interface Answer {
   readonly status: number;
   readonly body?: unknown;
+  /** Instead of JSON. */
+  readonly text?: string;
   readonly headers?: Record<string, string>;
 }
 
@@ -160,7 +163,7 @@ async function startScripted(answers: Answer[]) {
       return;
     }
     response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
-    response.end(answer.body === undefined ? '' : JSON.stringify(answer.body));
+    response.end(answer.text ?? (answer.body === undefined ? '' : JSON.stringify(answer.body)));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -277,6 +280,56 @@ describe('the client for jobs and outcomes, against anything else', () => {
     const { url, seen } = await startScripted([{ status: 200, body: {} }]);
     await impatientClient(url, settings, env as Record<string, string>).client.getJob('j');
     expect(seen[0]?.headers['x-api-key']).toBe(key);
+  });
+
+  it('a page under 200, a redirect and a form that is not known are errors, never an empty list or an outcome', async () => {
+    const html = { status: 200, text: '<html>sign in</html>', headers: { 'content-type': 'text/html' } };
+    const elsewhere = { status: 302, headers: { location: 'http://127.0.0.1:1/' } };
+    const { url, seen } = await startScripted([
+      html,
+      html,
+      html,
+      elsewhere,
+      ...[{}, {}, []].map((body) => ({ status: 200, body })),
+    ]);
+    const { client } = impatientClient(url, { attempts: 1 });
+    await expect(client.reportOutcome('j', { executionStatus: 'SUCCESS' })).rejects.toThrow('no JSON');
+    await expect(client.listJobs()).rejects.toThrow('no JSON');
+    await expect(client.getJob('j')).rejects.toMatchObject({ name: 'JobsApiError', status: 200 });
+    await expect(client.getJob('j')).rejects.toMatchObject({ status: 302 });
+    await expect(client.listJobs()).rejects.toThrow('not known');
+    await expect(client.jobTypes()).rejects.toThrow('not known');
+    await expect(client.listJobs()).rejects.toThrow('not known');
+    expect(seen).toHaveLength(7);
+  });
+
+  it('I10, I12: an error is short and does not repeat the key, whatever the server says', async () => {
+    const key = 'rev_sk_T9qLm2_0f3c7be1d2';
+    const said = { message: `the key ${key} is not ours ${'x'.repeat(1_000_000)}` };
+    const { url } = await startScripted([
+      { status: 403, text: `bad ${key} ${'x'.repeat(1e6)}` },
+      { status: 401, body: said },
+    ]);
+    const { client } = impatientClient(url, { apiKey: key });
+    for (const status of [403, 401]) {
+      const error = await client.getJob('j').catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ status });
+      expect(String(error)).not.toContain('0f3c7be1d2');
+      expect(String(error).length).toBeLessThan(5_000);
+    }
+  });
+
+  it('close() ends the wait for a retry, and nothing is sent after it', async () => {
+    const { url, seen } = await startScripted([{ status: 503 }, { status: 503 }]);
+    const fusewire = createFusewireOn({}, { apiKey: 'hak_test', meteringBaseUrl: url, logLevel: 'CRITICAL' });
+    closing.push(() => fusewire.close());
+    const client = clientOf({ fusewire });
+    const asked = client.getJob('j').catch((reason: unknown) => reason);
+    await until(() => seen.length === 1, 'the first try');
+    await client.close();
+    expect(await asked).toBeInstanceOf(JobsApiError);
+    expect(await client.getJob('j').catch((reason: unknown) => reason)).toBeInstanceOf(JobsApiError);
+    expect(seen).toHaveLength(1);
   });
 
   it('finds the jobs API where a variable or a setting says', async () => {
