@@ -1,7 +1,7 @@
 /** Guarded models for the kinds that the AI SDK has no middleware for, or none in ai 5. */
 
 import { KINDS, type ModelKind } from './media-reading.js';
-import { beginMedia, whole } from './middleware.js';
+import { beginMedia, streamed, whole } from './middleware.js';
 import { type AiSdkOptions, createLayer, type Layer, ownMetadataOf, withoutOwnMetadata } from './options.js';
 import type { AiModel, Fields } from './structure.js';
 
@@ -38,7 +38,7 @@ export function guardRerankingModel<M extends AiModel>(model: M, options?: AiSdk
   return guardModel('reranking', model, options);
 }
 
-type Method = (params: object, ...rest: unknown[]) => PromiseLike<unknown>;
+type Method = (params: object, ...rest: unknown[]) => PromiseLike<object>;
 
 /**
  * A proxy over the model: `instanceof` and every other member stay. Members are read and called on the model itself,
@@ -56,17 +56,19 @@ function guardModel<M extends AiModel>(kind: ModelKind, model: M, options: AiSdk
       if (typeof member !== 'function' || name === 'constructor') return member;
       if (!bound.has(member)) {
         const own = member.bind(model) as Method;
-        bound.set(member, name === method ? guardedMethod(layer, kind, model, own) : own);
+        const isGuarded = name === method || name === 'doStream';
+        bound.set(member, isGuarded ? guardedMethod(layer, kind, model, own, name === 'doStream') : own);
       }
       return bound.get(member);
     },
   });
 }
 
-function guardedMethod(layer: Layer, kind: ModelKind, model: AiModel, original: Method): Method {
+function guardedMethod(layer: Layer, kind: ModelKind, model: AiModel, original: Method, streams: boolean): Method {
   return async (params, ...rest) => {
     const left = withoutOwnMetadata(params);
     const taken = new WeakMap([[left, ownMetadataOf(params as Fields)]]);
-    return whole(beginMedia(layer, kind, { params: left, model }, taken), () => original(left, ...rest));
+    const call = beginMedia(layer, kind, { params: left, model }, taken, streams);
+    return (streams ? streamed : whole)(call, () => original(left, ...rest));
   };
 }

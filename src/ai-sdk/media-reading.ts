@@ -1,5 +1,5 @@
-/** Calls of models that embed, rank, draw, speak and hear: what is asked, and what came back. Pure. */
-import type { RequestReading, UsageReader, UsageReading } from '../providers/adapter.js';
+/** Calls of models that embed, rank, draw, speak and hear: what is asked of each kind, and what its answers say. Pure. */
+import type { RequestReading, UsageReading } from '../providers/adapter.js';
 import { readOpenAIUsage } from '../providers/openai-usage.js';
 import type { MediaFields } from '../wire/usage-event.js';
 import { readingOf } from './language-reading.js';
@@ -15,7 +15,6 @@ import {
   readSafely,
   textOf,
 } from './structure.js';
-import { readAiCost } from './usage.js';
 
 /** The kinds of models beside language models. */
 export type ModelKind = 'embedding' | 'image' | 'speech' | 'transcription' | 'reranking';
@@ -49,7 +48,7 @@ export const KINDS: Readonly<Record<ModelKind, Kind>> = {
   speech: {
     method: 'doGenerate',
     read: (params, model) => ({ operationType: 'AUDIO', operationSubtype: 'tts', media: spoken(params, model) }),
-    answer: () => ({}),
+    answer: readSpeech,
     text: (params) => wordsOf(params['text']),
   },
   transcription: {
@@ -65,50 +64,18 @@ export const KINDS: Readonly<Record<ModelKind, Kind>> = {
 };
 
 /** Reads the call options of a model that is no language model. Never throws. */
-export function readMediaCall(kind: ModelKind, model: AiModel, params: Fields): RequestReading {
+export function readMediaCall(kind: ModelKind, model: AiModel, params: Fields, streaming = false): RequestReading {
   const { method, read, text } = KINDS[kind];
   const asked = readSafely(() => read(params, textOf(model.modelId) ?? ''), { operationType: 'OTHER' as const });
   const prompt = () => readSafely(() => text(params), promptTextOf(params));
+  const name = method === 'doGenerate' ? kind : method.slice(2).toLowerCase();
   return readingOf(model, {
-    endpoint: `ai-sdk.${kind === 'embedding' ? 'embed' : method === 'doRerank' ? 'rerank' : kind}`,
+    endpoint: `ai-sdk.${name}${streaming ? '.stream' : ''}`,
     ...asked,
-    streaming: false,
+    streaming,
     promptText: prompt,
     prompts: () => ({ inputMessages: [prompt()] }),
   });
-}
-
-/** Reads the answer of a model that is no language model. */
-export class MediaReader implements UsageReader {
-  readonly #kind: ModelKind;
-  #facts: Partial<UsageReading> = {};
-  #finished = false;
-
-  constructor(kind: ModelKind) {
-    this.#kind = kind;
-  }
-
-  whole(body: unknown): void {
-    this.#finished = true;
-    const result = fieldsOf(body);
-    const response = fieldsOf(result['response']);
-    const cost = readAiCost(result['providerMetadata'], fieldsOf(response['body'])['usage']);
-    this.#facts = {
-      ...given('responseId', textOf(response['id'])),
-      ...given('model', textOf(response['modelId'])),
-      ...given('totalCostUsd', cost),
-      ...given('rawUsage', result['usage']),
-      ...KINDS[this.#kind].answer(result),
-    };
-  }
-
-  chunk(): void {
-    // These models answer in one piece.
-  }
-
-  reading(): UsageReading {
-    return { ...this.#facts, finished: this.#finished, outputText: '' };
-  }
 }
 
 function readImage(params: Fields, model: string): ReturnType<Kind['read']> {
@@ -146,10 +113,21 @@ function spoken(params: Fields, model: string): MediaFields {
   };
 }
 
+/** Only the end of streamed speech counts something: the text was the request. */
+function readSpeech(result: Fields): Partial<UsageReading> {
+  const usage = fieldsOf(result['usage']);
+  const media = given('characterCount', countOf(usage['inputCharacters']));
+  return {
+    ...(Object.keys(media).length === 0 ? {} : { media }),
+    ...given('inputTokens', countOf(usage['inputTokens'])),
+    ...given('outputTokens', countOf(usage['outputTokens'])),
+  };
+}
+
 /** What the SDK hands on, and where it leaves something out the server's own answer, which OpenAI's package keeps. */
 function readTranscript(result: Fields): Partial<UsageReading> {
   const body = fieldsOf(fieldsOf(result['response'])['body']);
-  const usage = fieldsOf(body['usage']);
+  const usage = fieldsOf(result['usage'] ?? body['usage']);
   const tokens = readOpenAIUsage(usage);
   const seconds = [result['durationInSeconds'], usage['seconds'], body['duration']].map(amountOf).find(isGiven);
   return {
@@ -172,6 +150,7 @@ function wordsOf(value: unknown): string {
   return value === undefined || value === null ? '' : readSafely(() => JSON.stringify(value) ?? '', '');
 }
 
-function given<K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
+/** A field that is there, or none. */
+export function given<K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
   return (value === undefined ? {} : { [name]: value }) as { [P in K]?: V };
 }

@@ -2,7 +2,8 @@
 import { LanguageReader } from './language-reader.js';
 import { readLanguageCall } from './language-reading.js';
 import { beginCall, type LayerCall } from './layer-call.js';
-import { MediaReader, type ModelKind, readMediaCall } from './media-reading.js';
+import { MediaReader } from './media-reader.js';
+import { type ModelKind, readMediaCall } from './media-reading.js';
 import { type AiSdkOptions, createLayer, type Layer, ownMetadataOf, withoutOwnMetadata } from './options.js';
 import { readAiProvider } from './provider-names.js';
 import type { AiModel, Fields } from './structure.js';
@@ -70,16 +71,7 @@ export function fusewireMiddleware(options?: AiSdkOptions): LanguageModelMiddlew
       return whole(begin(given, false), given.doGenerate);
     },
     async wrapStream(given) {
-      const call = begin(given, true);
-      const result = await called(call, given.doStream);
-      if (call === undefined) return result;
-      const stream = streamOf(result);
-      if (stream === undefined) {
-        call.whole(undefined);
-        return result;
-      }
-      call.answered();
-      return { ...result, stream: watchParts(stream, call) };
+      return streamed(begin(given, true), given.doStream);
     },
   };
 }
@@ -135,9 +127,10 @@ export function beginMedia(
   kind: ModelKind,
   { params, model }: Given,
   taken: WeakMap<object, unknown>,
+  streaming = false,
 ): LayerCall | undefined {
   return beginCall(layer, params as Fields, metadataIn(taken, params), () => ({
-    request: readMediaCall(kind, model, params as Fields),
+    request: readMediaCall(kind, model, params as Fields, streaming),
     reader: new MediaReader(kind),
   }));
 }
@@ -147,6 +140,19 @@ export async function whole<R>(call: LayerCall | undefined, ask: () => PromiseLi
   const result = await called(call, ask);
   call?.whole(result);
   return result;
+}
+
+/** Runs a call that answers in a stream. Its parts and its errors pass unchanged. */
+export async function streamed<R extends object>(call: LayerCall | undefined, ask: () => PromiseLike<R>): Promise<R> {
+  const result = await called(call, ask);
+  if (call === undefined) return result;
+  const stream = streamOf(result);
+  if (stream === undefined) {
+    call.whole(undefined);
+    return result;
+  }
+  call.answered();
+  return { ...result, stream: watchParts(stream, call) };
 }
 
 async function called<R>(call: LayerCall | undefined, ask: () => PromiseLike<R>): Promise<R> {

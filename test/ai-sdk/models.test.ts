@@ -130,6 +130,33 @@ describe('a guarded model', () => {
     expect(guarded.doEmbed).toBe(guarded.doEmbed);
   });
 
+  it('is guarded in both doors: speech and transcripts that are streamed, as ai 7 does', async () => {
+    const finish = { type: 'finish', text: 'x', segments: [], durationInSeconds: 12.5, usage: { inputCharacters: 7 } };
+    const model = {
+      provider: 'acme.speech',
+      modelId: 's-1',
+      doGenerate: async () => ({}),
+      doStream: async (_given: object) => ({ stream: ReadableStream.from([{ type: 'stream-start' }, finish]) }),
+    };
+    for (const guarded of [guardSpeechModel(model, options()), guardTranscriptionModel(model, options())]) {
+      const { stream } = await guarded.doStream({ text: new ReadableStream() });
+      const seen: unknown[] = [];
+      for await (const part of stream) seen.push(part);
+      expect(seen).toEqual([{ type: 'stream-start' }, finish]);
+    }
+    expect(recording.events).toMatchObject([
+      {
+        operationSubtype: 'tts',
+        characterCount: 7,
+        isStreamed: true,
+        attributes: { endpoint: 'ai-sdk.speech.stream' },
+      },
+      { operationSubtype: 'transcription', durationSeconds: 12.5, isStreamed: true },
+    ]);
+    recording.refuse();
+    await expect(guardSpeechModel(model, options()).doStream({})).rejects.toThrow('the budget is used up');
+  });
+
   it('may be frozen', async () => {
     const doRerank = async () => ({ ranking: [{ index: 0, relevanceScore: 1 }] });
     const model = Object.freeze({ provider: 'cohere.reranking', modelId: 'rerank-v3.5', doRerank });
