@@ -41,6 +41,13 @@ const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
     /^result: first succeeded\nresult: first succeeded$/m,
     /^metered: claude-haiku-4-5 END BATCH 1000 in, 40000 from the cache reported price unknown$/m,
   ],
+  'ai-sdk.mjs': [
+    /^answer: A budget/m,
+    /^metered: gpt-4o-mini CHAT whole 42000$/m,
+    /^metered: gpt-4o-mini CHAT streamed 42000$/m,
+    /^metered: text-embedding-3-small EMBED whole 8$/m,
+    /^refused: Tokens of Northwind\nrequests of a refused stream: 0$/m,
+  ],
   'perplexity.mjs': [
     /^metered: CHAT sonar 758 tokens \$0\.006 reported$/m,
     /^metered: SEARCH search 0 tokens \$0\.005 reported$/m,
