@@ -20,7 +20,12 @@ export interface RunOptions {
 export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
   const clean: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^(REVENIUM|FUSEWIRE|OPENAI|OLLAMA|NODE_OPTIONS|VITEST|PORT$|HOST$)/.test(name)) {
+    if (
+      value !== undefined &&
+      !/^(REVENIUM|FUSEWIRE|OPENAI|OLLAMA|ANTHROPIC|GOOGLE|GEMINI|PERPLEXITY|FAL|LITELLM|LANGCHAIN|NODE_OPTIONS|VITEST|PORT$|HOST$)/.test(
+        name,
+      )
+    ) {
       clean[name] = value;
     }
   }
