@@ -30,6 +30,8 @@ export interface Recording {
     readonly stop_reason: string | null;
     readonly usage_present: boolean;
     readonly raw_usage?: Record<string, unknown> | null;
+    /** Where in the answer the counts stood. */
+    readonly usage_source?: string | null;
   };
 }
 
