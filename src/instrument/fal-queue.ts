@@ -62,6 +62,8 @@ export class FalQueue {
     this.#waiting.set(id, { attempt, reading, timer });
     // The result goes to somebody else: it is metered now or never.
     if (reading.webhook) this.end(id, 'completed');
+    // Another process may read the result, after a crash of this one too: under the same name it counts once.
+    else attempt.goesOn(unseen(id, reading));
     if (this.#waiting.size > REMEMBERED_MAX) this.end(this.#waiting.keys().next().value as string, 'abandoned');
   }
 
@@ -93,11 +95,9 @@ export class FalQueue {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
     this.#forget(id);
-    // Of a language model's answer that nobody sees, nobody knows the length.
-    const isUnknownShape = waiting.reading.operationType === 'CHAT';
-    const named = { responseId: id, idsAreUnique: isFalRequestId(id) };
-    const told = { finished: end === 'completed', outputText: '', isUnknownShape, ...reading, ...named };
-    waiting.attempt.answered(() => told);
+    const { responseId, idsAreUnique, ...told } = unseen(id, waiting.reading);
+    const all = { ...told, finished: end === 'completed', ...reading, responseId, idsAreUnique };
+    waiting.attempt.answered(() => all as UsageReading);
     waiting.attempt.settle(end, failure);
   }
 
@@ -122,6 +122,12 @@ export class FalQueue {
     this.#metered.add(id);
     if (this.#metered.size > REMEMBERED_MAX) this.#metered.delete(this.#metered.values().next().value as string);
   }
+}
+
+/** What is known of a queued request whose result nobody saw. Of a language model's answer nobody knows the length. */
+function unseen(id: string, { operationType }: FalRequestReading): UsageReading {
+  const isUnknownShape = operationType === 'CHAT';
+  return { responseId: id, idsAreUnique: isFalRequestId(id), isUnknownShape, finished: false, outputText: '' };
 }
 
 /** Is told the id under which a request was queued. */

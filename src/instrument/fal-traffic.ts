@@ -62,7 +62,10 @@ export class FalTraffic {
 
   async #call(sending: FalSending): Promise<Response> {
     const { reading, metadata, signal } = sending;
-    const attempt = this.#path.begin(sending.admission ?? this.#path.admit(reading, metadata));
+    const admission = sending.admission ?? this.#path.admit(reading, metadata);
+    // Aborted before: nothing leaves.
+    if (signal?.aborted === true) return sending.send();
+    const attempt = this.#path.begin(admission);
     sending.began?.(attempt);
     let response: Response;
     try {

@@ -7,6 +7,7 @@ import { googleModelName } from '../providers/google-endpoints.js';
 import { collectText } from '../providers/google-prompt.js';
 import { countsOfUsage } from '../providers/google-reader.js';
 import { addGoogleUsage, type GoogleUsage, readGoogleUsage } from '../providers/google-usage.js';
+import { OUTPUT_TEXT_MAX } from '../providers/openai-reader.js';
 import { recordOf } from '../providers/openai-usage.js';
 import { reasonOf } from './answer-watch.js';
 import type { GoogleContext } from './google-transport.js';
@@ -102,7 +103,7 @@ class LiveSession {
     if (usage !== undefined) this.#usage = addGoogleUsage(this.#usage, usage);
     const parts: string[] = [];
     collectText(recordOf(recordOf(fields['serverContent'])?.['modelTurn'])?.['parts'], parts);
-    this.#text += parts.join('');
+    if (this.#text.length < OUTPUT_TEXT_MAX) this.#text += parts.join('').slice(0, OUTPUT_TEXT_MAX - this.#text.length);
   }
 
   #reading(): UsageReading {

@@ -9,6 +9,8 @@ export interface ClientPackage {
   readonly version: string;
   /** The folder of its package.json. */
   readonly root: string;
+  /** Its `.js` files are ES modules. */
+  readonly isModule: boolean;
 }
 
 /**
@@ -56,7 +58,7 @@ export class PackageFinder {
 function clientPackage(manifest: Record<string, unknown> | undefined, root: string): ClientPackage | undefined {
   const name = manifest?.['name'];
   if (typeof name !== 'string' || !PATCHABLE_PACKAGES.has(name)) return undefined;
-  return { name, version: String(manifest?.['version'] ?? 'unknown'), root };
+  return { name, version: String(manifest?.['version'] ?? 'unknown'), root, isModule: manifest?.['type'] === 'module' };
 }
 
 /** The manifest of a package; a bare `{"type":…}` inside one is none. */

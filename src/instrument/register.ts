@@ -2,6 +2,7 @@
  * Guards every provider's client of the process at its first use: those that are loaded, in both module systems
  * and in nested copies, and those that will be.
  */
+import { existsSync, realpathSync } from 'node:fs';
 import module from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -77,26 +78,34 @@ class Register {
       const later = this.#patchModule(script, found);
       if (later !== undefined) pending.push(later);
     }
-    this.#loadFactories();
+    this.#loadFactories(modules);
     return pending;
   }
 
   /**
    * CommonJS that an ES module imports goes past every hook that is set after the graph was linked. A package of one such
-   * file, whose clients a function makes, is loaded before its turn, so that its importers see it patched.
+   * file, whose clients a function makes, is loaded before its turn, so that its importers see it patched: the copies
+   * that the loaded modules would get by its name.
    */
-  #loadFactories(): void {
+  #loadFactories(modules: readonly LoadedScript[]): void {
     const load = module.createRequire(pathToFileURL(this.#entry()).href);
     if (load.main !== undefined) return;
-    for (const [name, { factory }] of PATCHABLE_PACKAGES) {
+    const folders = foldersAbove([this.#entry(), ...modules.map(({ file }) => file)]);
+    for (const [name, { factory, entryFiles }] of PATCHABLE_PACKAGES) {
       if (factory === undefined) continue;
-      try {
-        const file = load.resolve(name);
-        const found = this.#finder.ofClientFile(file);
-        if (found !== undefined) this.#patch(load(file), found, 'cjs');
-      } catch {
-        // Not installed here: nothing to patch.
-      }
+      for (const folder of folders) this.#loadFactory(load, join(folder, 'node_modules', name), name, entryFiles);
+    }
+  }
+
+  #loadFactory(load: NodeJS.Require, place: string, name: string, entryFiles: readonly string[]): void {
+    try {
+      if (!existsSync(place)) return;
+      // By its real path, as its importers load it.
+      const file = realpathSync(join(place, entryFiles[0]!));
+      const found = this.#finder.ofClientFile(file);
+      if (found?.name === name) this.#patch(load(file), found, 'cjs');
+    } catch {
+      // Not what it seems: its importers will find out.
     }
   }
 
@@ -155,7 +164,8 @@ class Register {
         missing.delete(name);
         for (const entry of PATCHABLE_PACKAGES.get(name)?.entryFiles ?? []) {
           const file = join(found.root, entry);
-          if (extname(file) === '.mjs') scripts.push({ file, url: pathToFileURL(file).href });
+          const isModule = extname(file) === '.mjs' || (extname(file) === '.js' && found.isModule);
+          if (isModule && existsSync(file)) scripts.push({ file, url: pathToFileURL(file).href });
         }
       }
       if (dirname(folder) === folder) return scripts;
@@ -192,6 +202,15 @@ class Register {
     this.#reported = true;
     this.#options.log.error('a client could not be guarded by itself; use guard()', { error: String(error) });
   }
+}
+
+/** The folders of these files and all above them, each once. */
+function foldersAbove(files: readonly string[]): ReadonlySet<string> {
+  const folders = new Set<string>();
+  for (const file of files) {
+    for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder);
+  }
+  return folders;
 }
 
 /** The exports of the file that defines a factory, where it was loaded. */

@@ -191,6 +191,16 @@ export class Attempt {
     this.#watch ??= this.#sink.runtime.setTimer(() => this.#look(), UNREAD_LIMIT_MS);
   }
 
+  /**
+   * The work has a name by now, and its answer comes by another request: whoever meters it, after a crash too, does so
+   * under that name. Arms no time limit.
+   */
+  goesOn(reading: UsageReading): void {
+    if (this.#settled) return;
+    this.#reading = () => reading;
+    if (this.#metered) this.#sink.outbox.note(this.id, () => this.#event('recovered', reading, {}));
+  }
+
   /** The caller reads: the answer is not abandoned. Called for each chunk; cheap. */
   progressed(): void {
     this.#lastReadAt = this.#sink.runtime.monotonicNow();

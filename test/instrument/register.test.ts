@@ -35,7 +35,12 @@ describe('PackageFinder', () => {
     install('node_modules/x/node_modules/ollama', 'ollama', ['dist/browser.cjs'], '0.6.4');
     const finder = new PackageFinder();
     const alias = join(folder, 'node_modules/alias');
-    expect(finder.ofClientFile(join(alias, 'client.mjs'))).toEqual({ name: 'openai', version: '6.1.0', root: alias });
+    expect(finder.ofClientFile(join(alias, 'client.mjs'))).toEqual({
+      name: 'openai',
+      version: '6.1.0',
+      root: alias,
+      isModule: false,
+    });
     expect(finder.ofClientFile(join(folder, 'node_modules/x/node_modules/ollama/dist/browser.cjs'))).toMatchObject({
       name: 'ollama',
       version: '0.6.4',
