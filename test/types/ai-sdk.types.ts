@@ -1,12 +1,12 @@
 // Compiled by `npm run types`, never run: the middleware fits where each major of the AI SDK takes one, without a cast,
 // and what comes out is the SDK's own type.
 
-import { openai as openai6 } from '@ai-sdk/openai';
+import { createOpenAI as createOpenAI6, openai as openai6 } from '@ai-sdk/openai';
 import * as ai6 from 'ai';
 import * as ai5 from 'ai5';
-import { openai as openai5 } from 'ai5-openai';
+import { createOpenAI as createOpenAI5, openai as openai5 } from 'ai5-openai';
 import * as ai7 from 'ai7';
-import { openai as openai7 } from 'ai7-openai';
+import { createOpenAI as createOpenAI7, openai as openai7 } from 'ai7-openai';
 import {
   fusewireEmbeddingMiddleware,
   fusewireImageMiddleware,
@@ -17,6 +17,10 @@ import {
   guardSpeechModel,
   guardTranscriptionModel,
 } from '../../src/ai-sdk.js';
+import { guardFetch } from '../../src/index.js';
+
+/** A guarded fetch is a fetch to every provider. */
+export const guarded = [createOpenAI5, createOpenAI6, createOpenAI7].map((create) => create({ fetch: guardFetch() }));
 
 const prompt = 'Hi';
 const value = 'x';
