@@ -119,8 +119,12 @@ function guardCreate(resource: object): void {
       return await create.call(resource, withoutMetadata(params), carrying, ...rest);
     } catch (error) {
       // Where earlier requests were answered, the client's own error holds what they gave, and the refusal as its cause.
+      const { refusal } = interaction;
       const isInterrupted = error instanceof Error && error.name === 'ContinuationInterruptedError';
-      throw isInterrupted ? error : (interaction.refusal ?? error);
+      if (refusal === undefined || !isInterrupted) throw refusal ?? error;
+      // The client puts an error of its own between the two.
+      override(error, 'cause', refusal);
+      throw error;
     }
   });
 }
