@@ -50,9 +50,13 @@ export class LitellmLayer {
     return this.isProxy(url) ? throughLitellm(request) : request;
   }
 
-  /** `LITELLM_API_KEY`, where the caller sends nothing by which the proxy could know him. */
-  authorise(url: string, headers: unknown): void {
+  /**
+   * `LITELLM_API_KEY`, where the caller sends nothing by which the proxy could know him. Only to the address that the
+   * client is made for: a request to another one is not the proxy's, whatever the option says.
+   */
+  authorise(url: string, headers: unknown, baseUrl: unknown): void {
     if (this.#apiKey === undefined || !this.isProxy(url) || !isHeaders(headers)) return;
+    if (!isSameOrigin(url, baseUrl)) return;
     const given = headers.get('authorization')?.trim() ?? '';
     if (given !== '' && !/^bearer$/i.test(given)) return;
     if (CREDENTIALS.some((name) => headers.has(name))) return;
@@ -102,6 +106,10 @@ export class LitellmLayer {
     this.#leftOut.add(field);
     this.#log.warn(`LiteLLM: the value of ${field} cannot be carried by a header; the proxy is not told`);
   }
+}
+
+function isSameOrigin(url: string, baseUrl: unknown): boolean {
+  return URL.canParse(url) && URL.canParse(String(baseUrl)) && new URL(url).origin === new URL(String(baseUrl)).origin;
 }
 
 function writtenOf(headers: Headers): string | null {

@@ -257,7 +257,7 @@ class StainlessInstrument<R extends RequestReading> {
   async #send(input: unknown, init?: Record<string, unknown>): Promise<Response> {
     const prepared = this.#harmless(() => this.#preparedFor(input, init));
     const headers = init?.['headers'];
-    this.#litellm.authorise(String(input), headers);
+    this.#litellm.authorise(String(input), headers, this.#client.baseURL);
     if (prepared === undefined || prepared.reading.kind === 'free') return this.#fetch.call(undefined, input, init);
     const { reading, admission } = prepared;
     const attempt = this.#path.begin(admission);

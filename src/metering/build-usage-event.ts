@@ -1,4 +1,5 @@
 /** From what was learnt of an attempt to its usage event (contract 5.3). Pure, but for the token estimate it is given. */
+import { redact } from '../capture/redact.js';
 import { LOCAL_FIELDS } from '../metadata/fields.js';
 import type { UsageReading } from '../providers/adapter.js';
 import type { MediaFields, UsageEvent, UsageState } from '../wire/usage-event.js';
@@ -77,7 +78,7 @@ export function buildUsageEvent(
   put(event, 'hasVisionContent', request.hasVisionContent);
   put(event, 'totalCost', reading.totalCostUsd);
   put(event, 'speed', reading.speed);
-  put(event, 'errorReason', (reading.errorReason ?? failure.reason)?.slice(0, ERROR_REASON_MAX));
+  put(event, 'errorReason', cleanReason(reading.errorReason ?? failure.reason));
   put(event, 'errorCode', failure.status);
   // Sound among the tokens of a chat has prices of its own.
   putMissing(event, counts.media ?? reading.media);
@@ -181,6 +182,11 @@ const OWN_ATTRIBUTES: ReadonlySet<string> = new Set([
   ...['usageState', 'endpoint', 'end', 'attemptId', 'requestedModel', 'providerResponseId', 'unknownEndpoint'],
   ...['host', 'bypass', 'recovered', 'cacheInside', 'reasoningInside', 'inputImageTokens'],
 ]);
+
+/** A provider's error may repeat the key that it refused. */
+function cleanReason(reason: string | undefined): string | undefined {
+  return reason === undefined ? undefined : redact(reason.slice(0, 2 * ERROR_REASON_MAX)).slice(0, ERROR_REASON_MAX);
+}
 
 type Fields = Record<string, unknown>;
 

@@ -55,6 +55,8 @@ const INITIAL_DELAY_SECONDS = 2;
 const MAX_DELAY_SECONDS = 90;
 const TIMEOUT_SECONDS = 60;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A program gets the result of its job, however long the service is away. */
+const REPORT_WAIT_MS = 5_000;
 
 /**
  * Emits completions and tool runs, and reports what jobs came to.
@@ -71,6 +73,7 @@ export class AgenticOutcomeClient extends JobsClient {
   readonly #ownsFusewire: boolean;
   readonly #transport: JobsTransport;
   readonly #runtime: Runtime;
+  readonly #reports = new Set<Promise<void>>();
 
   /** @throws FusewireError with code `INVALID_OPTIONS`, listing every problem. */
   constructor(settings: AgenticOutcomeSettings = {}) {
@@ -126,7 +129,8 @@ export class AgenticOutcomeClient extends JobsClient {
 
   /**
    * Runs a job: every guarded call, metered call and tool inside is counted for it, and its outcome is reported at the
-   * end. An outcome that cannot be reported is logged, and costs neither result nor error of the task.
+   * end. An outcome that cannot be reported is logged, and costs neither result nor error of the task; one that takes
+   * longer than 5 s is reported behind, and waited for by {@link close}.
    *
    * @returns what `task` returns.
    * @throws what `task` throws.
@@ -152,11 +156,29 @@ export class AgenticOutcomeClient extends JobsClient {
 
   /** Delivers what was metered, if the instance is this client's own, and gives up what is under way. Never rejects. */
   async close(): Promise<void> {
+    await this.#waitFor(Promise.all(this.#reports));
     if (this.#ownsFusewire) await this.#fusewire.close();
     await this.#transport.close();
   }
 
-  async #report(jobId: string, outcomeOf: () => Outcome | undefined): Promise<void> {
+  /** Resolves when the outcome is reported, and after {@link REPORT_WAIT_MS} in any case. */
+  #report(jobId: string, outcomeOf: () => Outcome | undefined): Promise<void> {
+    const report = this.#reportBehind(jobId, outcomeOf).finally(() => this.#reports.delete(report));
+    this.#reports.add(report);
+    return this.#waitFor(report);
+  }
+
+  #waitFor(task: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#runtime.setTimer(resolve, REPORT_WAIT_MS, { keepAlive: true });
+      void task.finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  async #reportBehind(jobId: string, outcomeOf: () => Outcome | undefined): Promise<void> {
     try {
       const outcome = outcomeOf();
       if (outcome === undefined) return;

@@ -106,7 +106,7 @@ export class JobsClient {
   }
 
   /**
-   * Changes an outcome, with a reason. Retried only on 429.
+   * Changes an outcome, with a reason. Retried on 429, and where no answer came.
    *
    * @throws OutcomeNotReportedError where there is nothing to amend.
    * @throws OutcomeAmendConflictError where it is not in `expectedEntityVersion` any more.
@@ -129,7 +129,7 @@ export class JobsClient {
     return (await this.#get(`read the outcomes of ${jobId}`, path)) as OutcomeVersion[];
   }
 
-  /** Adds measured values to an outcome, all of them or none. Retried only on 429. */
+  /** Adds measured values to an outcome, all of them or none. Retried on 429, and where no answer came. */
   async appendOutcomeMetrics(jobId: string, metrics: readonly OutcomeMetric[]): Promise<void> {
     await this.#transport.request({
       what: `add measured values to the outcome of ${jobId}`,

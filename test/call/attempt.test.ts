@@ -62,6 +62,12 @@ const reading = (part: Partial<UsageReading>): (() => UsageReading) => {
 };
 
 describe('an attempt', () => {
+  it('I12: a provider that repeats a key in its error does not bring it into the event', () => {
+    const attempt = new Attempt(REQUEST, METADATA, sink, { bypassed: false });
+    attempt.settle('failed', { status: 401, reason: 'Incorrect API key provided: sk-0123456789abcdef0123.' });
+    expect(events[0]?.errorReason).toBe('Incorrect API key provided: sk-***REDACTED***.');
+  });
+
   it('I4: is metered once, whatever comes after its first end', () => {
     const attempt = begin();
     attempt.answered(reading({ inputTokens: 3, outputTokens: 4, responseId: 'r-1', finished: true }));

@@ -178,6 +178,15 @@ describe.each([MAJORS[0]!, MAJORS[2]!])('openai $major at a LiteLLM proxy', ({ O
     expect(sent(1)['authorization']).toBe(authorization);
   });
 
+  it('I12: LITELLM_API_KEY goes nowhere but to the address that the client is made for', async () => {
+    recording = createRecordingPath({ LITELLM_API_KEY: 'sk-litellm' });
+    const make = { baseURL: `${proxy.url}/v1`, apiKey: 'k', maxRetries: 0, defaultHeaders: { authorization: null } };
+    const client = instrumentOpenAI(new OpenAI(make), recording.path, { litellm: true }, recording.runtime);
+    await client.models.list();
+    await client.get(`${proxy.url.replace('127.0.0.1', 'localhost')}/v1/models`);
+    expect(proxy.requests.map(({ headers }) => headers['authorization'])).toEqual(['Bearer sk-litellm', undefined]);
+  });
+
   it('I4: a retry is an attempt with an id of its own, and with the same headers', async () => {
     proxy.next.push({ status: 500, headers: { 'retry-after-ms': '1', ...told('attempt-1') }, json: {} });
     await guard({ maxRetries: 1 }).chat.completions.create(withMetadata(CHAT));

@@ -366,6 +366,25 @@ describe('the client for jobs and outcomes, against anything else', () => {
     expect((error as FusewireError).problems).toHaveLength(5);
   });
 
+  it('I2: a service that does not answer holds the result for 5 s and no longer', async () => {
+    const { url } = await startScripted(Array.from({ length: 30 }, () => ({ status: 503 })));
+    const waits: number[] = [];
+    // Only the wait of 5 s fires; the pauses between tries never end.
+    const runtime = {
+      env: {},
+      setTimer(task: () => void, delayMs: number, options?: { keepAlive?: boolean }) {
+        if (options?.keepAlive === true) waits.push(delayMs);
+        if (delayMs === 5_000) setImmediate(task);
+        return { cancel: () => undefined };
+      },
+    };
+    const fusewire = createFusewireOn(runtime, { apiKey: 'hak_test', meteringBaseUrl: url, logLevel: 'CRITICAL' });
+    closing.push(() => fusewire.close());
+    const client = clientOf({ fusewire });
+    expect(await client.runJob({ id: 'j' }, () => 'result')).toBe('result');
+    expect(waits).toContain(5_000);
+  });
+
   it('I2: an outcome that cannot be reported costs neither result nor error', async () => {
     const { url } = await startScripted([{ status: 401 }, { status: 401 }, { status: 401 }, { status: 401 }]);
     const { client } = impatientClient(url);
