@@ -4,7 +4,7 @@
  */
 import { existsSync, realpathSync } from 'node:fs';
 import module from 'node:module';
-import { dirname, extname, join } from 'node:path';
+import { dirname, extname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Log } from '../log.js';
 import type { PatchableFactory } from './client-instrument.js';
@@ -90,7 +90,10 @@ class Register {
   #loadFactories(modules: readonly LoadedScript[]): void {
     const load = module.createRequire(pathToFileURL(this.#entry()).href);
     if (load.main !== undefined) return;
-    const folders = foldersAbove([this.#entry(), ...modules.map(({ file }) => file)]);
+    // Above the program's own script, and inside of packages that bring a copy of their own.
+    const isInside = (folder: string) => folder.includes(`${sep}node_modules${sep}`);
+    const inside = [...foldersAbove(modules.map(({ file }) => file))].filter(isInside);
+    const folders = new Set([...foldersAbove([this.#entry()]), ...inside]);
     for (const [name, { factory, entryFiles }] of PATCHABLE_PACKAGES) {
       if (factory === undefined) continue;
       for (const folder of folders) this.#loadFactory(load, join(folder, 'node_modules', name), name, entryFiles);
