@@ -1,5 +1,6 @@
 /** Guarded models for the kinds that the AI SDK has no middleware for, or none in ai 5. */
 
+import { FusewireError } from '../errors.js';
 import { KINDS, type ModelKind } from './media-reading.js';
 import { beginMedia, streamed, whole } from './middleware.js';
 import { type AiSdkOptions, createLayer, type Layer, ownMetadataOf, withoutOwnMetadata } from './options.js';
@@ -12,7 +13,7 @@ import type { AiModel, Fields } from './structure.js';
  * @throws FusewireError with code `INVALID_OPTIONS`, listing every problem.
  * @example
  * const model = guardEmbeddingModel(openai.textEmbeddingModel('text-embedding-3-small'));
- * await embedMany({ model, values });
+ * await embedMany({ model, values: ['budgets', 'plans'] });
  */
 export function guardEmbeddingModel<M extends AiModel>(model: M, options?: AiSdkOptions): M {
   return guardModel('embedding', model, options);
@@ -47,6 +48,11 @@ type Method = (params: object, ...rest: unknown[]) => PromiseLike<object>;
 function guardModel<M extends AiModel>(kind: ModelKind, model: M, options: AiSdkOptions | undefined): M {
   const layer = createLayer(options);
   const { method } = KINDS[kind];
+  if (typeof Object(model)[method] !== 'function') {
+    const given = typeof model === 'string' ? `the name "${model}"` : typeof model;
+    const problem = `an ${kind} model with the method ${method} is needed, and ${given} was given; make one with a provider`;
+    throw new FusewireError('INVALID_OPTIONS', [problem.replace(/^an (?=[^aeiou])/, 'a ')]);
+  }
   const bound = new WeakMap<object, unknown>();
   // A proxy may not answer for the members of a frozen object.
   const target: M = Object.isFrozen(model) ? Object.assign(Object.create(Object.getPrototypeOf(model)), model) : model;

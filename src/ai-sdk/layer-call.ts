@@ -48,6 +48,7 @@ export class LayerCall {
   readonly #outer: OuterCall;
   readonly #reader: UsageReader;
   readonly #signal: AbortSignal | undefined;
+  #onAbort: (() => void) | undefined;
   #ended = false;
 
   constructor(attempt: Attempt, outer: OuterCall, reader: UsageReader, signal: unknown) {
@@ -74,7 +75,8 @@ export class LayerCall {
     this.#attempt.answered(() => this.#reader.reading());
     // Node keeps some signals alive while they are listened to; a call must not live as long as they do.
     const call = new WeakRef<LayerCall>(this);
-    this.#signal?.addEventListener('abort', () => call.deref()?.left(), { once: true });
+    this.#onAbort = () => call.deref()?.left();
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** One part of a streamed answer, on its way to whoever reads. */
@@ -130,6 +132,7 @@ export class LayerCall {
   #settle(end: AttemptEnd, failure: AttemptFailure = {}): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
     const { attempts, admission } = this.#outer;
     if (attempts.length > 0 && !isMeteredInside(attempts, admission.request, this.#reading())) {
       this.#outer.meterOutside();

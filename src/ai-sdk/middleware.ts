@@ -54,7 +54,7 @@ export interface ImageModelMiddleware {
  * @throws FusewireError with code `INVALID_OPTIONS`, listing every problem.
  * @example
  * const model = wrapLanguageModel({ model: openai('gpt-4o-mini'), middleware: fusewireMiddleware() });
- * await generateText({ model, prompt, providerOptions: { fusewire: { agent: 'triage' } } });
+ * await generateText({ model, prompt: 'Why?', providerOptions: { fusewire: { agent: 'triage' } } });
  */
 export function fusewireMiddleware(options?: AiSdkOptions): LanguageModelMiddleware {
   const layer = createLayer(options);

@@ -39,8 +39,10 @@ const NAME = 'fusewire';
  */
 export function createLayer(options: AiSdkOptions = {}): Layer {
   const problems: string[] = [];
-  if (typeof options !== 'object' || options === null) problems.push('the options must be an object');
-  const { instance, usageMetadata, ...unknown } = Object(options) as AiSdkOptions;
+  if (typeof options !== 'object' || options === null) {
+    throw new FusewireError('INVALID_OPTIONS', ['the options must be an object']);
+  }
+  const { instance, usageMetadata, ...unknown } = options;
   for (const name of Object.keys(unknown)) problems.push(`${name} is not an option`);
   if (usageMetadata !== undefined && (typeof usageMetadata !== 'object' || usageMetadata === null)) {
     problems.push('usageMetadata must be an object');

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fusewireMiddleware } from '../../src/ai-sdk.js';
 import { instanceOn, MAJORS, type Model } from '../helpers/ai-sdk-majors.js';
@@ -134,6 +135,19 @@ describe.each(MAJORS)('ai $major, when things go wrong', ({ ai, openai, specific
     expect(recording.events).toHaveLength(1);
     recording.advance(15 * 60_000);
     expect(recording.events[1]?.attributes).toMatchObject({ end: 'abandoned' });
+  });
+
+  it('leaves no listener on a signal that outlives the call', async () => {
+    const { signal } = new AbortController();
+    for (const cut of [3, parts.length]) {
+      const { stream } = await mock(() => ReadableStream.from(parts.slice(0, cut))).doStream({
+        ...(options as object),
+        abortSignal: signal,
+      } as never);
+      expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+      await readAll(stream);
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+    }
   });
 
   it('I3: nothing is read ahead of the reader', async () => {
