@@ -31,7 +31,7 @@ const AGENT_CJS = `
 beforeAll(() => {
   program = new TemporaryProgram()
     .installFusewire()
-    .installClient('openai6', 'node_modules/openai')
+    .installClient('openai', 'node_modules/openai')
     .installClient('openai7', 'node_modules/openai-next')
     .installClient('openai5', 'node_modules/agent/node_modules/openai')
     .installClient('ollama06', 'node_modules/ollama')
