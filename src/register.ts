@@ -1,5 +1,5 @@
 /**
- * `fusewire/register`: importing it guards every openai and ollama client of the process, with the default instance,
+ * `fusewire/register`: importing it guards every provider's client of the process, with the default instance,
  * which the environment configures. Use `node --import fusewire/register app.js`, or import it before anything else.
  */
 import { defaultFusewire } from './default-instance.js';
