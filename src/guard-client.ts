@@ -76,8 +76,10 @@ const OPTION_CHECKS: Readonly<Record<keyof GuardOptions, readonly [(value: unkno
 
 function checkGuardOptions(options: unknown): void {
   const problems: string[] = [];
-  if (typeof options !== 'object' || options === null) problems.push('the options of guard() must be an object');
-  for (const [name, value] of Object.entries(Object(options) as GuardOptions)) {
+  if (typeof options !== 'object' || options === null) {
+    throw new FusewireError('INVALID_OPTIONS', ['the options of guard() must be an object']);
+  }
+  for (const [name, value] of Object.entries(options as GuardOptions)) {
     const check = Object.hasOwn(OPTION_CHECKS, name) ? OPTION_CHECKS[name as keyof GuardOptions] : undefined;
     if (check === undefined) problems.push(`${name} is not an option of guard()`);
     else if (value !== undefined && !check[0](value)) problems.push(`${name} ${check[1]}`);
@@ -86,10 +88,13 @@ function checkGuardOptions(options: unknown): void {
 }
 
 function unknownClient(client: unknown): string {
+  if (typeof client === 'function' && /^class\b/.test(Function.prototype.toString.call(client))) {
+    return `guard() takes a client, not its class: guard(new ${client.name}(…))`;
+  }
   const name = typeof client === 'object' && client !== null ? client.constructor?.name : typeof client;
   return (
     `guard() does not know this client (${String(name)}). It knows clients of the packages ` +
-    `${CLIENT_INSTRUMENTS.map(({ knows }) => knows).join(', ')}; ` +
-    'for any other use defineProvider(), or checkEnforcement() before and meter() after the call'
+    `${CLIENT_INSTRUMENTS.map(({ knows }) => knows).join(', ')}; models of LangChain and of the AI SDK take what ` +
+    'fusewire/langchain and fusewire/ai-sdk make; for any other use defineProvider(), or checkEnforcement() before and meter() after the call'
   );
 }

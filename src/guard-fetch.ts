@@ -36,7 +36,8 @@ const CHECKS: Readonly<Record<keyof GuardFetchOptions, readonly [(value: unknown
 
 function optionProblems(inner: unknown, options: unknown): readonly string[] {
   const problems: string[] = [];
-  if (inner !== undefined && typeof inner !== 'function') problems.push('fetch must be a function');
+  if (inner !== undefined && typeof inner !== 'function')
+    problems.push('fetch must be a function; options come second: guardFetch(undefined, { … })');
   if (typeof options !== 'object' || options === null) {
     return [...problems, 'the options of guardFetch() must be an object'];
   }

@@ -72,6 +72,9 @@ function track(
   const problems: string[] = [];
   const find = finderOf(source, problems);
   if (source === undefined || source === null) problems.push('a value is missing');
+  else if (typeof source === 'object' && find === undefined && field !== 'subscriber') {
+    problems.push('an object must be { fromArgument } or { fromProperty }');
+  }
   if (problems.length > 0) throw new FusewireError('INVALID_OPTIONS', [`${name}: ${problems.join(', ')}`]);
   if (find === undefined) return scopedTo(name, { [field]: as(source) });
   return scopedBy(name, function (this: unknown, ...args: unknown[]) {

@@ -1,6 +1,7 @@
 /** Embeddings: LangChain has no callbacks for them, so their two methods are wrapped. */
 
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import { FusewireError } from '../errors.js';
 import type { Parts } from '../fusewire.js';
 import { isGuarded, markGuarded } from '../instrument/guarded-mark.js';
 import { endOf } from '../instrument/metered-call.js';
@@ -27,7 +28,8 @@ const DONE: UsageReading = { finished: true, outputText: '' };
  * as one event, estimated from the texts: LangChain does not hand on what the provider counted. Where the client inside
  * is guarded too, that one meters, request by request, with the provider's counts.
  *
- * @throws FusewireError with code `INVALID_OPTIONS`, listing every problem of the configuration.
+ * @throws FusewireError with code `INVALID_OPTIONS`, listing every problem of the configuration; also for what is no
+ * embeddings object.
  * @example
  * import { OpenAIEmbeddings } from '@langchain/openai';
  * import { guardEmbeddings } from 'fusewire/langchain';
@@ -36,6 +38,11 @@ const DONE: UsageReading = { finished: true, outputText: '' };
  */
 export function guardEmbeddings<T extends LangChainEmbeddings>(embeddings: T, config: ReveniumConfig = {}): T {
   const setup = readConfig(config);
+  if (METHODS.some((name) => typeof Object(embeddings)[name] !== 'function')) {
+    const problem =
+      'guardEmbeddings() takes an object with embedQuery and embedDocuments, such as new OpenAIEmbeddings()';
+    throw new FusewireError('INVALID_OPTIONS', [problem]);
+  }
   if (isGuarded(embeddings) || !markGuarded(embeddings)) return embeddings;
   const parts = () => {
     const now = partsOf(setup.instance());
