@@ -47,6 +47,8 @@ describe('what is wrong is said', () => {
   it('and what is right passes', () => {
     expect(() => trackAgent({ fromArgument: 'x' })).not.toThrow();
     expect(() => trackSubscriber({ credential: { name: 'key of triage' } })).not.toThrow();
-    expect(guardEmbeddingModel(Object.assign({ modelId: 'm', provider: 'p' }, { doEmbed: async () => ({}) })).modelId).toBe('m');
+    expect(
+      guardEmbeddingModel(Object.assign({ modelId: 'm', provider: 'p' }, { doEmbed: async () => ({}) })).modelId,
+    ).toBe('m');
   });
 });
