@@ -5,6 +5,7 @@ import type { CallDimensions } from '../enforcement/decision.js';
 import type { FunctionDecorator } from './attribution/function-decorator.js';
 import type { AnyFunction } from './attribution/wrap-function.js';
 import type { FusewireOptions } from './config.js';
+import { FusewireError } from './errors.js';
 import { assemble, flushAll, type Parts, reportLeft } from './fusewire.js';
 import { type GuardOptions, guardClient } from './guard-client.js';
 import { guardFetchOf } from './guard-fetch.js';
@@ -94,7 +95,11 @@ export interface Fusewire {
    * guards a client of it, or `fusewire/register` patched its package.
    */
   isInitialized(provider?: string): boolean;
-  /** Switches the bypass on or off in this process. While it is on every call passes, is metered and marked. */
+  /**
+   * Switches the bypass on or off in this process. While it is on every call passes, is metered and marked.
+   *
+   * @throws FusewireError with code `INVALID_OPTIONS` for what is neither `true` nor `false`.
+   */
   setBypass(on: boolean): void;
   /**
    * Settles what is open, delivers, and stops every timer. What is durable stays for the next process. Never rejects;
@@ -181,11 +186,17 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       return parts.cache === undefined ? true : parts.cache.ready(limitOf(options, READY_TIMEOUT_MS));
     },
     flush: (options) => flushAll(parts.delivery, parts.refusals, limitOf(options, FLUSH_TIMEOUT_MS)),
-    setBypass: (on) => parts.bypass.set(on),
+    setBypass: (on) => parts.bypass.set(checkedFlag('setBypass()', on)),
     isInitialized: (provider) => isInitialized(parts, provider),
     close: () => closeParts(parts),
   };
   return keepParts(instance, parts);
+}
+
+/** A flag decides whether budgets hold: what is none must not count as one. */
+function checkedFlag(what: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new FusewireError('INVALID_OPTIONS', [`${what} takes true or false, not ${JSON.stringify(value)}`]);
 }
 
 function isInitialized(parts: Parts, provider: string | undefined): boolean {

@@ -10,7 +10,7 @@ import { partsOf } from '../parts-of.js';
 import type { Runtime } from '../runtime.js';
 import { Secret } from '../secret.js';
 import type { ToolCall } from '../tools/tool-options.js';
-import { JobsClient } from './jobs-client.js';
+import { checkJobId, JobsClient } from './jobs-client.js';
 import { JobsTransport } from './jobs-transport.js';
 import type { JobDeclaration, Outcome } from './jobs-types.js';
 
@@ -133,9 +133,10 @@ export class AgenticOutcomeClient extends JobsClient {
    * longer than 5 s is reported behind, and waited for by {@link close}.
    *
    * @returns what `task` returns.
-   * @throws what `task` throws.
+   * @throws what `task` throws; FusewireError with code `INVALID_OPTIONS` for a wrong id, before the task runs.
    */
   async runJob<T>(job: JobRun<T>, task: () => T | Promise<T>): Promise<T> {
+    checkJobId(job?.id);
     const scope = {
       agenticJobId: job.id,
       ...(job.name === undefined ? {} : { agenticJobName: job.name }),
@@ -226,8 +227,11 @@ const NUMBERS = ['initialDelaySeconds', 'maxDelaySeconds', 'timeoutSeconds'] as 
 const NAMES: ReadonlySet<string> = new Set([...TEXTS, ...NUMBERS, 'attempts', 'fusewire']);
 
 function checkSettings(settings: AgenticOutcomeSettings): void {
+  if (typeof settings !== 'object' || settings === null) {
+    throw new FusewireError('INVALID_OPTIONS', ['the settings must be an object, such as { apiKey }']);
+  }
   const problems: string[] = [];
-  for (const name of Object.keys(Object(settings))) {
+  for (const name of Object.keys(settings)) {
     if (!NAMES.has(name)) problems.push(`${name} is not a setting; settings are ${[...NAMES].join(', ')}`);
   }
   for (const name of TEXTS) {

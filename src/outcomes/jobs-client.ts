@@ -41,7 +41,7 @@ export class JobsClient {
    */
   async createJob(jobId: string, declaration: JobDeclaration = {}): Promise<Job> {
     const { name, type, version, environment } = declaration;
-    const body = { agenticJobId: checkedId(jobId), name, type, version, environment };
+    const body = { agenticJobId: checkJobId(jobId), name, type, version, environment };
     const answer = await this.#transport.request({
       what: `create the job ${jobId}`,
       method: 'POST',
@@ -146,7 +146,8 @@ export class JobsClient {
   }
 }
 
-function checkedId(jobId: string): string {
+/** @throws FusewireError with code `INVALID_OPTIONS` for what cannot be the id of a job. */
+export function checkJobId(jobId: string): string {
   if (typeof jobId === 'string' && JOB_ID.test(jobId)) return jobId;
   throw new FusewireError('INVALID_OPTIONS', [
     `${JSON.stringify(jobId)} is no job id: it must begin with a letter or digit and hold up to 255 letters, digits, dots, dashes and underscores`,
@@ -154,11 +155,16 @@ function checkedId(jobId: string): string {
 }
 
 function pathOf(jobId: string): string {
-  return `jobs/${encodeURIComponent(checkedId(jobId))}`;
+  return `jobs/${encodeURIComponent(checkJobId(jobId))}`;
 }
 
 /** `metadata` goes out as JSON text. */
 function bodyOf(outcome: Outcome | OutcomeAmendment): Record<string, unknown> {
+  if (typeof outcome !== 'object' || outcome === null) {
+    throw new FusewireError('INVALID_OPTIONS', [
+      "an outcome must be an object, such as { executionStatus: 'SUCCESS' }",
+    ]);
+  }
   const { metadata } = outcome;
   const text = metadata === undefined || typeof metadata === 'string' ? metadata : JSON.stringify(metadata);
   return { ...outcome, metadata: text };

@@ -56,7 +56,7 @@ describe('guard', () => {
     };
     const wrong = { injectUsage: 'sometimes', uniqueIds: 1, providers: [{}], injectusage: true };
     expect(problemsOf(client, wrong)).toEqual(['INVALID_OPTIONS', 4]);
-    expect(problemsOf(client, 'x')).toEqual(['INVALID_OPTIONS', 2]);
+    expect(problemsOf(client, 'x')).toEqual(['INVALID_OPTIONS', 1]);
     for (const none of [null, undefined, 5, 'x', {}, [], () => 1, Promise.resolve(client)]) {
       expect(problemsOf(none)).toEqual(['UNKNOWN_CLIENT', 1]);
     }
@@ -113,6 +113,8 @@ describe('meter', () => {
 
   it('marks what is metered under a bypass', async () => {
     instance();
+    for (const none of ['no', 1, undefined])
+      expect(() => fusewire.setBypass(none as never)).toThrow('takes true or false');
     fusewire.setBypass(true);
     fusewire.meter({ model: 'm', provider: 'OLLAMA', attributes: { batch: 7 } });
     expect((await eventOf())?.['attributes']).toMatchObject({ batch: 7, bypass: true });

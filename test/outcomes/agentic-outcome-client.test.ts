@@ -385,6 +385,20 @@ describe('the client for jobs and outcomes, against anything else', () => {
     expect(waits).toContain(5_000);
   });
 
+  it('says what is wrong before anything runs or is sent', async () => {
+    const { url, seen } = await startScripted([]);
+    const { client } = impatientClient(url);
+    expect(() => new AgenticOutcomeClient('rev_sk_x' as never)).toThrow('the settings must be an object');
+    await expect(client.reportOutcome('j', undefined as never)).rejects.toThrow('an outcome must be an object');
+    let ran = false;
+    const task = () => {
+      ran = true;
+    };
+    await expect(client.runJob({} as never, task)).rejects.toThrow('is no job id');
+    expect(ran).toBe(false);
+    expect(seen).toHaveLength(0);
+  });
+
   it('I2: an outcome that cannot be reported costs neither result nor error', async () => {
     const { url } = await startScripted([{ status: 401 }, { status: 401 }, { status: 401 }, { status: 401 }]);
     const { client } = impatientClient(url);
