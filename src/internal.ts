@@ -12,6 +12,7 @@ export { capturePrompts } from './capture/capture-prompts.js';
 export { loadSdk } from './load-sdk.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
 export { normaliseMetadata } from './metadata/normalise.js';
+export { dimensionsOf } from './metadata/resolver.js';
 export { LOCAL_TENANT_PREFIX } from './metering/key-kind.js';
 export type { OperationType, StopReason, TokenConvention } from './providers/adapter.js';
 export { readMetadataHeaders } from './providers/litellm-headers.js';

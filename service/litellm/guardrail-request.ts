@@ -1,5 +1,5 @@
 /** What a LiteLLM proxy's generic guardrail asks, read as the call that is to be decided on. Pure. */
-import { type CallDimensions, callOf, type LitellmModel, litellmModel } from 'fusewire/internal';
+import { type CallDimensions, callOf, dimensionsOf, type LitellmModel, litellmModel } from 'fusewire/internal';
 import { payloadMetadata } from './payload-metadata.js';
 import type { FailMode } from './team-guards.js';
 import { fieldsOf, textOf } from './values.js';
@@ -28,17 +28,7 @@ export function readGuardrailQuestion(body: unknown): GuardrailQuestion {
     // Of the guardrail's own configuration; what a request adds to it comes here too.
     explicit: [{ usage_metadata: parameters['usage_metadata'] }],
   });
-  const { subscriber } = fields;
-  const dimensions = {
-    subscriberId: subscriber?.id,
-    subscriberEmail: subscriber?.email,
-    organization: fields.organizationName,
-    product: fields.productName,
-    credential: subscriber?.credential?.value,
-    credentialName: subscriber?.credential?.name,
-    agent: fields.agent,
-    taskType: fields.taskType,
-  };
+  const dimensions = dimensionsOf(fields);
   const upstream = upstreamOf(asked['model']);
   const failMode = textOf(parameters['fail_mode'])?.toLowerCase() === 'closed' ? 'closed' : 'open';
   return {

@@ -1,7 +1,8 @@
 /** A language model's answer: whole, or part by part. */
 import type { TokenConvention, UsageReader, UsageReading } from '../providers/adapter.js';
+import { listOf, textOf } from '../providers/values.js';
 import { readFinishReason } from './stop-reason.js';
-import { type Fields, fieldsOf, listOf, readSafely, textOf } from './structure.js';
+import { type Fields, fieldsOf, readSafely } from './structure.js';
 import { readAiCost, readAiUsage } from './usage.js';
 
 const ERROR_TEXT_MAX = 500;

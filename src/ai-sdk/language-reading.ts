@@ -1,8 +1,9 @@
 /** A language model's call: what is asked, before it is sent. Pure. */
 import type { RequestReading } from '../providers/adapter.js';
+import { listOf, textOf } from '../providers/values.js';
 import { hasImages, promptsOf, promptTextOf } from './prompt.js';
 import { readAiProvider } from './provider-names.js';
-import { type AiModel, type Fields, fieldsOf, listOf, readSafely, textOf } from './structure.js';
+import { type AiModel, type Fields, fieldsOf, readSafely } from './structure.js';
 
 /** What all readings of this layer have in common. */
 export function readingOf(

@@ -8,10 +8,11 @@ import type { Log } from '../log.js';
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
 import { type OuterCall, runInside } from '../outer-call.js';
 import type { RequestReading, UsageReader } from '../providers/adapter.js';
+import { countOf } from '../providers/values.js';
 import { errorTextOf, isMade } from './language-reader.js';
 import { isMeteredInside } from './metered-inside.js';
 import type { Layer } from './options.js';
-import { countOf, type Fields, fieldsOf, readSafely } from './structure.js';
+import { type Fields, fieldsOf, readSafely } from './structure.js';
 
 /** What is known of a call before it is sent, and what will read its answer. */
 export interface Asked {

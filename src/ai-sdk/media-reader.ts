@@ -1,8 +1,9 @@
 /** The answer of a model that is no language model: whole, or streamed as speech and transcripts of ai 7 are. */
 import type { UsageReader, UsageReading } from '../providers/adapter.js';
+import { textOf } from '../providers/values.js';
 import { errorTextOf } from './language-reader.js';
 import { given, KINDS, type ModelKind } from './media-reading.js';
-import { type Fields, fieldsOf, textOf } from './structure.js';
+import { type Fields, fieldsOf } from './structure.js';
 import { readAiCost } from './usage.js';
 
 /** Reads the answers of one kind of model. */

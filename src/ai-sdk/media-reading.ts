@@ -1,20 +1,11 @@
 /** Calls of models that embed, rank, draw, speak and hear: what is asked of each kind, and what its answers say. Pure. */
 import type { RequestReading, UsageReading } from '../providers/adapter.js';
 import { readOpenAIUsage } from '../providers/openai-usage.js';
+import { countOf, listOf, textOf } from '../providers/values.js';
 import type { MediaFields } from '../wire/usage-event.js';
 import { readingOf } from './language-reading.js';
 import { promptTextOf } from './prompt.js';
-import {
-  type AiModel,
-  amountOf,
-  countOf,
-  type Fields,
-  fieldsOf,
-  listOf,
-  present,
-  readSafely,
-  textOf,
-} from './structure.js';
+import { type AiModel, amountOf, type Fields, fieldsOf, present, readSafely } from './structure.js';
 
 /** The kinds of models beside language models. */
 export type ModelKind = 'embedding' | 'image' | 'speech' | 'transcription' | 'reranking';

@@ -2,7 +2,8 @@
 import type { TokenConvention, UsageReading } from '../providers/adapter.js';
 import { readAnthropicUsage, totalOf } from '../providers/anthropic-usage.js';
 import { readOpenAIUsage } from '../providers/openai-usage.js';
-import { countOf, type Fields, fieldsOf, present } from './structure.js';
+import { countOf } from '../providers/values.js';
+import { type Fields, fieldsOf, present } from './structure.js';
 
 /**
  * Reads a usage object of Anthropic's API, or one in the words of OpenAI's older API, in which every provider that has

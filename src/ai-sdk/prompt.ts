@@ -1,6 +1,7 @@
 /** The prompt of a language model: as text for estimates, as messages for capture, and whether it carries images. Pure. */
 import type { CapturedPrompts } from '../providers/adapter.js';
-import { type Fields, fieldsOf, listOf, readSafely, textOf } from './structure.js';
+import { listOf, textOf } from '../providers/values.js';
+import { type Fields, fieldsOf, readSafely } from './structure.js';
 
 /** Leaves that are no text of the prompt: media, and words of the protocol. */
 const NOT_TEXT = new Set([

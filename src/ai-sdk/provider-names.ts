@@ -3,7 +3,8 @@ import type { TokenConvention } from '../providers/adapter.js';
 import { ANTHROPIC_CONVENTION, type AnthropicPlatform, readAnthropicHost } from '../providers/anthropic-host.js';
 import { azureModel } from '../providers/azure-model.js';
 import { readOpenAIHost } from '../providers/openai-host.js';
-import { type AiModel, fieldsOf, readSafely, textOf } from './structure.js';
+import { textOf } from '../providers/values.js';
+import { type AiModel, fieldsOf, readSafely } from './structure.js';
 
 /** Who serves a model, in the words of the wire. */
 export interface AiProvider {

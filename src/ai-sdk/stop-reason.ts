@@ -1,7 +1,8 @@
 /** Finish reasons of the AI SDK (contract 6.1). */
 import type { StopReason } from '../providers/adapter.js';
 import { chatStopReason } from '../providers/openai-stop-reason.js';
-import { fieldsOf, textOf } from './structure.js';
+import { textOf } from '../providers/values.js';
+import { fieldsOf } from './structure.js';
 
 const UNIFIED: ReadonlyMap<string, StopReason> = new Map([
   ['length', 'TOKEN_LIMIT'],

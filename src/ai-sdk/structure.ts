@@ -21,21 +21,6 @@ export function fieldsOf(value: unknown): Fields {
   return isRecord(value) ? value : NONE;
 }
 
-/** The value as a list; an empty one where it is none. */
-export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-/** The value as a text that says something, or `undefined`. */
-export function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** The value as a count, or `undefined`: `NaN`, which ai 5 writes for what is unknown, is none. */
-export function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
-}
-
 /** An amount of US dollars, as a number or as its text, or `undefined`. */
 export function amountOf(value: unknown): number | undefined {
   const amount = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;

@@ -1,8 +1,9 @@
 /** The usage objects of the AI SDK, turned into the provider's own way of counting (contract 5.10). Pure. */
 import type { TokenConvention, UsageReading } from '../providers/adapter.js';
 import { openRouterCost, perplexityCost, xaiCost } from '../providers/openai-host-cost.js';
+import { countOf } from '../providers/values.js';
 import { rawUsageIn, readCacheWrites, readOwnUsage } from './own-usage.js';
-import { amountOf, countOf, type Fields, fieldsOf, present } from './structure.js';
+import { amountOf, type Fields, fieldsOf, present } from './structure.js';
 
 /** What a usage object says. */
 export type AiUsage = Partial<UsageReading>;

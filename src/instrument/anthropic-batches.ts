@@ -4,7 +4,7 @@ import type { Attempt } from '../metering/attempt.js';
 import type { UsageReader } from '../providers/adapter.js';
 import type { AnthropicRequestReading } from '../providers/anthropic.js';
 import { readBatchResult } from '../providers/anthropic-batch.js';
-import { recordOf, textOf } from '../providers/openai-usage.js';
+import { recordOf, textOf } from '../providers/values.js';
 import type { PendingWork } from './stainless.js';
 
 /** Batches that are remembered; the oldest is forgotten first (I10). */

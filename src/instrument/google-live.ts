@@ -8,7 +8,7 @@ import { collectText } from '../providers/google-prompt.js';
 import { countsOfUsage } from '../providers/google-reader.js';
 import { addGoogleUsage, type GoogleUsage, readGoogleUsage } from '../providers/google-usage.js';
 import { OUTPUT_TEXT_MAX } from '../providers/openai-reader.js';
-import { recordOf } from '../providers/openai-usage.js';
+import { recordOf } from '../providers/values.js';
 import { reasonOf } from './answer-watch.js';
 import type { GoogleContext } from './google-transport.js';
 import { endOf } from './metered-call.js';

@@ -10,7 +10,7 @@ import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js'
 import type { Admission, CallPath } from '../call.js';
 import type { AttemptEnd } from '../metering/attempt.js';
 import { createGoogleReader, type GoogleRequestReading, readGoogleRequest } from '../providers/google.js';
-import { recordOf } from '../providers/openai-usage.js';
+import { recordOf } from '../providers/values.js';
 import { globalFetch, type Runtime } from '../runtime.js';
 import { isAbort, reasonOf } from './answer-watch.js';
 import type { FetchInput } from './fetch-request.js';

@@ -1,6 +1,6 @@
 /** Asking an OpenAI stream for its usage. */
 import type { OpenAIRequestReading } from '../providers/openai.js';
-import { recordOf } from '../providers/openai-usage.js';
+import { recordOf } from '../providers/values.js';
 import { withoutMetadata } from './split-usage-metadata.js';
 import { isPlainBody, makesOwnJson } from './stainless-request.js';
 

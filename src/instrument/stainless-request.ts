@@ -1,5 +1,5 @@
 /** What the instrument does to a request before it leaves: takes the metadata out, works out where it goes. */
-import { recordOf } from '../providers/openai-usage.js';
+import { recordOf } from '../providers/values.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
 import type { StainlessClient, StainlessRequestOptions } from './stainless-client.js';
 

@@ -20,7 +20,7 @@ import { reasonOf } from './answer-watch.js';
 import type { FetchInput } from './fetch-request.js';
 import { isGuarded, markGuarded } from './guarded-mark.js';
 import { LitellmLayer, type LitellmRuntime } from './litellm.js';
-import { whileLeaving } from './original-fetch.js';
+import { nameOriginalFetch, originalFetchOf, whileLeaving } from './original-fetch.js';
 import { carriedMetadata } from './split-usage-metadata.js';
 import { type AttemptOf, nameAnswers } from './stainless-answers.js';
 import {
@@ -70,8 +70,6 @@ export interface PendingWork<R extends RequestReading> {
 
 /** On a client that this copy of the package guards: its instrument. */
 const INSTRUMENT = Symbol('fusewire.instrument');
-/** On our own `fetch`: the client's. */
-const ORIGINAL_FETCH = Symbol.for('fusewire.originalFetch');
 
 // What is known of an object of the client's is kept on that object, unseen: four weak maps cost a call more in garbage
 // collection than everything else here together.
@@ -145,7 +143,7 @@ class StainlessInstrument<R extends RequestReading> {
     this.#options = options;
     this.#runtime = runtime;
     this.#litellm = new LitellmLayer(options, runtime);
-    this.#fetch = originalOf(client.fetch as FetchFunction);
+    this.#fetch = originalFetchOf(client.fetch as FetchFunction);
     this.#pending = dialect.createPending?.();
   }
 
@@ -196,13 +194,13 @@ class StainlessInstrument<R extends RequestReading> {
 
   #layFetch(): void {
     const send: FetchFunction = (input, init) => this.#send(input, init);
-    override(send, ORIGINAL_FETCH, () => this.#fetch);
+    nameOriginalFetch(send, () => this.#fetch);
     Object.defineProperty(this.#client, 'fetch', {
       configurable: true,
       enumerable: true,
       get: () => (this.#cloning ? this.#fetch : send),
       set: (fetch: FetchFunction) => {
-        if (fetch !== send) this.#fetch = originalOf(fetch);
+        if (fetch !== send) this.#fetch = originalFetchOf(fetch);
       },
     });
   }
@@ -361,11 +359,6 @@ function takeAhead(options: StainlessRequestOptions): ReturnType<CallPath['admit
   const admission = ahead?.admission;
   if (ahead !== undefined) ahead.admission = undefined;
   return admission;
-}
-
-function originalOf(fetch: FetchFunction): FetchFunction {
-  const original: unknown = Reflect.get(fetch, ORIGINAL_FETCH);
-  return typeof original === 'function' ? (original() as FetchFunction) : fetch;
 }
 
 function kept<T>(holder: unknown, name: symbol): T | undefined {

@@ -8,10 +8,11 @@ import { endOf } from '../instrument/metered-call.js';
 import { runInside } from '../outer-call.js';
 import { partsOf } from '../parts-of.js';
 import type { RequestReading, UsageReading } from '../providers/adapter.js';
+import { listOf, textOf } from '../providers/values.js';
 import { type ReveniumConfig, readConfig } from './config.js';
 import { statusOf } from './model-run.js';
 import { providerOf } from './provider-of.js';
-import { type Fields, fieldsOf, firstText, listOf, textOf } from './structure.js';
+import { type Fields, fieldsOf, firstText } from './structure.js';
 
 /** What every embeddings class of LangChain's has. */
 export interface LangChainEmbeddings {

@@ -6,9 +6,10 @@ import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js'
 import type { Parts } from '../fusewire.js';
 import { enterOuter } from '../outer-call.js';
 import { partsOf } from '../parts-of.js';
+import { listOf, textOf } from '../providers/values.js';
 import { type HandlerSetup, type ReveniumConfig, readConfig } from './config.js';
 import { type Beginning, type LangChainRuns, runsOf } from './runs.js';
-import { fieldsOf, listOf, textOf } from './structure.js';
+import { fieldsOf } from './structure.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

@@ -4,11 +4,12 @@ import type { AnnouncedCall, AnnouncedCalls } from '../announced-calls.js';
 import { endOf } from '../instrument/metered-call.js';
 import type { Attempt, AttemptEnd } from '../metering/attempt.js';
 import type { UsageReading } from '../providers/adapter.js';
+import { countOf, textOf } from '../providers/values.js';
 import type { Runtime, Timer } from '../runtime.js';
 import { textsOf } from './prompt.js';
 import { readResult } from './read-result.js';
 import { type LangChainUsage, readUsageMetadata } from './read-usage.js';
-import { countOf, fieldsOf, firstText, textOf } from './structure.js';
+import { fieldsOf, firstText } from './structure.js';
 
 /** A run that shows no sign of life for this time is abandoned: longer than any client waits for an answer. */
 export const RUN_LIMIT_MS = 60 * 60_000;

@@ -1,6 +1,7 @@
 /** The prompt of a run: LangChain's messages, or the texts of a completion model. Pure. */
 import type { CapturedPrompts } from '../providers/adapter.js';
-import { type Fields, fieldsOf, listOf, textOf } from './structure.js';
+import { listOf, textOf } from '../providers/values.js';
+import { type Fields, fieldsOf } from './structure.js';
 
 /** Roles by LangChain's message types; others are their own. */
 const ROLES: Readonly<Record<string, string>> = { human: 'user', ai: 'assistant', generic: 'user', remove: 'user' };

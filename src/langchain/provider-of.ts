@@ -4,7 +4,8 @@
  */
 import { litellmModel } from '../providers/litellm-model.js';
 import { readOpenAIHost } from '../providers/openai-host.js';
-import { type Fields, fieldsOf, firstText, listOf, textOf } from './structure.js';
+import { listOf, textOf } from '../providers/values.js';
+import { type Fields, fieldsOf, firstText } from './structure.js';
 
 /** Wire names of a provider, and what is known of its ids. */
 export interface LangChainProvider {

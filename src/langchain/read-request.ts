@@ -1,9 +1,10 @@
 /** What LangChain says of a model's run before it begins, as a reading. Pure. */
 import type { RequestReading } from '../providers/adapter.js';
 import { azureModel } from '../providers/azure-model.js';
+import { listOf, textOf } from '../providers/values.js';
 import { capturedPrompts, hasImages, promptText } from './prompt.js';
 import { providerOf } from './provider-of.js';
-import { type Fields, fieldsOf, firstText, listOf, textOf } from './structure.js';
+import { type Fields, fieldsOf, firstText } from './structure.js';
 
 /** The arguments of `handleLLMStart` and `handleChatModelStart` that describe the run. */
 export interface ModelStart {

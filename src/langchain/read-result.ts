@@ -2,9 +2,10 @@
 import type { StopReason, UsageReading } from '../providers/adapter.js';
 import { googleStopReason } from '../providers/google-stop-reason.js';
 import { chatStopReason, responseStopReason } from '../providers/openai-stop-reason.js';
+import { listOf, textOf } from '../providers/values.js';
 import { textsOf } from './prompt.js';
 import { type LangChainUsage, readPlainUsage, readUsageMetadata, saysNothing } from './read-usage.js';
-import { type Fields, fieldsOf, firstText, listOf, textOf } from './structure.js';
+import { type Fields, fieldsOf, firstText } from './structure.js';
 
 /** A result as a reading, and what proves whose answer it is. */
 export interface LangChainResultReading {

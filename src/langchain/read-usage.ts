@@ -1,6 +1,7 @@
 /** Token counts of a LangChain result (contract 5.10 and 6.2). Pure. */
 import type { UsageReading } from '../providers/adapter.js';
-import { countOf, type Fields, fieldsOf } from './structure.js';
+import { countOf } from '../providers/values.js';
+import { type Fields, fieldsOf } from './structure.js';
 
 /** Counts in the provider's own convention, as far as LangChain kept them. */
 export type LangChainUsage = Pick<

@@ -1,6 +1,7 @@
 /** Usage metadata that a run carries in LangChain's own ways: `metadata` and `tags`. Pure. */
 import { isMetadataName } from '../metering/event-fields.js';
-import { type Fields, fieldsOf, listOf, textOf } from './structure.js';
+import { listOf, textOf } from '../providers/values.js';
+import { type Fields, fieldsOf } from './structure.js';
 
 /** A tag that names a field: `revenium:taskType=classify`. */
 const TAG = /^revenium:([A-Za-z_]{1,40})=(.*)$/s;

@@ -1,5 +1,7 @@
 /** The runs that are under way, as a forest: from it come trace ids, the agent's name and what a call was made for. */
-import { type Fields, fieldsOf, listOf, textOf } from './structure.js';
+
+import { listOf, textOf } from '../providers/values.js';
+import { type Fields, fieldsOf } from './structure.js';
 
 /** One run. */
 export interface RunNode {

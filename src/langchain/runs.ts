@@ -8,12 +8,13 @@ import type { Parts } from '../fusewire.js';
 import { normaliseMetadata } from '../metadata/normalise.js';
 import { currentScope } from '../metadata/scope.js';
 import { currentOuterCall, type OuterCall, runInside } from '../outer-call.js';
+import { textOf } from '../providers/values.js';
 import { ModelRun, statusOf } from './model-run.js';
 import { lastText } from './prompt.js';
 import { type ModelStart, readModelStart } from './read-request.js';
 import { runMetadata } from './run-metadata.js';
 import { derivedMetadata, type RunNode, type RunStart, RunTree } from './run-tree.js';
-import { type Fields, fieldsOf, textOf } from './structure.js';
+import { type Fields, fieldsOf } from './structure.js';
 import { ToolRun } from './tool-run.js';
 
 /** On the parts of an instance: its runs. Shared by every copy of this package, as the default instance is. */

@@ -1,4 +1,5 @@
 /** Looking into objects of LangChain's without its types: whatever is not there, or throws when it is read, is absent. */
+import { textOf } from '../providers/values.js';
 
 /** An object's fields. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -10,16 +11,6 @@ export function fieldsOf(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? (value as Fields) : NONE;
 }
 
-/** The value as a list; anything else is empty. */
-export function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-/** The value as a text that is not empty. */
-export function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
 /** The first of these fields that is a text. */
 export function firstText(fields: Fields, ...names: readonly string[]): string | undefined {
   for (const name of names) {
@@ -27,9 +18,4 @@ export function firstText(fields: Fields, ...names: readonly string[]): string |
     if (text !== undefined) return text;
   }
   return undefined;
-}
-
-/** The value as a count. */
-export function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }

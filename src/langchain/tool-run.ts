@@ -1,8 +1,9 @@
 /** One run of a tool, from its start to its tool event (contract 5.7). */
 import type { Parts } from '../fusewire.js';
+import { listOf, textOf } from '../providers/values.js';
 import { buildToolEvent, errorMessageOf } from '../tools/tool-event.js';
 import type { UsageMetadataFields } from '../wire/usage-event.js';
-import { type Fields, fieldsOf, listOf, textOf } from './structure.js';
+import { type Fields, fieldsOf } from './structure.js';
 
 const NAME_MAX = 255;
 

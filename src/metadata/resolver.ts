@@ -122,19 +122,24 @@ function resolved(merged: UsageMetadataFields, selected?: boolean): ResolvedMeta
     merged.transactionName === undefined && merged.taskType !== undefined
       ? { ...merged, transactionName: merged.taskType }
       : merged;
-  const subscriber = fields.subscriber;
   return {
     fields,
-    dimensions: {
-      subscriberId: subscriber?.id,
-      subscriberEmail: subscriber?.email,
-      organization: fields.organizationName,
-      product: fields.productName,
-      credential: subscriber?.credential?.value,
-      credentialName: subscriber?.credential?.name,
-      agent: fields.agent,
-      taskType: fields.taskType,
-    },
+    dimensions: dimensionsOf(fields),
     selected,
+  };
+}
+
+/** The dimensions that a decision reads, of fields in canonical names. */
+export function dimensionsOf(fields: UsageMetadataFields): ResolvedMetadata['dimensions'] {
+  const { subscriber } = fields;
+  return {
+    subscriberId: subscriber?.id,
+    subscriberEmail: subscriber?.email,
+    organization: fields.organizationName,
+    product: fields.productName,
+    credential: subscriber?.credential?.value,
+    credentialName: subscriber?.credential?.name,
+    agent: fields.agent,
+    taskType: fields.taskType,
   };
 }

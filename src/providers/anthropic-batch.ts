@@ -3,7 +3,7 @@ import type { AttemptEnd } from '../metering/attempt.js';
 import type { RequestReading, UsageReading } from './adapter.js';
 import type { AnthropicRequestReading } from './anthropic.js';
 import { AnthropicReader } from './anthropic-reader.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 /** One result. */
 export interface BatchResult {

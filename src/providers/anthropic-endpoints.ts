@@ -1,5 +1,6 @@
 /** The endpoints of Anthropic's API: which are calls that are paid for, which are free, and which nobody knows yet. */
 import type { RequestReading } from './adapter.js';
+import { decoded } from './values.js';
 
 /** What method, path and query say of a request. */
 export interface AnthropicEndpoint {
@@ -64,12 +65,4 @@ function free(path: string): AnthropicEndpoint {
 function nameOf(path: string): string {
   const words = path.split('/').filter((word) => /^[a-z_-]{1,32}$/.test(word) && word !== 'anthropic');
   return words.slice(-4).join('.') || 'unknown';
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

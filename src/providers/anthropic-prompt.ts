@@ -1,6 +1,6 @@
 /** What a request to Anthropic's API says to the model: for estimates, for capture, and whether images are among it. */
 import type { CapturedPrompts } from './adapter.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 type Fields = Record<string, unknown>;
 

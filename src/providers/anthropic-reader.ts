@@ -3,7 +3,7 @@ import type { StopReason, UsageReader, UsageReading } from './adapter.js';
 import { type AnthropicUsage, overlay, readAnthropicUsage, totalOf } from './anthropic-usage.js';
 import { OUTPUT_TEXT_MAX } from './openai-reader.js';
 import { chatStopReason } from './openai-stop-reason.js';
-import { countOf, recordOf, textOf } from './openai-usage.js';
+import { countOf, recordOf, textOf } from './values.js';
 
 type Fields = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 /** Anthropic's usage object, of a whole message and of the two events of a stream that carry one. */
-import { countOf, recordOf, textOf } from './openai-usage.js';
+import { countOf, recordOf, textOf } from './values.js';
 
 /** Counts as the provider gave them; what it did not give is `undefined`, never 0 (I5). */
 export interface AnthropicUsage {

@@ -9,7 +9,7 @@ import { anthropicPrompts, anthropicPromptText, batchModels, hasVisionContent } 
 import { AnthropicReader } from './anthropic-reader.js';
 import { bedrockModel, namesBedrockModel } from './bedrock-model.js';
 import { pathOf } from './openai-host.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 /** A reading with what only this adapter's own reader and instrument need. */
 export interface AnthropicRequestReading extends RequestReading {

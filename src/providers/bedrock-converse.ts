@@ -8,7 +8,7 @@ import { bedrockModel } from './bedrock-model.js';
 import { pathOf } from './openai-host.js';
 import { OUTPUT_TEXT_MAX } from './openai-reader.js';
 import { chatStopReason } from './openai-stop-reason.js';
-import { countOf, recordOf, textOf } from './openai-usage.js';
+import { countOf, decoded, recordOf, textOf } from './values.js';
 
 const PATH = /\/model\/([^/]+)\/converse(-stream)?$/;
 const DEPTH_MAX = 24;
@@ -131,12 +131,4 @@ function textsOf(value: unknown, depth = 0): string[] {
 function showsMedia(messages: unknown): boolean {
   const blocks = Array.isArray(messages) ? messages.flatMap((message) => recordOf(message)?.['content'] ?? []) : [];
   return blocks.some((block) => ['image', 'document', 'video'].some((name) => recordOf(block)?.[name] !== undefined));
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

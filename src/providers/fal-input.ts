@@ -3,6 +3,7 @@ import { isRecord } from '../wire/is-record.js';
 import type { MediaFields } from '../wire/usage-event.js';
 import type { CapturedPrompts } from './adapter.js';
 import { type FalOperation, hasSourceImage } from './fal-media.js';
+import { countOf, textOf } from './values.js';
 
 type Input = Readonly<Record<string, unknown>>;
 
@@ -117,12 +118,4 @@ function messageText(message: unknown): string {
 /** Leaves out what is not known. */
 function known(fields: { readonly [K in keyof MediaFields]: MediaFields[K] | undefined }): MediaFields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as MediaFields;
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }

@@ -1,5 +1,6 @@
 /** The endpoints of Google's API, Gemini and Vertex AI alike: which are calls, which are free, which nobody knows yet. */
 import type { OperationType, RequestReading } from './adapter.js';
+import { decoded } from './values.js';
 
 /** How an answer is to be read. */
 export type GoogleShape = 'content' | 'embedding' | 'image' | 'video' | 'batch' | 'cache' | 'interaction';
@@ -149,12 +150,4 @@ function nameOf(at: string): string {
     .split('/')
     .filter((word) => /^[a-z][A-Za-z_]{2,31}$/.test(word) && !/^(projects|locations|publishers|google)$/.test(word));
   return [...words.slice(0, 2), ...(verb === '' ? [] : [verb])].join('.') || 'unknown';
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

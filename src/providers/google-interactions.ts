@@ -5,7 +5,7 @@ import { googleModelName } from './google-endpoints.js';
 import { attributesOfUsage, countsOfUsage, given, googleError } from './google-reader.js';
 import { type GoogleUsage, readGoogleUsage } from './google-usage.js';
 import { OUTPUT_TEXT_MAX } from './openai-reader.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 const STOP_REASONS: ReadonlyMap<string, StopReason> = new Map([
   ['completed', 'END'],

@@ -1,7 +1,7 @@
 /** What requests for images and videos ask for, and what their answers hold (contract 5.4, 5.6). */
 import { isRecord } from '../wire/is-record.js';
 import type { MediaFields } from '../wire/usage-event.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 /** Veo makes eight seconds where the request names no length (Google's reference of `durationSeconds`). */
 const VIDEO_SECONDS_DEFAULT = 8;

@@ -4,8 +4,8 @@ import type { UsageReader, UsageReading } from './adapter.js';
 import { googleModelName } from './google-endpoints.js';
 import { countImages, countVideos } from './google-media.js';
 import { attributesOfUsage, countsOfUsage, given, googleError } from './google-reader.js';
-import { addGoogleUsage, countOf, type GoogleUsage, readGoogleUsage } from './google-usage.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { addGoogleUsage, type GoogleUsage, readGoogleUsage } from './google-usage.js';
+import { countOf, recordOf, textOf } from './values.js';
 
 /** A reader for answers that come whole. `read` says what a body without an error holds. */
 function wholeReader(read: (body: Record<string, unknown>) => Partial<UsageReading>): UsageReader {

@@ -1,7 +1,7 @@
 /** The prompt of a request to Google: as text for estimates, as captured, and whether images are in it. */
 import { isRecord } from '../wire/is-record.js';
 import type { CapturedPrompts } from './adapter.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 /** Fields that the model reads: Gemini's, those of `predict`, those of interactions. */
 const FIELDS = [

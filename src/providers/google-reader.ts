@@ -5,7 +5,7 @@ import { googleModelName } from './google-endpoints.js';
 import { googleStopReason } from './google-stop-reason.js';
 import { type GoogleUsage, readGoogleUsage } from './google-usage.js';
 import { OUTPUT_TEXT_MAX } from './openai-reader.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 /** The message of an error inside an answer. */
 export function googleError(value: unknown): string | undefined {

@@ -1,5 +1,6 @@
 /** The usage objects of Google's APIs: `usageMetadata` of Gemini and Vertex AI, `usage` of interactions. */
 import { isRecord } from '../wire/is-record.js';
+import { countOf } from './values.js';
 
 /** Counts as the provider gave them; what it did not give is `undefined`, never 0 (I5). */
 export interface GoogleUsage {
@@ -100,9 +101,4 @@ const NAMES: readonly string[] = ['', 'TEXT', 'IMAGE', 'VIDEO', 'AUDIO', 'DOCUME
 function tierOf(value: unknown): string | undefined {
   const name = typeof value === 'number' ? TRAFFIC_TYPES[value] : value;
   return typeof name === 'string' && name !== '' && !name.endsWith('_UNSPECIFIED') ? name : undefined;
-}
-
-/** A token count as the server gives it; anything else is unknown, never 0 (I5). */
-export function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }

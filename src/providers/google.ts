@@ -16,7 +16,7 @@ import {
 } from './google-other-readers.js';
 import { googleHasVision, googlePrompts, googlePromptText } from './google-prompt.js';
 import { GoogleContentReader } from './google-reader.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 /** Thoughts lie outside of `candidatesTokenCount`, cached tokens inside of `promptTokenCount`. */
 export const GOOGLE_CONVENTION: TokenConvention = { cacheRead: 'inside', cacheWrite: 'inside', reasoning: 'outside' };

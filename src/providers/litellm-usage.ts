@@ -1,6 +1,7 @@
 /** The usage object of a LiteLLM proxy: OpenAI's names, with Anthropic's cache fields beside them. Pure. */
 import { isAnthropicUpstream, type LitellmModel } from './litellm-model.js';
-import { readOpenAIUsage, recordOf } from './openai-usage.js';
+import { readOpenAIUsage } from './openai-usage.js';
+import { countOf, recordOf } from './values.js';
 
 /** Counts in the convention of the upstream, and that convention. What was not given is `undefined`, never 0 (I5). */
 export interface LitellmUsage {
@@ -63,8 +64,4 @@ export function positiveAmount(value: unknown): number | undefined {
 
 function sumOf(one: number | undefined, other: number | undefined): number | undefined {
   return one === undefined || other === undefined ? undefined : one + other;
-}
-
-function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }

@@ -13,6 +13,7 @@ import type {
   UsageReading,
 } from './adapter.js';
 import { ollamaPrompts, ollamaPromptText } from './ollama-prompt-text.js';
+import { countOf, textOf } from './values.js';
 
 interface Endpoint {
   readonly name: string;
@@ -175,17 +176,8 @@ class OllamaUsageReader implements UsageReader {
   }
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
 function numberOf(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
-}
-
-/** A token count as a server gives it; anything else is unknown, never 0 (I5). */
-function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
 function errorText(error: unknown): string {

@@ -3,7 +3,7 @@ import type { MediaFields } from '../wire/usage-event.js';
 import type { UsageReading } from './adapter.js';
 import { secondsOf } from './openai-media-request.js';
 import { OpenAIReader } from './openai-reader.js';
-import { countOf, recordOf, textOf } from './openai-usage.js';
+import { countOf, recordOf, textOf } from './values.js';
 
 /** Speech. The answer is sound that nobody has to look into; only its event stream tells tokens. */
 export class SpeechReader extends OpenAIReader {

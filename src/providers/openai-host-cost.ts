@@ -1,5 +1,5 @@
 /** What servers behind OpenAI's protocol say themselves that an attempt cost; it wins over any catalogue. */
-import { recordOf } from './openai-usage.js';
+import { recordOf } from './values.js';
 
 /** From the usage object of a finished answer to US dollars, or `undefined` where it says nothing. Never throws. */
 export type CostReader = (usage: Readonly<Record<string, unknown>>) => number | undefined;

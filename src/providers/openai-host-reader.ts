@@ -1,7 +1,7 @@
 /** Reads answers of servers that count, or price, in another way than OpenAI does. */
 import type { UsageReader, UsageReading } from './adapter.js';
 import type { KnownHost } from './openai-known-hosts.js';
-import { recordOf } from './openai-usage.js';
+import { recordOf } from './values.js';
 
 type HostCounting = Pick<KnownHost, 'cost' | 'hidesThinking' | 'sumsReasoning'>;
 

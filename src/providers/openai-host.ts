@@ -1,5 +1,6 @@
 /** Which provider answers at a URL that the openai client is pointed at, and what may be assumed of it. */
 import { type KnownHost, knownHost } from './openai-known-hosts.js';
+import { decoded } from './values.js';
 
 /** What the address of a request says. */
 export interface OpenAIHost extends KnownHost {
@@ -77,12 +78,4 @@ function hostOf(url: string): string {
 function takesIncludeUsage(apiVersion: string | undefined): boolean {
   if (apiVersion === undefined || !/^\d{4}-\d{2}-\d{2}/.test(apiVersion)) return true;
   return apiVersion.slice(0, 10) >= AZURE_INCLUDE_USAGE_SINCE;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

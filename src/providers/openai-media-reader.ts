@@ -3,7 +3,7 @@ import type { MediaFields } from '../wire/usage-event.js';
 import type { UsageReading } from './adapter.js';
 import { secondsOf } from './openai-media-request.js';
 import { OpenAIReader } from './openai-reader.js';
-import { countOf, recordOf, textOf } from './openai-usage.js';
+import { countOf, recordOf, textOf } from './values.js';
 
 /** Images: made, edited, varied; whole, or as events of which all but the last are previews. */
 export class ImageReader extends OpenAIReader {

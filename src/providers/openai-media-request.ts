@@ -1,6 +1,6 @@
 /** What a request for images, sound or film asks for (contract 5.4 to 5.6). Pure; forms are read as well as JSON. */
 import type { MediaFields } from '../wire/usage-event.js';
-import { textOf } from './openai-usage.js';
+import { textOf } from './values.js';
 
 type Body = Readonly<Record<string, unknown>>;
 

@@ -2,7 +2,8 @@
 import type { MediaFields } from '../wire/usage-event.js';
 import type { StopReason, UsageReader, UsageReading } from './adapter.js';
 import { chatStopReason } from './openai-stop-reason.js';
-import { countOf, type OpenAIUsage, readOpenAIUsage, recordOf, textOf } from './openai-usage.js';
+import { type OpenAIUsage, readOpenAIUsage } from './openai-usage.js';
+import { countOf, recordOf, textOf } from './values.js';
 
 /** Text kept for the estimate of an answer without counts, in characters (I10). */
 export const OUTPUT_TEXT_MAX = 1024 * 1024;

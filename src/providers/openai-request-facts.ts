@@ -1,6 +1,6 @@
 /** What an OpenAI request carries beside its text: images, and the prompt as capture keeps it (contract 5.3, 5.12). */
 import type { CapturedPrompts } from './adapter.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 type Body = Readonly<Record<string, unknown>>;
 

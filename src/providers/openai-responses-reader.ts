@@ -3,7 +3,7 @@ import type { UsageReading } from './adapter.js';
 import { OpenAIReader } from './openai-reader.js';
 import { responseStopReason } from './openai-stop-reason.js';
 import { ToolCount } from './openai-tool-count.js';
-import { recordOf, textOf } from './openai-usage.js';
+import { recordOf, textOf } from './values.js';
 
 const TERMINAL = new Set(['response.completed', 'response.failed', 'response.incomplete', 'response.cancelled']);
 

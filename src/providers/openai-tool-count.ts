@@ -2,7 +2,7 @@
  * Tools that OpenAI runs itself within a response and bills apart from its tokens: searches by the call, images by
  * tokens of another model. No price is made of them here; the event names them in its `attributes`.
  */
-import { countOf, recordOf } from './openai-usage.js';
+import { countOf, recordOf } from './values.js';
 
 const BY_TYPE: ReadonlyMap<unknown, string> = new Map([
   ['web_search_call', 'webSearches'],

@@ -1,5 +1,5 @@
 /** The usage objects of OpenAI's APIs: chat, completions, embeddings, responses, images, transcriptions. */
-import { isRecord } from '../wire/is-record.js';
+import { countOf, recordOf } from './values.js';
 
 /** Counts as the provider gave them; what it did not give is `undefined`, never 0 (I5). */
 export interface OpenAIUsage {
@@ -37,19 +37,4 @@ export function readOpenAIUsage(value: unknown): OpenAIUsage | undefined {
   };
   const { inputTokens, outputTokens, totalTokens } = read;
   return inputTokens === undefined && outputTokens === undefined && totalTokens === undefined ? undefined : read;
-}
-
-/** The value as an object with fields, or `undefined`. */
-export function recordOf(value: unknown): Record<string, unknown> | undefined {
-  return isRecord(value) ? value : undefined;
-}
-
-/** The value as a text that says something, or `undefined`. */
-export function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** The value as a count, or `undefined`. */
-export function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }

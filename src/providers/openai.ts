@@ -14,8 +14,8 @@ import { openAIPromptText } from './openai-prompt-text.js';
 import { ChatReader } from './openai-reader.js';
 import { hasOpenAIVision, openAIPrompts } from './openai-request-facts.js';
 import { ResponsesReader } from './openai-responses-reader.js';
-import { recordOf, textOf } from './openai-usage.js';
 import { PerplexityReader } from './perplexity-reader.js';
+import { recordOf, textOf } from './values.js';
 
 /** A reading with what only this adapter's own reader and instrument need. */
 export interface OpenAIRequestReading extends RequestReading {

@@ -1,5 +1,6 @@
 /** The endpoints of Perplexity's API: which are calls that are paid for, which are free, and which nobody knows yet. */
 import type { OperationType, RequestReading } from './adapter.js';
+import { decoded } from './values.js';
 
 /** What method and path say of a request. */
 export interface PerplexityEndpoint {
@@ -45,14 +46,6 @@ function readPoll(method: string, path: string): PerplexityEndpoint | undefined 
   if (method === 'GET' && cancel === undefined) return { ...polled, name: 'responses.retrieve', polledId: decoded(id) };
   if (method === 'POST' && cancel !== undefined) return { ...polled, name: 'responses.cancel', polledId: decoded(id) };
   return undefined;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** A name for logs: the path's words after the version, without ids (bounded, for it becomes an attribute). */

@@ -1,7 +1,7 @@
 /** Reads what an answer of Perplexity says of its usage; what it has in common with OpenAI's shapes is read by their readers. */
 import type { UsageReader, UsageReading } from './adapter.js';
-import { recordOf, textOf } from './openai-usage.js';
 import { type PerplexityUsage, readPerplexityUsage } from './perplexity-usage.js';
+import { recordOf, textOf } from './values.js';
 
 /**
  * Chat, agent and embeddings. Every chunk of a chat stream repeats the usage as it stands, with a cost of 0 until the

@@ -1,5 +1,5 @@
 /** The usage objects of Perplexity's APIs: chat, agent (responses), embeddings; the cost is the provider's own. Pure. */
-import { recordOf, textOf } from './openai-usage.js';
+import { countOf, recordOf, textOf } from './values.js';
 
 /** Counts as Perplexity gave them; what it did not give is `undefined`, never 0 (I5). */
 export interface PerplexityUsage {
@@ -74,10 +74,6 @@ function invocationsOf(value: unknown): Record<string, number> | undefined {
     return count === undefined ? [] : [[name, count] as const];
   });
   return counts.length === 0 ? undefined : Object.fromEntries(counts);
-}
-
-function countOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
 function amountOf(value: unknown): number | undefined {

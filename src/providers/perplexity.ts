@@ -4,9 +4,9 @@ import { openaiAdapter } from './openai.js';
 import { pathOf } from './openai-host.js';
 import { openAIPromptText } from './openai-prompt-text.js';
 import { hasOpenAIVision, openAIPrompts } from './openai-request-facts.js';
-import { recordOf, textOf } from './openai-usage.js';
 import { readPerplexityEndpoint } from './perplexity-endpoints.js';
 import { AsyncChatReader, PerplexityReader, SearchReader } from './perplexity-reader.js';
+import { recordOf, textOf } from './values.js';
 
 /** A reading with what only the instrument needs: work that one request starts and another one reads the end of. */
 export interface PerplexityRequestReading extends RequestReading {
