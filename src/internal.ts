@@ -9,16 +9,46 @@ export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
 export { capturePrompts } from './capture/capture-prompts.js';
+export { type AnswerHead, AnswerWatch, type WatchedAttempt, type WatchOptions } from './instrument/answer-watch.js';
+export { withUsageAsked } from './instrument/openai-usage-asked.js';
 export { loadSdk } from './load-sdk.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
 export { normaliseMetadata } from './metadata/normalise.js';
-export { dimensionsOf } from './metadata/resolver.js';
+export { dimensionsOf, type ResolvedMetadata } from './metadata/resolver.js';
+export {
+  Attempt,
+  type AttemptEnd,
+  type AttemptFailure,
+  type AttemptObserver,
+  type AttemptSink,
+  type AttemptWatch,
+} from './metering/attempt.js';
+export { type DiskOutbox, openDiskOutbox } from './metering/disk-outbox.js';
+export { createTokenEstimator, type TokenEstimator } from './metering/estimate-tokens.js';
 export { LOCAL_TENANT_PREFIX } from './metering/key-kind.js';
-export type { OperationType, StopReason, TokenConvention } from './providers/adapter.js';
+export { createMemoryOutbox } from './metering/memory-outbox.js';
+export { resourceOfEvent } from './metering/metering-url.js';
+export type { Outbox, OutboxEntry } from './metering/outbox.js';
+export type {
+  OperationType,
+  ProviderAdapter,
+  ProviderRequest,
+  RequestReading,
+  StopReason,
+  TokenConvention,
+  UsageReader,
+  UsageReading,
+} from './providers/adapter.js';
+export { anthropicAdapter } from './providers/anthropic.js';
 export { readMetadataHeaders } from './providers/litellm-headers.js';
 export { type LitellmModel, litellmModel } from './providers/litellm-model.js';
 export { positiveAmount, readLitellmUsage } from './providers/litellm-usage.js';
+export { ollamaAdapter } from './providers/ollama.js';
+export { type OpenAIRequestReading, openaiAdapter, readOpenAIRequest } from './providers/openai.js';
 export { chatStopReason } from './providers/openai-stop-reason.js';
+export { SseDecoder, type SseEvent, type SseRewrite } from './providers/sse.js';
+export { LineSplitter } from './providers/sse-lines.js';
+export { stripInjectedUsage } from './providers/sse-usage.js';
 export { createRuntime, type Runtime, type Timer, uuidv7 } from './runtime.js';
 export {
   CONTROL_ACTIONS,
@@ -70,7 +100,14 @@ export {
   videoEventSchema,
 } from './wire/media-event-schema.js';
 export { plainEventSchema, toolEventSchema } from './wire/tool-event-schema.js';
-export type { Subscriber, UsageEvent, UsageMetadataFields } from './wire/usage-event.js';
+export {
+  isToolEvent,
+  type MediaFields,
+  type MeteredEvent,
+  type Subscriber,
+  type UsageEvent,
+  type UsageMetadataFields,
+} from './wire/usage-event.js';
 export {
   COST_MAX_USD,
   OPERATION_TYPES,
