@@ -15,6 +15,8 @@ export interface Metrics {
   gauge(name: string, help: string, read: () => number): void;
   /** Any other count. */
   counter(name: string, help: string): { add(count?: number): void };
+  /** Where other parts of the process register what they count. */
+  readonly registry: Registry;
   /** The text that Prometheus reads, and its content type. */
   text(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -43,6 +45,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     registers,
   });
   return {
+    registry,
     request(route, method, status, seconds) {
       requests.observe({ route, method, status: `${Math.floor(status / 100)}xx` }, seconds);
     },
