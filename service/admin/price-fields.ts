@@ -53,6 +53,7 @@ export const RATE_FIELDS = {
   perMillionCharacters: perMillion('character', 'dollars a million characters'),
   perCredit: perOne('credit', 'dollars a credit'),
   perRequest: perOne('request', 'dollars a request, beside all others; alone it covers everything'),
+  perModel: perOne('modelFee', 'dollars a request more, for this model; with perRequest or alone it covers everything'),
 } as const satisfies Record<string, RateField>;
 
 /** The wire name of a rate. */

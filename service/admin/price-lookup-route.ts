@@ -5,7 +5,7 @@ import { errorSchema, teamQuery } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
 import { normalTier } from '../pricing/billing-facts.js';
 import type { FoundPrice } from '../pricing/price-book.js';
-import type { RateSheet } from '../pricing/rates.js';
+import { isFlat, type RateSheet } from '../pricing/rates.js';
 import { shownPriceSchema, showPrice } from './price-body.js';
 import {
   RATE_FIELDS,
@@ -93,16 +93,16 @@ function shown(found: FoundPrice, nowMs: number, installed: string) {
   } as const;
 }
 
-/** By the names of the fields; a price a request alone covers everything. */
+/** By the names of the fields; flat fees alone cover everything. */
 function unknownRates(rates: RateSheet): string[] {
-  const named = Object.keys(rates);
-  if (named.length === 1 && named[0] === 'request') return [];
+  if (isFlat(rates)) return [];
   const stoodIn: ReadonlySet<string> = new Set([
     ...(rates.input === undefined ? [] : ['cacheRead', 'cacheWrite', 'inputAudio']),
     ...(rates.input === undefined || rates.cacheWrite1hUnknown === true ? [] : ['cacheWrite1h']),
     ...(rates.output === undefined ? [] : ['reasoning', 'outputAudio', 'outputImage']),
     ...(rates.images === undefined ? [] : ['image']),
     'request',
+    'modelFee',
   ]);
   return (Object.keys(RATE_FIELDS) as RateFieldName[]).filter((field) => {
     const { rate, times } = RATE_FIELDS[field];

@@ -14,7 +14,7 @@ const HEADINGS = {
 /** Rates of their own kind: `perImage 0.04`. A rate by the minute or second repeats the one by the hour. */
 const OTHERS = [
   ...['reasoningPerMillion', 'inputAudioPerMillion', 'outputAudioPerMillion', 'outputImagePerMillion', 'perImage'],
-  ...['perAudioHour', 'perVideoHour', 'perMillionCharacters', 'perCredit'],
+  ...['perAudioHour', 'perVideoHour', 'perMillionCharacters', 'perCredit', 'perModel'],
 ];
 
 /** What stands in a row of prices. */

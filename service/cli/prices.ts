@@ -2,10 +2,11 @@
 import type { Command } from 'commander';
 import { type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
+import { feeRates, feesText } from './flat-fees.js';
 import { type CliIo, CliUsageError } from './io.js';
 import { type PriceCells, printPrices } from './price-columns.js';
 import { addPriceLists } from './price-lists.js';
-import { printJson } from './print.js';
+import { printJson, visible } from './print.js';
 import { addReprice } from './reprice.js';
 
 const PRICES_PATH = '/fusewire/prices';
@@ -19,6 +20,7 @@ const FLAGS = {
   reasoning: ['reasoningPerMillion', 'a million tokens of reasoning'],
   perImage: ['perImage', 'an image'],
   perRequest: ['perRequest', 'a request'],
+  perModel: ['perModel', 'a request more, for this model'],
 } as const;
 type Flag = keyof typeof FLAGS;
 
@@ -90,9 +92,16 @@ function addList(prices: Command, io: CliIo): void {
 }
 
 function addSet(prices: Command, io: CliIo): void {
-  const set = withApiOptions(prices.command('set'))
-    .description('Declare rates for a model, in US dollars.')
+  defineSetPrice(withApiOptions(prices.command('set')), io);
+}
+
+/** Declares the arguments of the command that sets a price, under whatever name. */
+export function defineSetPrice(command: Command, io: CliIo): void {
+  const set = command
+    .description('Declare rates for a model, in US dollars: flat fees, or rates by what is consumed.')
     .argument('<model>', "'*' is every model")
+    .argument('[per-request]', 'a flat fee for each request; flat fees alone cover everything')
+    .argument('[per-model]', 'a flat fee for each request to this model, beside the other')
     .option('--provider <name>', 'this provider only');
   for (const [flag, [, about]] of Object.entries(FLAGS)) set.option(`--${kebab(flag)} <usd>`, about);
   set
@@ -102,12 +111,20 @@ function addSet(prices: Command, io: CliIo): void {
     .option('--service-tier <name>', 'this tier only, for instance batch; * is every tier')
     .option('--valid-from <time>', 'now where it is left out')
     .option('--valid-until <time>', 'the first instant at which it does not hold')
-    .action(async (model: string, options: SetOptions) => {
-      const { provider, serviceTier, validFrom, validUntil } = options;
-      const rates = ratesOf(options);
-      if (Object.keys(rates).length === 0) throw new CliUsageError('give at least one rate');
-      await declare(io, options, { model, kind: 'rates', provider, serviceTier, validFrom, validUntil, ...rates });
-    });
+    .action(
+      async (model: string, perRequest: string | undefined, perModel: string | undefined, options: SetOptions) => {
+        const { provider, serviceTier, validFrom, validUntil } = options;
+        const fees = feeRates(perRequest, perModel);
+        const flagged = ratesOf(options);
+        const twice = Object.keys(fees).find((name) => name in flagged);
+        if (twice !== undefined) throw new CliUsageError(`${twice} is given twice, with and without its flag`);
+        const rates = { ...fees, ...flagged };
+        if (Object.keys(rates).length === 0) {
+          throw new CliUsageError('give at least one rate: PER_REQUEST and PER_MODEL, or flags like --input');
+        }
+        await declare(io, options, { model, kind: 'rates', provider, serviceTier, validFrom, validUntil, ...rates });
+      },
+    );
 }
 
 function addLookup(prices: Command, io: CliIo): void {
@@ -135,8 +152,10 @@ function addLookup(prices: Command, io: CliIo): void {
 
 async function declare(io: CliIo, options: ApiOptions, body: Record<string, unknown>): Promise<void> {
   const price = await createApiClient(io, options).send<PriceRow>('POST', PRICES_PATH, body);
-  if (options.json) printJson(io, price);
-  else printPrices(io, [price], BEHIND, '');
+  if (options.json) return printJson(io, price);
+  printPrices(io, [price], BEHIND, '');
+  const fees = feesText(price);
+  if (fees !== undefined) io.out(visible(fees));
 }
 
 function ratesOf(options: SetOptions): Record<string, unknown> {

@@ -2,7 +2,7 @@
 import type { EventFacts } from '../ledger/event-facts.js';
 import { type Charges, sumOf } from './charge.js';
 import { mediaCharges } from './media-charges.js';
-import { flatRate, RATE_NAMES, type Rates } from './rates.js';
+import { feesOf, flatRate, isFlat, type Rates } from './rates.js';
 import { tokenCharges } from './token-charges.js';
 
 /** Whether an amount is right: `known`, declared `free` by a person, or `unknown`, which is never the same as zero. */
@@ -96,19 +96,13 @@ function isOwnRate({ media }: EventFacts, unit: string): boolean {
 }
 
 function chargesOf(facts: EventFacts, rates: Rates | undefined, hasGiven: boolean): Charges {
+  if (rates === undefined) return countedCharges(facts, rates, hasGiven);
   const counted = isFlat(rates) ? FLAT : countedCharges(facts, rates, hasGiven);
-  if (rates?.request === undefined) return counted;
-  const fee = { quantity: 1n, unit: 'one', rate: rates.request, given: false } as const;
-  return { ...counted, charges: [...counted.charges, fee] };
+  const fees = feesOf(rates).map((rate) => ({ quantity: 1n, unit: 'one', rate, given: false }) as const);
+  return fees.length === 0 ? counted : { ...counted, charges: [...counted.charges, ...fees] };
 }
 
 const FLAT: Charges = { charges: [], contextTokens: 0n, unclear: false };
-
-/** A price a request and no other rate: what the request consumes costs nothing more. */
-function isFlat(rates: Rates | undefined): boolean {
-  if (rates?.request === undefined || rates.images !== undefined) return false;
-  return RATE_NAMES.every((name) => name === 'request' || rates[name] === undefined);
-}
 
 function countedCharges(facts: EventFacts, rates: Rates | undefined, hasGiven: boolean): Charges {
   const { media } = facts;
@@ -126,7 +120,7 @@ function countedCharges(facts: EventFacts, rates: Rates | undefined, hasGiven: b
 
 /** Only a price a request can be meant. */
 function toolCharges(rates: Rates): Charges {
-  return { ...FLAT, unclear: rates.request === undefined };
+  return { ...FLAT, unclear: feesOf(rates).length === 0 };
 }
 
 function bounded(price: EventPrice): EventPrice {

@@ -10,7 +10,8 @@ export interface Rate {
 
 /**
  * Each rate and its unit. `cacheWrite` is a cache of five minutes, or of a life that was not told. Sound and film are
- * kept by the hour, so that a rate by the second, by the minute or by the hour is an exact integer.
+ * kept by the hour, so that a rate by the second, by the minute or by the hour is an exact integer. `request` and
+ * `modelFee` are flat fees of each request; both are due.
  */
 export const RATE_NAMES = [
   'input',
@@ -29,6 +30,7 @@ export const RATE_NAMES = [
   'character',
   'credit',
   'request',
+  'modelFee',
 ] as const;
 
 /** The name of a rate. */
@@ -70,6 +72,17 @@ export function picoPerRequestFromThousand(usd: number): bigint | undefined {
 /** Pico-dollars a unit from dollars a unit. */
 export function picoFromUsd(usd: number): bigint | undefined {
   return nonNegative(parseScaled(String(usd), 12));
+}
+
+/** The flat fees of each request, whatever it consumes; a bound on a call holds them too. */
+export function feesOf(rates: RateSheet): readonly Rate[] {
+  return [rates.request, rates.modelFee].filter((fee) => fee !== undefined);
+}
+
+/** Flat fees and no other rate: what a request consumes costs nothing more. */
+export function isFlat(rates: RateSheet): boolean {
+  if (feesOf(rates).length === 0 || rates.images !== undefined) return false;
+  return RATE_NAMES.every((name) => name === 'request' || name === 'modelFee' || rates[name] === undefined);
 }
 
 /** A rate without tiers. */

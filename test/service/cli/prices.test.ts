@@ -117,8 +117,28 @@ it('events are priced again and show every price that they had', async () => {
   expect((await run(['catalogue', '--confirm', 'openai/none'])).code).toBe(1);
 });
 
+it('flat fees are set in two words, both kept and shown, and cost their sum for every request', async () => {
+  const { code, out } = await run(['set', 'llama3.2', '0.001', '0.002']);
+  expect(code).toBe(0);
+  expect(out.split('\n').at(-1)).toBe('llama3.2: $0.0010 a request + $0.0020 for the model = $0.0030 each request');
+  expect((await run(['set', 'llama3.2', '0.001', '0.0000025'], true)).out).toContain(
+    '$0.0010 a request + $0.0000025 for the model = $0.0010025 each request',
+  );
+  const found = await json('lookup', 'llama3.2', '--provider', 'OLLAMA');
+  expect(found).toMatchObject({ kind: 'rates', perRequest: 0.001, perModel: 0.0000025, unknown: [] });
+  const headers = { 'x-api-key': service.keys.metering };
+  const body = usageEvent({ transactionId: 'flat', model: 'llama3.2', provider: 'OLLAMA' });
+  await sendJson({ method: 'POST', url: `${service.url}/meter/v2/ai/completions`, headers, body });
+  const [entry] = await json('history', 'flat');
+  expect(entry).toMatchObject({ priceState: 'known', amountUsd: 0.0010025, rateSource: found.source });
+  expect(found.source).toBe(`override:${found.override.id}`);
+});
+
 it.each([
   [['set', 'm'], 'give at least one rate'],
+  [['set', 'm', 'cheap'], "PER_REQUEST is an amount in US dollars like 0.001, not 'cheap'"],
+  [['set', 'm', '0.1', '-2'], "PER_MODEL is an amount in US dollars like 0.001, not '-2'"],
+  [['set', 'm', '0.1', '--per-request', '0.2'], 'perRequest is given twice'],
   [['set', 'm', '--rate', 'perCredit'], "--rate is written like perAudioMinute=0.006, not 'perCredit'"],
   [['set', 'm', '--above', 'x:inputPerMillion=1'], '--above is written like'],
   [['lookup', 'm'], "required option '--provider <name>' not specified"],
