@@ -123,6 +123,14 @@ export interface CallBound {
   readonly characters: number;
   /** Seconds of sound or film that can be made or heard; 0 where none is. */
   readonly mediaSeconds: number;
+  /** Caches that the call can write: `short` those of minutes, `long` those of an hour too. Absent: `long`. */
+  readonly cacheWrites?: 'none' | 'short' | 'long';
+  /** Sound among the tokens, which has prices of its own. Absent: there can be. */
+  readonly hasSound?: boolean;
+  /** Tiers that it can be billed by, beside the standard one; in lower case. */
+  readonly tiers?: readonly string[];
+  /** Why the counts can be exceeded: what is consumed is not in the request (a search of the provider's, a file behind a URL). */
+  readonly unbounded?: string;
 }
 
 /** One request that is about to be decided on. */
