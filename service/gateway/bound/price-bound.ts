@@ -68,7 +68,8 @@ function boundAt(price: ModelPrice, reading: PricedCall['reading'], bound: CallB
   let amountNanoUsd: bigint | undefined;
   for (const charges of options) {
     const amount = sumOf({ charges: withFee(charges, rates, bound), contextTokens: 0n, unclear: false });
-    if (amount !== undefined && (amountNanoUsd === undefined || amount > amountNanoUsd)) amountNanoUsd = amount;
+    if (amount === undefined) return UNKNOWN;
+    if (amountNanoUsd === undefined || amount > amountNanoUsd) amountNanoUsd = amount;
   }
   return amountNanoUsd === undefined ? UNKNOWN : { state: 'known', amountNanoUsd };
 }
@@ -77,7 +78,7 @@ function withFee(charges: readonly Charge[], rates: Rates, bound: CallBound): re
   return [...charges, ...feesOf(rates).map((fee) => charge(1, dearest(bound, fee)))];
 }
 
-/** One list of charges for each unit that it may be billed by; the dearest counts, and one without a rate is none. */
+/** One list of charges for each unit that it may be billed by; the dearest counts. */
 function optionsOf(rates: Rates, reading: PricedCall['reading'], bound: CallBound): readonly (readonly Charge[])[] {
   const isVideo = reading.operationType === 'VIDEO';
   const isImage = reading.operationType === 'IMAGE';
@@ -90,7 +91,8 @@ function optionsOf(rates: Rates, reading: PricedCall['reading'], bound: CallBoun
     if (named === undefined ? isPossible : unit.test(named)) options.push(make());
   };
   offer(/^PER_TOKEN$/, hasTokens, tokens);
-  offer(/^PER_IMAGE$/, isImage, () => [charge(bound.images, imageRate(rates, reading.media))]);
+  const hasImages = isImage && (rates.image !== undefined || rates.images !== undefined);
+  offer(/^PER_IMAGE$/, hasImages, () => [charge(bound.images, imageRate(rates, reading.media))]);
   offer(/^PER_CHARACTER$/, rates.character !== undefined, () => [charge(bound.characters, base(rates.character))]);
   const hours = isVideo ? rates.videoHour : rates.audioHour;
   offer(/^PER_(MINUTE|SECOND)$/, hours !== undefined, () => {
