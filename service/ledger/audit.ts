@@ -14,7 +14,17 @@ export interface AuditActor {
 }
 
 /** What can be changed. */
-export const AUDIT_SUBJECTS = ['control', 'price', 'key', 'bypass', 'webhook', 'department', 'team'] as const;
+export const AUDIT_SUBJECTS = [
+  'control',
+  'price',
+  'key',
+  'bypass',
+  'webhook',
+  'department',
+  'team',
+  'customer',
+  'gateway-key',
+] as const;
 /** One of {@link AUDIT_SUBJECTS}. */
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number];
 

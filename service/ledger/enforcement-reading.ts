@@ -169,7 +169,8 @@ function filterParams(teamId: string, filter: EnforcementFilter) {
   };
 }
 
-function patternOf(text: string | undefined): string | null {
+/** For `LIKE … ESCAPE '!'`: the text anywhere, without case; `null` where nothing is looked for. */
+export function patternOf(text: string | undefined): string | null {
   const words = text?.trim().toLowerCase() ?? '';
   return words === '' ? null : `%${words.replace(/[!%_]/g, '!$&')}%`;
 }

@@ -1,9 +1,11 @@
 /** Areas of the store whose methods are exactly their operations. */
 import type { alertReads, alertWrites } from './areas/alerts.js';
+import type { customerReads, customerWrites } from './areas/customers.js';
 import type { directoryReads, directoryWrites } from './areas/directory.js';
 import type { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import type { explainReads } from './areas/explain.js';
 import type { feedReads, feedWrites } from './areas/feed.js';
+import type { gatewayBookReads } from './areas/gateway-books.js';
 import type { jobReads, jobWrites } from './areas/jobs.js';
 import type { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import type { priceReads, priceWrites } from './areas/prices.js';
@@ -26,6 +28,7 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof feedWrites> &
   Methods<typeof enforcementReads> &
   Methods<typeof explainReads> &
+  Methods<typeof gatewayBookReads> &
   Methods<typeof enforcementWrites> &
   Methods<typeof alertReads> &
   Methods<typeof alertWrites> &
@@ -34,4 +37,6 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof maintenanceReads> &
   Methods<typeof maintenanceWrites> &
   Methods<typeof settingReads> &
-  Methods<typeof settingWrites>;
+  Methods<typeof settingWrites> &
+  Methods<typeof customerReads> &
+  Methods<typeof customerWrites>;

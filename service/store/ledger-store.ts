@@ -3,14 +3,17 @@ import type { Runtime } from 'fusewire/internal';
 import { FeedCache } from '../compile/feed-cache.js';
 import type { FeedReads } from '../compile/feed-compiler.js';
 import { FeedPurger } from '../compile/feed-purger.js';
+import type { ListedCustomer } from '../ledger/customers.js';
 import { eventFactsOf } from '../ledger/event-facts.js';
 import { receiptAnswer } from '../ledger/receipt.js';
 import type { AreaStore } from './area-store.js';
 import { alertReads, alertWrites } from './areas/alerts.js';
+import { customerReads, customerWrites } from './areas/customers.js';
 import { directoryReads, directoryWrites } from './areas/directory.js';
 import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
+import { gatewayBookReads } from './areas/gateway-books.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
@@ -38,6 +41,7 @@ export async function createLedgerStore(
     findKey: (hash) => executor.execute('findKey', hash),
     getTeam: (teamId) => executor.execute('getTeam', teamId),
     revokeKey: (id) => executor.execute('revokeKey', id),
+    findGatewayKey: (hash) => executor.execute('findGatewayKey', hash),
   };
   const known = new KnownKeys(source, () => executor.isFresh?.() ?? true);
   const executor = await connect({
@@ -70,6 +74,7 @@ export async function createLedgerStore(
     findEvents: (teamId, query) => executor.execute('findEvents', teamId, query),
     listConflicts: (teamId, query) => executor.execute('listConflicts', teamId, query),
     ...controlMethods(executor, filler),
+    ...customerMethods(executor, filler, known),
     feed: (teamId, ruleId) => feeds.read(teamId, ruleId),
     feeds,
     async turnWindows() {
@@ -114,13 +119,30 @@ function controlMethods(
   };
 }
 
+/** What may stop a key holds for every later look, and a new budget has met its events, as any control. */
+function customerMethods(executor: Executor, filler: Filler, known: KnownKeys) {
+  const filled = async <T extends ListedCustomer | undefined>(changed: Promise<T>): Promise<T> => {
+    const customer = await changed;
+    if (typeof customer?.budgetControlId === 'string') await filler.filled(customer.budgetControlId);
+    return customer;
+  };
+  return {
+    createCustomer: (...input) => filled(executor.execute('createCustomer', ...input)),
+    updateCustomer: (...input) => filled(known.afterChange(executor.execute('updateCustomer', ...input))),
+    deleteCustomer: (...input) => known.afterChange(executor.execute('deleteCustomer', ...input)),
+    findGatewayKey: (hash) => known.findGatewayKey(hash),
+    rotateGatewayKey: (...input) => known.afterChange(executor.execute('rotateGatewayKey', ...input)),
+    revokeGatewayKey: (...input) => known.afterChange(executor.execute('revokeGatewayKey', ...input)),
+  } satisfies Partial<Store>;
+}
+
 /** One way in for single events, events under a key, and batches. */
 function recordMethods(lanes: RecordLanes): Pick<Store, 'record' | 'recordEvents' | 'recordOnce'> {
   return {
     record: (teamId, items) =>
       lanes.record(
         teamId,
-        items.map(({ event, key }) => ({ facts: eventFactsOf(event), key })),
+        items.map(({ event, key, facts }) => ({ facts: facts ?? eventFactsOf(event), key })),
         true,
       ),
     async recordEvents(teamId, events) {
@@ -163,8 +185,9 @@ function priceMethods(executor: Executor, repricer: Repricer) {
 function areaMethods(executor: Executor): AreaStore {
   const areas = [
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
+    gatewayBookReads,
     ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
-    ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites],
+    ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites, customerReads, customerWrites],
   ];
   const execute = executor.execute.bind(executor) as (name: OperationName, ...input: unknown[]) => Promise<unknown>;
   const names = areas.flatMap((area) => Object.keys(area) as OperationName[]);

@@ -1,10 +1,12 @@
 /** What a store can be asked, by name: the ledger's operations, each run in one transaction by any database. */
 import { alertReads, alertWrites } from './areas/alerts.js';
 import { coreReads, coreWrites } from './areas/core.js';
+import { customerReads, customerWrites } from './areas/customers.js';
 import { directoryReads, directoryWrites } from './areas/directory.js';
 import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
+import { gatewayBookReads } from './areas/gateway-books.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
@@ -20,10 +22,12 @@ export const READS = {
   ...feedReads,
   ...enforcementReads,
   ...explainReads,
+  ...gatewayBookReads,
   ...alertReads,
   ...requestReads,
   ...maintenanceReads,
   ...settingReads,
+  ...customerReads,
 } as const;
 
 /**
@@ -41,6 +45,7 @@ export const WRITES = {
   ...requestWrites,
   ...maintenanceWrites,
   ...settingWrites,
+  ...customerWrites,
 } as const;
 
 /** All. Arguments and results are plain data: they may cross a thread. */

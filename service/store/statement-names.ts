@@ -1,6 +1,7 @@
 /** Every statement of the store, by area. There is a file `<name>.sql` for each; a test holds both against each other. */
 import { ALERT_STATEMENTS } from './areas/alerts.js';
 import { CORE_STATEMENTS } from './areas/core.js';
+import { CUSTOMER_STATEMENTS } from './areas/customers.js';
 import { DIRECTORY_STATEMENTS } from './areas/directory.js';
 import { ENFORCEMENT_STATEMENTS } from './areas/enforcement.js';
 import { FEED_STATEMENTS } from './areas/feed.js';
@@ -22,6 +23,7 @@ export const STATEMENT_NAMES = [
   ...REQUEST_STATEMENTS,
   ...MAINTENANCE_STATEMENTS,
   ...SETTING_STATEMENTS,
+  ...CUSTOMER_STATEMENTS,
 ] as const;
 
 /** The name of a statement. */

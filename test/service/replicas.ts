@@ -41,6 +41,14 @@ function lookable(runtime: Runtime): { readonly runtime: Runtime; look(): Promis
   };
 }
 
+/** What may stop a key of the gateway: the other replicas have to hear of it before the next one is asked. */
+const STOPS_KEYS: ReadonlySet<string | symbol> = new Set([
+  'deleteCustomer',
+  'revokeGatewayKey',
+  'rotateGatewayKey',
+  'updateCustomer',
+]);
+
 /**
  * A store whose every call goes to the next replica. Feeds are read from one replica, which has to hear of what the
  * others did: before a read it looks, and is waited for until it has the team's revision. Keys are waited for likewise.
@@ -50,8 +58,9 @@ export async function openInTurn(
   runtime: Runtime,
   options: Partial<PostgresStoreOptions> = {},
 ): Promise<Store> {
-  const reading = lookable(runtime);
-  const opening = [reading.runtime, runtime, runtime].map((own) => openReplicas(url, 1, { ...options, runtime: own }));
+  const lookers = [lookable(runtime), lookable(runtime), lookable(runtime)];
+  const reading = lookers[0]!;
+  const opening = lookers.map((own) => openReplicas(url, 1, { ...options, runtime: own.runtime }));
   const replicas = (await Promise.all(opening)).flat();
   let turn = 0;
   const next = (): Store => {
@@ -59,6 +68,10 @@ export async function openInTurn(
     return replicas[turn % replicas.length]!;
   };
   const reader = replicas[0]!;
+  /** Twice: a look that was under way already may have seen what was before. */
+  const lookAll = async (): Promise<void> => {
+    for (const looker of [...lookers, ...lookers]) await looker.look();
+  };
   const own: Partial<Store> = {
     async feed(teamId, ruleId) {
       await reading.look();
@@ -89,7 +102,9 @@ export async function openInTurn(
       if (name === 'then') return undefined;
       return (...input: unknown[]) => {
         const store = next() as unknown as Record<string | symbol, (...all: unknown[]) => unknown>;
-        return store[name]!(...input);
+        const result = store[name]!(...input);
+        if (!STOPS_KEYS.has(name)) return result;
+        return (result as Promise<unknown>).finally(lookAll);
       };
     },
   });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Store, Team } from '../../service/store/store.js';
 import { declared } from './pricing-support.js';
 import { measureContract } from './store-contract-controls.js';
+import { customerContract } from './store-contract-customers.js';
 import { feedContract } from './store-contract-feed.js';
 import { priceContract } from './store-contract-prices.js';
 import { rollingContract, zoneContract } from './store-contract-rolling.js';
@@ -47,6 +48,7 @@ export function storeContract(name: string, open: OpenStore): void {
       }
     });
     peopleContract(bench);
+    customerContract(bench);
     ledgerContract(bench);
     controlContract(bench);
     idempotencyContract(bench);
