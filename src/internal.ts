@@ -9,7 +9,13 @@ export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
 export { capturePrompts } from './capture/capture-prompts.js';
-export { type AnswerHead, AnswerWatch, type WatchedAttempt, type WatchOptions } from './instrument/answer-watch.js';
+export {
+  type AnswerHead,
+  AnswerWatch,
+  type WatchedAttempt,
+  type WatchOptions,
+  WHOLE_BYTES_MAX,
+} from './instrument/answer-watch.js';
 export { withUsageAsked } from './instrument/openai-usage-asked.js';
 export { loadSdk } from './load-sdk.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
