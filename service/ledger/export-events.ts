@@ -41,7 +41,8 @@ export async function exportEvents(
   return rows.map(exportedFrom);
 }
 
-function exportedFrom(row: SqlRow): ExportedEvent {
+/** The row of an event as an export has it. */
+export function exportedFrom(row: SqlRow): ExportedEvent {
   return {
     id: textOf(row, 'id'),
     transactionId: textOf(row, 'transaction_id'),

@@ -11,6 +11,7 @@ import type { maintenanceReads, maintenanceWrites } from './areas/maintenance.js
 import type { priceReads, priceWrites } from './areas/prices.js';
 import type { requestReads, requestWrites } from './areas/requests.js';
 import type { settingReads, settingWrites } from './areas/settings.js';
+import type { usageReads } from './areas/usage.js';
 
 type Method<F> = F extends (context: never, ...input: infer I) => Promise<infer O>
   ? (...input: I) => Promise<O>
@@ -35,6 +36,7 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof requestReads> &
   Methods<typeof requestWrites> &
   Methods<typeof maintenanceReads> &
+  Methods<typeof usageReads> &
   Methods<typeof maintenanceWrites> &
   Methods<typeof settingReads> &
   Methods<typeof settingWrites> &

@@ -12,6 +12,7 @@ import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
 import { requestReads, requestWrites } from './areas/requests.js';
 import { settingReads, settingWrites } from './areas/settings.js';
+import { usageReads } from './areas/usage.js';
 
 /** Operations that change nothing: a database with several connections runs them beside the writer, on a snapshot. */
 export const READS = {
@@ -26,6 +27,7 @@ export const READS = {
   ...alertReads,
   ...requestReads,
   ...maintenanceReads,
+  ...usageReads,
   ...settingReads,
   ...customerReads,
 } as const;

@@ -10,6 +10,7 @@ import { MAINTENANCE_STATEMENTS } from './areas/maintenance.js';
 import { PRICE_STATEMENTS } from './areas/prices.js';
 import { REQUEST_STATEMENTS } from './areas/requests.js';
 import { SETTING_STATEMENTS } from './areas/settings.js';
+import { USAGE_STATEMENTS } from './areas/usage.js';
 
 /** All names. */
 export const STATEMENT_NAMES = [
@@ -22,6 +23,7 @@ export const STATEMENT_NAMES = [
   ...ALERT_STATEMENTS,
   ...REQUEST_STATEMENTS,
   ...MAINTENANCE_STATEMENTS,
+  ...USAGE_STATEMENTS,
   ...SETTING_STATEMENTS,
   ...CUSTOMER_STATEMENTS,
 ] as const;
