@@ -58,6 +58,7 @@ export { stripInjectedUsage } from './providers/sse-usage.js';
 export { createRuntime, type Runtime, type Timer, uuidv7 } from './runtime.js';
 export {
   CONTROL_ACTIONS,
+  type ClientLeaveReaction,
   type CostControlCreate,
   type CostControlPatch,
   type CostControlResource,

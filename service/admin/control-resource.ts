@@ -38,6 +38,7 @@ export function controlResource(control: CostControl): CostControlResource {
     onUnknownPrice: control.onUnknownPrice,
     assumedPricePerMillionTokens: numberOrNull(control.assumedPricePerMillionTokens),
     assumedPricePerRequest: numberOrNull(control.assumedPricePerRequest),
+    onClientLeave: control.onClientLeave ?? 'auto',
     feedRuleId: control.ruleId,
     teamId: control.teamId,
     created: new Date(control.createdAtMs).toISOString(),

@@ -22,6 +22,7 @@ interface ControlOptions extends ApiOptions {
   readonly shadow?: boolean;
   readonly enabled?: boolean;
   readonly onUnknownPrice?: string;
+  readonly onClientLeave?: string;
   readonly duration?: string;
   readonly timeZone?: string;
   readonly weekStart?: string;
@@ -112,7 +113,8 @@ function withFields(command: Command): Command {
     .option('--no-enabled', 'switch off')
     .option('--on-unknown-price <reaction>', 'flag, refuse or assume (flag)')
     .option('--assume-per-million <dollars>', 'for a million tokens of unknown price, with assume; none removes it')
-    .option('--assume-per-request <dollars>', 'for each request of unknown price, with assume; none removes it');
+    .option('--assume-per-request <dollars>', 'for each request of unknown price, with assume; none removes it')
+    .option('--on-client-leave <reaction>', 'of the gateway, to a caller that hangs up: auto, abort or drain (auto)');
 }
 
 function fieldsOf(options: ControlOptions): Record<string, unknown> {
@@ -129,6 +131,7 @@ function fieldsOf(options: ControlOptions): Record<string, unknown> {
     shadowMode: options.shadow,
     enabled: options.enabled,
     onUnknownPrice: options.onUnknownPrice?.toLowerCase(),
+    onClientLeave: options.onClientLeave?.toLowerCase(),
     windowDuration: options.duration,
     timeZone: options.timeZone,
     weekStart: options.weekStart?.toUpperCase(),

@@ -1,5 +1,5 @@
 /** Cost controls as rows. */
-import type { WeekDay } from 'fusewire/internal';
+import type { ClientLeaveReaction, WeekDay } from 'fusewire/internal';
 import { flagOf, numberOf, type SqlParams, type SqlRow, textOf, textOrNull } from '../store/sql.js';
 import type { ControlFilter, CostControl } from '../store/store.js';
 import type { LedgerContext } from './context.js';
@@ -34,6 +34,7 @@ export function controlOf(row: SqlRow): CostControl {
     weekStart: textOf(row, 'week_start') as WeekDay,
     assumedPricePerMillionTokens: textOrNull(row, 'assumed_per_million_tokens'),
     assumedPricePerRequest: textOrNull(row, 'assumed_per_request'),
+    onClientLeave: textOf(row, 'on_client_leave') as ClientLeaveReaction,
     countedFromMs: numberOf(row, 'counted_from_ms'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
@@ -64,6 +65,7 @@ export function controlParams(control: CostControl): SqlParams {
     weekStart: control.weekStart ?? 'MONDAY',
     assumedPerMillionTokens: control.assumedPricePerMillionTokens ?? null,
     assumedPerRequest: control.assumedPricePerRequest ?? null,
+    onClientLeave: control.onClientLeave ?? 'auto',
     updatedAtMs: control.updatedAtMs,
   };
 }

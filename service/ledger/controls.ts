@@ -156,7 +156,8 @@ function pickInput(input: CostControlInput): CostControlInput {
     assumedPricePerMillionTokens: input.assumedPricePerMillionTokens ?? null,
     assumedPricePerRequest: input.assumedPricePerRequest ?? null,
   };
-  return { name, description, metricType, action, groupBy, ...window, ...limits, ...scope, ...assumed };
+  const leave = { onClientLeave: input.onClientLeave ?? 'auto' };
+  return { name, description, metricType, action, groupBy, ...window, ...limits, ...scope, ...assumed, ...leave };
 }
 
 function auditOf(control: CostControl, actor: AuditActor) {

@@ -4,9 +4,17 @@
  *
  * Money is integer nano-dollars as bigint (I6). Times are milliseconds since the epoch.
  */
-import type { Dimension, FilterOperator, WeekDay, WindowType } from 'fusewire/internal';
+import type {
+  ClientLeaveReaction,
+  CostControlCreate,
+  Dimension,
+  FilterOperator,
+  WeekDay,
+  WindowType,
+} from 'fusewire/internal';
 import type { FeedBody } from '../compile/feed-body.js';
 import type { AuditActor } from '../ledger/audit.js';
+import type { EventFacts } from '../ledger/event-facts.js';
 import type { EventKind } from '../ledger/media-facts.js';
 import type { EventQuery } from '../ledger/reading.js';
 import type { ListedChange } from '../pricing/price-list.js';
@@ -42,18 +50,7 @@ export interface KeyRecord {
 }
 
 /** What a cost control measures (contract 4.3). */
-export type MetricType =
-  | 'TOTAL_COST'
-  | 'TOKEN_COUNT'
-  | 'INPUT_TOKEN_COUNT'
-  | 'OUTPUT_TOKEN_COUNT'
-  | 'CACHED_TOKEN_COUNT'
-  | 'ERROR_COUNT'
-  | 'IMAGE_COUNT'
-  | 'VIDEO_COUNT'
-  | 'AUDIO_COUNT'
-  | 'CHARACTER_COUNT'
-  | 'CREDITS_CONSUMED';
+export type MetricType = CostControlCreate['metricType'];
 
 /** One condition of a control's scope. */
 export interface ControlFilter {
@@ -91,6 +88,8 @@ export interface CostControlInput {
   /** With `assume` only: dollars, exact, as decimal text. An unknown price is assumed to be the sum of both. */
   readonly assumedPricePerMillionTokens?: string | null;
   readonly assumedPricePerRequest?: string | null;
+  /** What the gateway does with a call whose caller has left. @defaultValue `auto` */
+  readonly onClientLeave?: ClientLeaveReaction;
 }
 
 /** A cost control as it is kept. `id` is the hashid of the API, `ruleId` the integer of the feed (contract 9.3). */
@@ -147,6 +146,8 @@ export type OnceResult =
 export interface IncomingItem {
   readonly event: IncomingEvent;
   readonly key?: { readonly key: string; readonly bodyHash: string } | undefined;
+  /** What `eventFactsOf` reads of it, where that is read already. */
+  readonly facts?: EventFacts | undefined;
 }
 
 /**

@@ -38,6 +38,13 @@ export type WeekDay = (typeof WEEK_DAYS)[number];
 export const CONTROL_ACTIONS = ['BLOCK'] as const;
 /** What an event with an unknown price does to a control (I5); an extension of Fusewire. */
 export const UNKNOWN_PRICE_REACTIONS = ['refuse', 'assume', 'flag'] as const;
+/**
+ * What the gateway does with a call whose caller has left; an extension of Fusewire. `auto`: calls to Ollama are aborted
+ * at once, others are read on for their usage for at most two seconds.
+ */
+export const CLIENT_LEAVE_REACTIONS = ['auto', 'abort', 'drain'] as const;
+/** One of {@link CLIENT_LEAVE_REACTIONS}. */
+export type ClientLeaveReaction = (typeof CLIENT_LEAVE_REACTIONS)[number];
 
 const FILTERS_MAX = 20;
 const VALUES_MAX = 100;
@@ -135,6 +142,9 @@ const fields = {
   assumedPricePerRequest: decimal('assumedPricePerRequest')
     .nullish()
     .describe('dollars for each event whose price is unknown; with onUnknownPrice assume only'),
+  onClientLeave: oneOf('onClientLeave', CLIENT_LEAVE_REACTIONS)
+    .nullish()
+    .describe('what the gateway does when a caller leaves: auto where it is left out (Ollama abort, others drain)'),
   windowDuration: z
     .string({ error: 'must be text: an ISO 8601 duration' })
     .max(64, { error: 'must have at most 64 characters' })
@@ -204,6 +214,7 @@ export const costControlResourceSchema = z.object({
   onUnknownPrice: z.enum(UNKNOWN_PRICE_REACTIONS),
   assumedPricePerMillionTokens: z.number().nullable(),
   assumedPricePerRequest: z.number().nullable(),
+  onClientLeave: z.enum(CLIENT_LEAVE_REACTIONS),
   feedRuleId: z.int().describe('the integer ruleId of this control in the rule feed; an extension of Fusewire'),
   teamId: z.string(),
   created: z.iso.datetime(),

@@ -109,6 +109,29 @@ export function measureContract(bench: Bench): void {
     expect((await store.listAudit(team.id, { subject: 'control', page: 0, size: 9 })).items).toHaveLength(1);
   });
 
+  test('a control says what becomes of calls whose caller leaves, and counts and tells the same as before', async () => {
+    const { store, team } = bench;
+    const kept = await store.createControl(team.id, control({ hardLimit: '5' }));
+    expect(kept.onClientLeave).toBe('auto');
+    await store.recordEvents(team.id, [event(NOON, { totalCost: 2 })]);
+    const [before] = await rulesOf(store, team.id);
+    const aborting = await store.updateControl(team.id, kept.id, { onClientLeave: 'abort' });
+    expect(aborting?.onClientLeave).toBe('abort');
+    expect((await store.getControl(team.id, kept.id))?.onClientLeave).toBe('abort');
+    expect(await rulesOf(store, team.id)).toEqual([before]);
+    expect((await store.feed(team.id)).body).not.toContain('lientLeave');
+    // What says nothing of it leaves it.
+    expect((await store.updateControl(team.id, kept.id, { hardLimit: '6' }))?.onClientLeave).toBe('abort');
+    const draining = await store.createControl(team.id, control({ name: 'second', onClientLeave: 'drain' }));
+    expect((await store.listControls(team.id, { page: 0, size: 9 })).items.map((one) => one.onClientLeave)).toEqual([
+      'abort',
+      'drain',
+    ]);
+    const { items } = await store.listAudit(team.id, { subjectId: kept.id, page: 0, size: 9 });
+    expect(items[1]).toMatchObject({ before: { onClientLeave: 'auto' }, after: { onClientLeave: 'abort' } });
+    await store.deleteControl(team.id, draining.id);
+  });
+
   test('who made, changed and deleted a control is kept, with what it was before and after', async () => {
     const { store, team, clock } = bench;
     const actor = { id: 'key-1', hint: 'wxyz', label: 'ci' };

@@ -66,6 +66,7 @@ test('controls, balances, open verdicts and a fill of the first issue go on in t
     weekStart: 'MONDAY',
     windowDuration: null,
     assumedPricePerRequest: null,
+    onClientLeave: 'auto',
   });
   const seen = async () =>
     (await rulesOf(store, 'fwOld')).map(({ name, breached, currentValue }) => [name, breached, currentValue]);

@@ -5,5 +5,6 @@ UPDATE cost_control SET
   shadow_mode = :shadowMode, enabled = :enabled, notification_channel_ids = :notificationChannelIds,
   on_unknown_price = :onUnknownPrice, unknown_price_reaction = :unknownPriceReaction,
   assumed_per_million_tokens = :assumedPerMillionTokens, assumed_per_request = :assumedPerRequest,
+  on_client_leave = :onClientLeave,
   updated_at_ms = :updatedAtMs
 WHERE id = :id;

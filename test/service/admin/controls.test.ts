@@ -47,6 +47,7 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
       onUnknownPrice: 'flag',
       assumedPricePerMillionTokens: null,
       assumedPricePerRequest: null,
+      onClientLeave: 'auto',
       feedRuleId: expect.any(Number),
       teamId: service.team.id,
       created: expect.stringMatching(/Z$/),
@@ -73,6 +74,7 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
       enabled: null,
       notificationChannelIds: null,
       onUnknownPrice: null,
+      onClientLeave: null,
       denyMessage: 'dropped',
       _links: {},
     };
@@ -183,6 +185,7 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
       'must be the number of a department',
     ],
     [{ notificationChannelIds: 'a' }, 'notificationChannelIds', 'must be an array of text'],
+    [{ onClientLeave: 'wait' }, 'onClientLeave', "Value 'wait' is not valid. Allowed values: [auto, abort, drain]"],
     [
       { onUnknownPrice: 'guess' },
       'onUnknownPrice',
@@ -324,6 +327,16 @@ describe.each(STORES)('cost controls, $name', ({ open }) => {
     expect((await patch(id, { windowType: 'ROLLING' })).status).toBe(400);
     const back = await patch(id, { windowType: 'ROLLING', windowDuration: 'P7D', timeZone: 'UTC' });
     expect(back.json).toMatchObject({ windowDuration: 'P7D', timeZone: 'UTC', weekStart: 'SUNDAY' });
+  });
+
+  it('say what becomes of calls whose caller leaves', async () => {
+    const made = await create({ onClientLeave: 'drain' });
+    expect(made.json.onClientLeave).toBe('drain');
+    const { id } = made.json;
+    expect((await patch(id, { hardLimit: 3 })).json.onClientLeave).toBe('drain');
+    expect((await patch(id, { onClientLeave: null })).json.onClientLeave).toBe('drain');
+    expect((await patch(id, { onClientLeave: 'abort' })).json.onClientLeave).toBe('abort');
+    expect((await service.ask({ path: `${PATH}/${id}` })).json.onClientLeave).toBe('abort');
   });
 
   it('keep an assumed price exactly, and drop it with assume', async () => {

@@ -86,6 +86,8 @@ describe('commands over the API', { timeout: TIME_LIMIT_MS }, () => {
       'none',
       '--group-by',
       'model',
+      '--on-client-leave',
+      'Abort',
     );
     expect(changed).toMatchObject({
       shadowMode: false,
@@ -93,6 +95,7 @@ describe('commands over the API', { timeout: TIME_LIMIT_MS }, () => {
       warnThreshold: null,
       groupBy: 'MODEL',
       hardLimit: 0.5,
+      onClientLeave: 'abort',
     });
     expect(await json('controls', 'delete', made.id)).toEqual({ id: made.id, deleted: true });
     const gone = await run('controls', 'delete', made.id);
