@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http';
  * and `location`: nobody is led around the gateway, least of all with its key in `x-api-key`.
  */
 const PASSED: ReadonlySet<string> = new Set([
-  ...['content-type', 'content-length', 'content-encoding', 'content-disposition', 'cache-control', 'vary'],
+  ...['content-type', 'content-length', 'content-encoding', 'content-disposition', 'cache-control'],
   ...['retry-after', 'retry-after-ms', 'x-should-retry', 'x-accel-buffering'],
   ...['request-id', 'x-request-id', 'openai-processing-ms', 'openai-version', 'openai-model'],
 ]);
