@@ -18,6 +18,7 @@ import { addPrices } from './prices.js';
 import { addRebuild } from './rebuild.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
+import { addTunnel } from './tunnel.js';
 import { addWebhooks } from './webhooks.js';
 
 /**
@@ -67,6 +68,7 @@ function createProgram(io: CliIo): Command {
   addExport(program, io);
   addBackup(program, io);
   addRebuild(program, io);
+  addTunnel(program, io);
   addStatus(program, io);
   return program;
 }
