@@ -18,6 +18,9 @@ const REDACTED = [
   '*.key',
 ];
 
+/** The e-mail address of a person, or something like a key. */
+const PRIVATE = /@|%40|(?:sk|rev_[ms]k)_\w{16}/i;
+
 /** Quiet in a terminal, where a person reads what the command prints; `info` where the output is collected. */
 export function defaultLogLevel(isTerminal: boolean): ServiceLogLevel {
   return isTerminal ? 'warn' : 'info';
@@ -36,12 +39,18 @@ export function createLogger(
       redact: { paths: REDACTED, censor: '***' },
       serializers: {
         // Only what is needed to find a request; headers and bodies never.
-        req: (request: { method: string; url: string }) => ({ method: request.method, url: request.url.split('?')[0] }),
+        req: (request: { method: string; url: string }) => ({ method: request.method, url: loggedPath(request.url) }),
         res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
       },
     },
     stream,
   );
+}
+
+/** A path without its query, and without the addresses of persons or the keys that somebody put into it (I12). */
+export function loggedPath(url: string): string {
+  const parts = (url.split('?')[0] ?? '').split('/');
+  return parts.map((part) => (PRIVATE.test(part) ? '***' : part)).join('/');
 }
 
 /** The same log in the shape that the rest of the service and the SDK use. */

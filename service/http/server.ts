@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { installAudit } from '../admin/audit-route.js';
 import { installBypass } from '../admin/bypass-route.js';
 import { installControls } from '../admin/controls-route.js';
+import { installCustomers } from '../admin/customers-route.js';
 import { installDepartments } from '../admin/departments-route.js';
 import { installEnforcementEvents } from '../admin/enforcement-events-route.js';
 import { installEnforcementSummaries } from '../admin/enforcement-summaries-route.js';
@@ -36,7 +37,7 @@ import { installAccess, type RateLimits } from './access.js';
 import { installErrorAnswers } from './error-answers.js';
 import { installHealth } from './health.js';
 import { installJsonBody } from './json-body.js';
-import { createLogger } from './logger.js';
+import { createLogger, loggedPath } from './logger.js';
 import { watchMethods } from './methods.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { installMetrics } from './metrics-route.js';
@@ -146,7 +147,7 @@ export async function createServer(parts: ServerParts): Promise<Api> {
   api.server.maxConnections = CONNECTIONS_MAX;
   api.addHook('onResponse', async (request, reply) => {
     const ms = Math.round(reply.elapsedTime * 10) / 10;
-    const path = request.url.split('?')[0];
+    const path = loggedPath(request.url);
     request.log.info({ method: request.method, path, status: reply.statusCode, ms }, 'request');
   });
   installOverloadLimit(api, context, config.inFlightMax ?? IN_FLIGHT_MAX);
@@ -179,6 +180,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installConflicts(api, context, prefix, described);
     installRequests(api, context, prefix, described);
     installDepartments(api, context, prefix, described);
+    installCustomers(api, context, prefix, described);
     installExplain(api, context, prefix, described);
     installExport(api, context, prefix, described);
     installFeed(api, context, waiters, prefix, described);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger, defaultLogLevel, toLog } from '../../../service/http/logger.js';
+import { createLogger, defaultLogLevel, loggedPath, toLog } from '../../../service/http/logger.js';
 
 describe("the service's log", () => {
   const collect = (level: Parameters<typeof createLogger>[0]) => {
@@ -26,6 +26,20 @@ describe("the service's log", () => {
     expect(lines.join('')).not.toContain('ssss');
     expect(lines.join('')).not.toContain('sk-raw');
     expect(lines[2]).toContain('"level":40');
+  });
+
+  it('I12: keeps addresses of persons and keys out of paths, however long', () => {
+    const key = `sk_${'s'.repeat(43)}`;
+    expect(loggedPath('/v2/api/customers/ann%40example.com/keys?query=bob@x')).toBe('/v2/api/customers/***/keys');
+    expect(loggedPath('/v2/api/customers/ann@example.com')).toBe('/v2/api/customers/***');
+    expect(loggedPath(`/v2/api/gateway-keys/${key}`)).toBe('/v2/api/gateway-keys/***');
+    expect(loggedPath(`/x/rev_sk_fwTeam_${'s'.repeat(43)}/y`)).toBe('/x/***/y');
+    const plain = '/v2/api/fusewire/tasks_of/gk_aBcDeFgHiJ/rotate';
+    expect(loggedPath(plain)).toBe(plain);
+    const long = `/${'sk_'.repeat(100_000)}`;
+    const startedAt = performance.now();
+    loggedPath(long);
+    expect(performance.now() - startedAt).toBeLessThan(500);
   });
 
   it('is quiet in a terminal, and prints nothing below its level', () => {

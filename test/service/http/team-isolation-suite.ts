@@ -42,6 +42,9 @@ export function describeTeamIsolation({ name, open }: TestStore): void {
         '/v2/api/fusewire/webhooks',
         await make('/v2/api/fusewire/webhooks', { name: MARK, url: `https://${MARK}.example.org/hook` }),
       );
+      const customer = await make('/v2/api/customers', { name: MARK, email: `${MARK}@example.com`, budget: 5 });
+      put('/v2/api/customers', customer);
+      put('/v2/api/gateway-keys', await make(`/v2/api/customers/${customer}/keys`, { label: MARK }));
       await service.ask({ path: '/v2/api/fusewire/bypass', method: 'PUT', json: { until: soon(), reason: MARK } });
       const named2 = { transactionId: MARK, agent: MARK, agenticJobId: MARK, organizationName: MARK, traceId: MARK };
       put('/v2/api/sources/metrics', await make('/meter/v2/ai/completions', usageEvent({ ...named2, totalCost: 9 })));
@@ -72,7 +75,7 @@ export function describeTeamIsolation({ name, open }: TestStore): void {
 
     it('cannot read, change or name each other, by any route', async () => {
       const before = await state();
-      expect(before.filter((text) => text.includes(MARK)).length).toBeGreaterThan(8);
+      expect(before.filter((text) => text.includes(MARK)).length).toBeGreaterThan(12);
       const leaks: string[] = [];
       for (const { path, method, takesTeam, hasBody } of routes) {
         for (const key of [service.otherKeys.write, service.otherKeys.metering]) {
@@ -124,6 +127,8 @@ function bodyFor(path: string): object {
   if (path.includes('departments')) return { name: 'Taken over' };
   if (path.includes('cost-controls')) return { name: 'Taken over' };
   if (path.includes('webhooks')) return { name: 'Taken over', url: 'https://example.org/' };
+  if (path.endsWith('/customers')) return { name: 'Taken over', email: `${MARK}@example.com` };
+  if (path.endsWith('/customers/{ref}')) return { name: 'Taken over', budget: null };
   return {};
 }
 
