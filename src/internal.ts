@@ -55,10 +55,11 @@ export { chatStopReason } from './providers/openai-stop-reason.js';
 export { SseDecoder, type SseEvent, type SseRewrite } from './providers/sse.js';
 export { LineSplitter } from './providers/sse-lines.js';
 export { stripInjectedUsage } from './providers/sse-usage.js';
+export { listOf, recordOf, textOf } from './providers/values.js';
 export { createRuntime, type Runtime, type Timer, uuidv7 } from './runtime.js';
 export {
-  CONTROL_ACTIONS,
   type ClientLeaveReaction,
+  CONTROL_ACTIONS,
   type CostControlCreate,
   type CostControlPatch,
   type CostControlResource,
