@@ -141,9 +141,11 @@ class Listener implements GatewayServer {
     this.#server.on('connect', (_request, socket) => {
       writeRawFailure(socket as Socket, new Failure(405, 'method_not_allowed', 'this is not a proxy for CONNECT'));
     });
-    // Nothing moved for so long. Who waits for an upstream is left alone; who has bytes waiting and takes none has left.
+    // Nothing moved for so long, or nothing more is asked. Who waits for an answer is left alone; who does not take one that
+    // is there has left.
     this.#server.on('timeout', (socket) => {
-      if (socket.writableLength > 0) socket.destroy();
+      const isWaiting = this.#newest.get(socket)?.isOver === false;
+      if (!isWaiting || socket.writableLength > 0) socket.destroy();
     });
   }
 
