@@ -1,7 +1,8 @@
 import type { SERVICE_VARIABLES } from '../service/config.js';
+import type { GATEWAY_VARIABLES } from '../service/gateway/gateway-config.js';
 import type { EnvExampleRow } from './render-env-example.js';
 
-type ServiceVariable = (typeof SERVICE_VARIABLES)[number];
+type ServiceVariable = (typeof SERVICE_VARIABLES)[number] | (typeof GATEWAY_VARIABLES)[number];
 
 /** What `.env.example` says of each variable of the service. A variable that is missing here does not compile. */
 const WORDS: Readonly<Record<ServiceVariable, Omit<EnvExampleRow, 'name'>>> = {
@@ -25,6 +26,24 @@ const WORDS: Readonly<Record<ServiceVariable, Omit<EnvExampleRow, 'name'>>> = {
   },
   LOG_LEVEL: {
     meaning: 'debug, info, warn, error, fatal or silent. Default: warn in a terminal, else info.',
+  },
+  GATEWAY_HOST: { fallback: '127.0.0.1', meaning: 'Address that the gateway listens on.' },
+  GATEWAY_PORT: { fallback: '8000', meaning: 'Port that the gateway listens on; 0 takes a free one.' },
+  OLLAMA_BASE_URL: { fallback: 'http://127.0.0.1:11434', meaning: 'Where the gateway finds Ollama.' },
+  OPENAI_API_KEY: {
+    meaning: 'The gateway: your key at OpenAI. Set, its models are offered; callers never see it.',
+  },
+  OPENAI_BASE_URL: {
+    fallback: 'https://api.openai.com/v1',
+    meaning:
+      'The gateway: where OpenAI is. Clients of yours read the same variable: do not point it at the gateway here.',
+  },
+  ANTHROPIC_API_KEY: {
+    meaning: 'The gateway: your key at Anthropic. Set, its models are offered; callers never see it.',
+  },
+  ANTHROPIC_BASE_URL: { fallback: 'https://api.anthropic.com', meaning: 'The gateway: where Anthropic is.' },
+  FUSEWIRE_GATEWAY_CONFIG: {
+    meaning: 'The gateway: a JSON file with more upstreams, routes of models, aliases and limits (docs/gateway.md).',
   },
 };
 

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { renderEnvExample } from '../../scripts/render-env-example.js';
 import { serviceRows } from '../../scripts/service-variables.js';
 import { SERVICE_VARIABLES } from '../../service/config.js';
+import { GATEWAY_VARIABLES } from '../../service/gateway/gateway-config.js';
 import { VARIABLES } from '../../src/config.js';
 import { declaredNames, namesInEnvFile, undeclaredVariableFindings } from './rules/environment.js';
 import { isProduct, textOf } from './support/project.js';
 import { parse, projectSources } from './support/syntax.js';
 
-const service = serviceRows(SERVICE_VARIABLES);
+const service = serviceRows([...SERVICE_VARIABLES, ...GATEWAY_VARIABLES]);
 const declared = declaredNames([VARIABLES, service]);
 /**
  * What others read, and nobody sets for us: Node, whose flags tell how `fusewire/register` was loaded, and the openai
