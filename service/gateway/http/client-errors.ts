@@ -16,6 +16,8 @@ export function clientFailure(code: string | undefined): Failure | undefined {
   switch (code) {
     case 'ECONNRESET':
     case 'EPIPE':
+    // The client closed its side in the middle of a request.
+    case 'HPE_INVALID_EOF_STATE':
       return undefined;
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new Failure(408, 'request_timeout', 'the request did not come in whole in time');
