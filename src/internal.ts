@@ -35,6 +35,7 @@ export { LOCAL_TENANT_PREFIX } from './metering/key-kind.js';
 export { createMemoryOutbox } from './metering/memory-outbox.js';
 export { resourceOfEvent } from './metering/metering-url.js';
 export type { Outbox, OutboxEntry } from './metering/outbox.js';
+export { ownerFolder } from './metering/owner-folder.js';
 export type {
   OperationType,
   ProviderAdapter,

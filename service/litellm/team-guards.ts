@@ -58,9 +58,11 @@ export class TeamGuards {
 }
 
 /** One team's rules: read again when the feed is another one; those that ask meanwhile wait for the same reading. */
-class TeamRules {
+export class TeamRules {
   readonly guard: Guard;
+  /** Of the rules that are in force; `undefined`: none were read yet. */
   revision: number | undefined;
+  readonly #log: Log;
   readonly #teamId: string;
   readonly #feeds: FeedDesk;
   readonly #runtime: Pick<Runtime, 'now' | 'monotonicNow'>;
@@ -68,11 +70,13 @@ class TeamRules {
   #loaded: LoadedRules | undefined;
   #bypassUntilMs = 0;
   #refreshing: Promise<void> | undefined;
+  #unwatch: (() => void) | undefined;
 
   constructor(teamId: string, feeds: FeedDesk, runtime: Pick<Runtime, 'now' | 'monotonicNow'>, log: Log) {
     this.#teamId = teamId;
     this.#feeds = feeds;
     this.#runtime = runtime;
+    this.#log = log;
     const isBypassed = () => runtime.now() < this.#bypassUntilMs;
     this.guard = createGuard({
       state: () => ({ enabled: true, bypassed: isBypassed(), configured: true, failMode: 'open' }),
@@ -82,6 +86,35 @@ class TeamRules {
     });
   }
 
+  /** Reads the rules whenever they are others, and calls `changed` then, so that {@link decide} need not wait. */
+  watch(changed: () => void): void {
+    const look = (): void => {
+      changed();
+      this.fresh().catch((error: unknown) => {
+        this.#log.warn('the rules of a team could not be read', { teamId: this.#teamId, error: String(error) });
+      });
+    };
+    this.#unwatch ??= this.#feeds.watch(this.#teamId, look);
+  }
+
+  /** Ends it. */
+  unwatch(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+  }
+
+  /** By the rules as they were read last; `undefined`: none were read yet. */
+  decide(call: CallDimensions): TeamDecision | undefined {
+    return this.#loaded === undefined ? undefined : { decision: this.guard.decide(call), revision: this.revision };
+  }
+
+  /** As {@link refresh}, by a reading that begins after now. */
+  async fresh(): Promise<void> {
+    await this.#refreshing?.catch(() => undefined);
+    await this.refresh();
+  }
+
+  /** @throws StoreError where the store gives no feed */
   refresh(): Promise<void> {
     this.#refreshing ??= this.#read().finally(() => {
       this.#refreshing = undefined;

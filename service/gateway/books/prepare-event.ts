@@ -1,0 +1,53 @@
+/** From an event of the outbox to one that the ledger takes, as the ingest routes make it. */
+import { type MeteredEvent, resourceOfEvent } from 'fusewire/internal';
+import type { EventTools } from '../../ingest/canonical-fields.js';
+import { METERED_KIND_OF } from '../../ingest/metered-kinds.js';
+import { type EventFacts, eventFactsOf } from '../../ledger/event-facts.js';
+import type { IncomingEvent } from '../../store/store.js';
+import { cleaned, isSuspect } from './clean-text.js';
+
+/** An event with what the ledger reads of it. */
+export interface PreparedEvent {
+  readonly event: IncomingEvent;
+  readonly facts: EventFacts;
+}
+
+type Issues = readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+
+/**
+ * Prepares an event that this process metered itself: it was made to fit (`fitEvent`), so that it is not validated again,
+ * which would take longer than all the rest.
+ */
+export function prepareOwn(event: MeteredEvent, receivedAtMs: number, tools: EventTools): PreparedEvent {
+  const kind = METERED_KIND_OF.get(resourceOfEvent(event))!;
+  const body = kind.canonical(event, tools);
+  return finish({ transactionId: body.transactionId, receivedAtMs, kind: kind.kind, body });
+}
+
+/** Prepares an event that was read from a file. A text says why it is none. */
+export function prepareFound(event: MeteredEvent, receivedAtMs: number, tools: EventTools): PreparedEvent | string {
+  const kind = METERED_KIND_OF.get(resourceOfEvent(event))!;
+  const whole = kind.schema.safeParse(event);
+  const input = whole.success ? whole : kind.schema.safeParse(withoutWrong(event, whole.error.issues));
+  if (!input.success) {
+    const [issue] = input.error.issues;
+    return `${issue?.path.join('.')}: ${issue?.message}`;
+  }
+  const body = kind.canonical(input.data, tools);
+  return finish({ transactionId: body.transactionId, receivedAtMs, kind: kind.kind, body });
+}
+
+/** A field that cannot be costs that field; what the call consumed is then not known, and the call is not lost (I5). */
+function withoutWrong(event: MeteredEvent, issues: Issues): object {
+  const wrong = new Set(issues.map(({ path }) => path[0]));
+  const kept = Object.fromEntries(Object.entries(event).filter(([name]) => !wrong.has(name)));
+  return { ...kept, attributes: { ...(kept['attributes'] as object | undefined), usageState: 'unknown' } };
+}
+
+function finish(event: IncomingEvent): PreparedEvent {
+  const facts = eventFactsOf(event);
+  if (!isSuspect(facts.bodyText)) return { event, facts };
+  const body = cleaned(event.body) as IncomingEvent['body'];
+  const clean = { ...event, body, transactionId: String(body['transactionId']) };
+  return { event: clean, facts: eventFactsOf(clean) };
+}

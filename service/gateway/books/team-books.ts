@@ -1,0 +1,236 @@
+/** The books of one team. */
+import type { Attempt, AttemptSink, DiskOutbox, MeteredEvent, RefuseDecision } from 'fusewire/internal';
+import { TeamRules } from '../../litellm/team-guards.js';
+import type { Catalogue } from '../../pricing/catalogue.js';
+import type { Admission, GatewayCall } from '../types.js';
+import { BookLoop } from './book-loop.js';
+import type { Cell } from './cell.js';
+import { Deliverer } from './deliverer.js';
+import { type Arrival, holdsOf, type Judgement, judge, REFRESH_MS, STALE_MS } from './judge.js';
+import { type GatewayBooksParts, OUTBOX_CAPACITY, OUTBOX_RESERVE } from './parts.js';
+import { prepareOwn } from './prepare-event.js';
+import { StandingReader } from './reader.js';
+import { RefusalLog } from './refusal-log.js';
+import { SettledEvent } from './settled-event.js';
+import { Standing } from './standing.js';
+import { FREE_TICKET, OpenTicket } from './ticket.js';
+import { watchOutbox } from './watched-outbox.js';
+
+/** What the books of all teams share. */
+export interface SharedParts extends GatewayBooksParts {
+  readonly catalogue: Catalogue;
+  estimateTokens(text: string): number;
+}
+
+/** A call waits for so many reads at most: rules and controls may be others after each. */
+const TURNS_MAX = 4;
+const RETRY_AFTER_SECONDS = 2;
+/** As the outbox looks after a disk that failed. */
+const DISK_RETRY_SECONDS = 10;
+
+/** States: open → closed. What it meters is durable from the first note on. */
+export class TeamBooks {
+  readonly sink: AttemptSink;
+  readonly #parts: SharedParts;
+  readonly #outbox: DiskOutbox;
+  readonly #rules: TeamRules;
+  readonly #standing: Standing;
+  readonly #reader: StandingReader;
+  readonly #loop: BookLoop;
+  readonly #refusals: RefusalLog;
+  readonly #settled = new Map<MeteredEvent, SettledEvent>();
+  readonly #tools: { newId(): string; protect(value: string): string };
+  #isClosed = false;
+
+  constructor(parts: SharedParts, teamId: string, outbox: DiskOutbox) {
+    const { runtime, log, store } = parts;
+    this.#parts = parts;
+    this.#outbox = outbox;
+    this.#tools = { newId: runtime.newId, protect: (value) => parts.protectCredential(teamId, value) };
+    this.#rules = new TeamRules(teamId, store.feeds, runtime, log);
+    // A control or a price that changes moves the feed: versions are read at once.
+    this.#rules.watch(() => this.#readVersions());
+    this.#standing = new Standing(parts.catalogue);
+    this.#reader = new StandingReader(store, runtime, teamId, this.#standing);
+    this.#refusals = new RefusalLog(parts, teamId);
+    const deliverer = new Deliverer({ ...parts, teamId, outbox, tools: this.#tools, settled: this.#settled });
+    this.#loop = new BookLoop(runtime, { deliver: () => deliverer.deliver(), read: () => this.#reader.read() });
+    outbox.onAppend(() => this.#loop.wake());
+    this.sink = {
+      runtime,
+      outbox: watchOutbox(outbox, (event) => this.#count(event)),
+      middlewareSource: 'fusewire-gateway',
+      open: new Set<Attempt>(),
+      // Refusals are told where they are made, with their arithmetic.
+      refused(_decision: RefuseDecision) {},
+      started() {},
+      estimateTokens: parts.estimateTokens,
+    };
+  }
+
+  /** Takes over what earlier processes left and delivers it; until `isOver` says that it took too long. */
+  async recover(isOver: () => boolean): Promise<void> {
+    await this.#outbox.adopt();
+    this.#loop.wake(true);
+    while (this.#outbox.depth() > 0 && !isOver()) await this.#pause(20);
+  }
+
+  /** Why calls cannot be metered now; `undefined`: they can. */
+  trouble(): string | undefined {
+    if (this.#isClosed) return 'the gateway is closing';
+    if (!this.#outbox.isDurable()) return 'the outbox of the gateway cannot be written to disk';
+    if (this.#outbox.depth() + this.sink.open.size >= OUTBOX_CAPACITY - OUTBOX_RESERVE) {
+      return 'too many usage events of the gateway wait for the ledger';
+    }
+    return undefined;
+  }
+
+  /** See `GatewayBooks.admit`. */
+  admit(call: GatewayCall): Admission | Promise<Admission> {
+    const trouble = this.trouble();
+    if (trouble !== undefined) {
+      return { outcome: 'unavailable', reason: trouble, retryAfterSeconds: DISK_RETRY_SECONDS };
+    }
+    const arrived = this.#reader.begun;
+    const turn = this.#decide(call, arrived, true);
+    return turn.kind === 'done' ? turn.admission : this.#admitLater(call, arrived, turn);
+  }
+
+  /** Delivers what is left, until `isOver`; what stays is on the disk. */
+  async close(isOver: () => boolean): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#loop.wake(true);
+    while (this.#outbox.depth() > 0 && !isOver()) await this.#pause(20);
+    this.#rules.unwatch();
+    this.#reader.close();
+    await this.#loop.close();
+    await this.#refusals.close();
+    await this.#outbox.close();
+  }
+
+  /** What has to come to nothing when all calls have ended and the ledger has everything. For tests and metrics. */
+  weighing(): number {
+    return this.#standing.weights.size;
+  }
+
+  async #admitLater(call: GatewayCall, arrived: number, first: Pending): Promise<Admission> {
+    let pending = first;
+    for (let turn = 1; ; turn += 1) {
+      const isRead = await this.#wait(pending);
+      if (!isRead && pending.isNeeded) return this.#unknown();
+      const next = this.#decide(call, arrived, isRead && turn < TURNS_MAX);
+      if (next.kind === 'done') return next.admission;
+      if (!isRead || turn >= TURNS_MAX) return this.#unknown();
+      pending = next;
+    }
+  }
+
+  #unknown(): Admission {
+    const reason = 'the budgets of this call cannot be read now';
+    return { outcome: 'unavailable', reason, retryAfterSeconds: RETRY_AFTER_SECONDS };
+  }
+
+  /** Whether what was missing is there. */
+  async #wait({ cells, person, rules }: Pending): Promise<boolean> {
+    const isKnown = this.#standing.versions !== undefined && cells.every(({ isLoaded }) => isLoaded);
+    // While the store does not answer nobody waits for it who can be decided on without.
+    const reading = isKnown && person === undefined && this.#loop.isBlind ? false : this.#reader.next(cells, person);
+    this.#loop.wake(reading !== false);
+    const refreshing = rules ? this.#rules.fresh().then(isDone, isNotDone) : true;
+    const [isRead, isRefreshed] = await Promise.all([reading, refreshing]);
+    return isRead && isRefreshed;
+  }
+
+  #decide(call: GatewayCall, arrived: number, canRead: boolean): Turn {
+    const { runtime } = this.#parts;
+    const decided = this.#rules.decide(call.dimensions);
+    if (decided === undefined) return { kind: 'wait', cells: [], person: undefined, rules: true, isNeeded: true };
+    const { decision, revision } = decided;
+    if (decision.code === 'BYPASSED') {
+      const admission = { outcome: 'admit', ticket: FREE_TICKET, decision, bypassed: true, budget: undefined } as const;
+      return { kind: 'done', admission };
+    }
+    const atMs = runtime.monotonicNow();
+    if (this.#standing.versions === undefined) {
+      return { kind: 'wait', cells: [], person: undefined, rules: false, isNeeded: true };
+    }
+    this.#keepVersions(atMs);
+    const arrival: Arrival = { readNumber: arrived, canRead, atMs, nowMs: runtime.now() };
+    if (canRead && atMs - this.#standing.readAtMs > STALE_MS) {
+      return { kind: 'wait', cells: [], person: undefined, rules: false, isNeeded: false };
+    }
+    const judgement = judge(this.#standing, call, decision, arrival, this.#refresh);
+    if (judgement.kind === 'read') {
+      return { ...judgement, kind: 'wait', rules: decision.outcome === 'refuse' };
+    }
+    if (judgement.kind === 'refuse') return this.#refuse(call, judgement, revision);
+    const { shares, budget, onClientLeave } = judgement;
+    const ticket = new OpenTicket(call, arrival.nowMs, shares, this.#standing.weights, this.#holdsOf);
+    return { kind: 'done', admission: { outcome: 'admit', ticket, decision, bypassed: false, budget, onClientLeave } };
+  }
+
+  #refuse(call: GatewayCall, { refusal, budget }: Refused, revision: number | undefined): Turn {
+    try {
+      this.#refusals.add(call, refusal, revision);
+    } catch (error) {
+      this.#parts.log.error('a refusal could not be noted; please report this', { error: String(error) });
+    }
+    return { kind: 'done', admission: { outcome: 'refuse', refusal, budget } };
+  }
+
+  /** An event was metered: it counts from now on, whoever gives back what was set aside for it. */
+  #count(event: MeteredEvent): void {
+    const { runtime, log } = this.#parts;
+    try {
+      const prepared = prepareOwn(event, runtime.now(), this.#tools);
+      this.#settled.set(event, new SettledEvent(prepared, this.#standing));
+    } catch (error) {
+      // It is delivered all the same, and counts from then on.
+      log.error('a usage event of the gateway could not be counted; please report this', { error: String(error) });
+    }
+  }
+
+  readonly #holdsOf = (call: GatewayCall, atMs: number) => holdsOf(this.#standing, call, atMs);
+
+  readonly #refresh = (cell: Cell): void => {
+    this.#reader.want(cell);
+    this.#loop.wake();
+  };
+
+  #keepVersions(atMs: number): void {
+    if (atMs - this.#standing.readAtMs <= REFRESH_MS) return;
+    this.#reader.wantVersions();
+    this.#loop.wake();
+  }
+
+  #readVersions(): void {
+    if (this.#standing.versions === undefined) return;
+    this.#reader.wantVersions();
+    this.#loop.wake();
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.runtime.setTimer(resolve, delayMs, { keepAlive: true });
+    });
+  }
+}
+
+type Refused = Extract<Judgement, { kind: 'refuse' }>;
+
+/** What has to be read before a call can be decided on. */
+interface Pending {
+  readonly kind: 'wait';
+  readonly cells: readonly Cell[];
+  readonly person: string | undefined;
+  /** The rules of the feed too. */
+  readonly rules: boolean;
+  /** Without it nothing can be decided. */
+  readonly isNeeded: boolean;
+}
+
+type Turn = Pending | { readonly kind: 'done'; readonly admission: Admission };
+
+const isDone = (): boolean => true;
+const isNotDone = (): boolean => false;
