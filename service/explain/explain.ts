@@ -40,7 +40,7 @@ const NOTHING: BalanceValues = { value: 0n, unknownCount: 0n };
 const CONTROLS_MAX = 1_000;
 
 /** A control towards the call, before its balance is known. */
-interface Candidate {
+export interface Candidate {
   readonly compiled: CompiledControl;
   readonly filters: readonly ExplainedFilter[];
   readonly concerned: boolean;
@@ -106,7 +106,8 @@ function verdict(controls: readonly ExplainedControl[], bypassUntilMs: number | 
   return { outcome: 'refuse', controlId, ruleId, equation: `${name}: ${equation}` };
 }
 
-async function groupsOf(
+/** Whose budgets a call draws on that have to be looked up. */
+export async function groupsOf(
   context: LedgerContext,
   teamId: string,
   directoryVersion: number,
@@ -123,7 +124,8 @@ async function groupsOf(
   return { subscriber, departments: departmentsOf(lineOf(directory, address) || null) };
 }
 
-function candidateOf(compiled: CompiledControl, call: AskedCall, groups: CallerGroups): Candidate {
+/** How a control stands towards a call, before its balance is known. */
+export function candidateOf(compiled: CompiledControl, call: AskedCall, groups: CallerGroups): Candidate {
   const { control } = compiled;
   const filters = control.filters.map((filter) => explainFilter(filter, call, groups));
   const group = groupOfCall(control, call, groups) ?? null;
@@ -171,7 +173,8 @@ function actualOf({ dimension }: ControlFilter, call: AskedCall): string | undef
   }
 }
 
-async function explainOne(
+/** A control with its arithmetic. */
+export async function explainOne(
   context: LedgerContext,
   candidate: Candidate,
   balance: BalanceValues | undefined,

@@ -33,6 +33,7 @@ import { installJobs } from '../jobs/jobs-route.js';
 import { installCallback } from '../litellm/callback-route.js';
 import { installGuardrail } from '../litellm/guardrail-route.js';
 import type { Store } from '../store/store.js';
+import { installCustomerUsage } from '../usage/install-customer-usage.js';
 import { installAccess, type RateLimits } from './access.js';
 import { installErrorAnswers } from './error-answers.js';
 import { installHealth } from './health.js';
@@ -181,6 +182,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installRequests(api, context, prefix, described);
     installDepartments(api, context, prefix, described);
     installCustomers(api, context, prefix, described);
+    installCustomerUsage(api, context, prefix, described);
     installExplain(api, context, prefix, described);
     installExport(api, context, prefix, described);
     installFeed(api, context, waiters, prefix, described);

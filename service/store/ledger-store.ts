@@ -19,6 +19,7 @@ import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
 import { requestReads, requestWrites } from './areas/requests.js';
 import { settingReads, settingWrites } from './areas/settings.js';
+import { usageReads } from './areas/usage.js';
 import { Filler } from './filler.js';
 import { fillNext, turnAll, verifyAll } from './housekeeping.js';
 import { type KeySource, KnownKeys } from './known-keys.js';
@@ -187,7 +188,7 @@ function areaMethods(executor: Executor): AreaStore {
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
     gatewayBookReads,
     ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
-    ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites, customerReads, customerWrites],
+    ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites, customerReads, customerWrites, usageReads],
   ];
   const execute = executor.execute.bind(executor) as (name: OperationName, ...input: unknown[]) => Promise<unknown>;
   const names = areas.flatMap((area) => Object.keys(area) as OperationName[]);

@@ -1,4 +1,5 @@
 /** What customers used: sums for reports, events for exports, budgets that concern them. */
+import { customerStanding } from '../../explain/customer-standing.js';
 import { exportSubscriberEvents, sumUsage } from '../../ledger/usage-report.js';
 
 /** Their statements, beside those of the ledger. */
@@ -10,4 +11,4 @@ export const USAGE_STATEMENTS = [
 ] as const;
 
 /** Operations that change nothing. */
-export const usageReads = { exportSubscriberEvents, sumUsage } as const;
+export const usageReads = { customerStanding, exportSubscriberEvents, sumUsage } as const;
