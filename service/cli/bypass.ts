@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { BYPASS_PATH } from '../admin/bypass-route.js';
 import { type ApiClient, type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
+import { parseSpan, parseTime } from './durations.js';
 import { type CliIo, CliUsageError } from './io.js';
 import { printJson, visible } from './print.js';
 
@@ -20,13 +21,6 @@ interface OnOptions extends ApiOptions {
   readonly for?: string;
   readonly reason: string;
 }
-
-const UNITS: ReadonlyMap<string, number> = new Map([
-  ['m', 60_000],
-  ['h', 3_600_000],
-  ['d', 86_400_000],
-]);
-const FULL_TIME = /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/i;
 
 /** Adds the commands. */
 export function addBypass(program: Command, io: CliIo): void {
@@ -75,15 +69,14 @@ function untilOf(options: OnOptions, nowMs: number): string {
   }
   if (options.for !== undefined) return new Date(nowMs + durationOf(options.for)).toISOString();
   const until = options.until ?? '';
-  if (FULL_TIME.test(until) && !Number.isNaN(Date.parse(until))) return new Date(until).toISOString();
+  const untilMs = parseTime(until);
+  if (untilMs !== undefined) return new Date(untilMs).toISOString();
   throw new CliUsageError(`--until takes a full ISO 8601 date-time such as 2026-11-20T18:00:00Z, not '${until}'`);
 }
 
 function durationOf(text: string): number {
-  const parts = [...text.trim().matchAll(/(\d{1,5})([mhd])/g)];
-  const isWhole = parts.map(([part]) => part).join('') === text.trim();
-  const ms = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS.get(unit ?? '') ?? 0), 0);
-  if (isWhole && ms > 0) return ms;
+  const ms = parseSpan(text);
+  if (ms !== undefined) return ms;
   throw new CliUsageError(`--for takes minutes, hours and days such as 45m or 1h30m, not '${text}'`);
 }
 

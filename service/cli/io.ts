@@ -1,4 +1,5 @@
 /** What a command prints to, and the failures that end it with one clear line. */
+import { createInterface } from 'node:readline';
 import { createRuntime, type Runtime } from 'fusewire/internal';
 import pc from 'picocolors';
 
@@ -16,6 +17,8 @@ export interface CliIo {
   readonly colors: Colors;
   readonly runtime: Runtime;
   readonly workingDir: string;
+  /** Asks the person at the terminal, and resolves to the line they write. Absent: nobody is there to ask. */
+  ask?(question: string): Promise<string>;
 }
 
 /** Ends the program with exit code 1 and one line; what went wrong is not the command's form. */
@@ -49,5 +52,18 @@ export function processIo(): CliIo {
     colors: pc.createColors(isTerminal && pc.isColorSupported),
     runtime: createRuntime(),
     workingDir: process.cwd(),
+    ...(isTerminal && process.stdin.isTTY === true ? { ask: askPerson } : {}),
   };
+}
+
+/** On standard error, so that what a command prints stays clean; nothing where the person ends the input. */
+function askPerson(question: string): Promise<string> {
+  return new Promise((resolve) => {
+    const reader = createInterface({ input: process.stdin, output: process.stderr });
+    reader.on('close', () => resolve(''));
+    reader.question(question, (answer) => {
+      resolve(answer);
+      reader.close();
+    });
+  });
 }

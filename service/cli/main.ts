@@ -6,11 +6,13 @@ import { VERSION } from '../version.js';
 import { addBackup } from './backup.js';
 import { addBypass } from './bypass.js';
 import { addControls } from './controls.js';
+import { addCustomers } from './customers.js';
 import { addDepartments } from './departments.js';
 import { addDoctor } from './doctor.js';
 import { addEvents } from './events.js';
 import { addExplain } from './explain.js';
 import { addExport } from './export.js';
+import { addKeyAliases } from './gateway-keys.js';
 import { CliAnswerNo, CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
 import { addKeys } from './keys.js';
 import { EXIT_CODES } from './needs.js';
@@ -56,7 +58,9 @@ function createProgram(io: CliIo): Command {
       writeErr: (text) => io.err(text.replace(/\n$/, '')),
     });
   addServe(program, io);
+  addCustomers(program, io);
   addKeys(program, io);
+  addKeyAliases(program, io);
   addControls(program, io);
   addEvents(program, io);
   addExplain(program, io);

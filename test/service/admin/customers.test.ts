@@ -201,7 +201,7 @@ describe('keys of the gateway', () => {
     }
     const service = `rev_sk_fwTeam_${'a'.repeat(43)}`;
     expect([looksLikeKey(service), looksLikeGatewayKey(service)]).toEqual([true, false]);
-    const [{ key }] = keys as [{ key: string }];
+    const { key } = keys[0]!;
     for (const text of ['', 'sk_', `${key} `, ` ${key}`, `${key}x`, key.slice(0, -1), key.toUpperCase(), `sk-${key}`]) {
       expect(looksLikeGatewayKey(text)).toBe(false);
     }

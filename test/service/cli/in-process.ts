@@ -12,7 +12,13 @@ export interface InProcessRun {
 /** Runs a command in `workingDir` with this environment and no other. */
 export async function runInProcess(
   args: readonly string[],
-  options: { workingDir: string; env?: Record<string, string>; isTerminal?: boolean; runtime?: Partial<Runtime> },
+  options: {
+    workingDir: string;
+    env?: Record<string, string>;
+    isTerminal?: boolean;
+    answer?: string;
+    runtime?: Partial<Runtime>;
+  },
 ): Promise<InProcessRun> {
   const out: string[] = [];
   const err: string[] = [];
@@ -24,6 +30,14 @@ export async function runInProcess(
     colors: pc.createColors(false),
     runtime: { ...createRuntime(), ...options.runtime, env: options.env ?? {} },
     workingDir: options.workingDir,
+    ...(options.answer === undefined
+      ? {}
+      : {
+          ask: async (question: string) => {
+            err.push(question);
+            return options.answer ?? '';
+          },
+        }),
   });
   return { code, out: out.join(''), err: err.join('') };
 }
