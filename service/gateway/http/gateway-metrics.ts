@@ -17,7 +17,7 @@ export interface GatewayMetrics {
   request(surface: string | undefined, status: number | undefined): void;
   /** The client left in the middle of its answer. */
   clientLeft(): void;
-  /** A call that was not let through, by the code of its refusal. */
+  /** A call that was not let through, by the code of its refusal. This and the next two are counted by the listener. */
   refused(code: string): void;
   /** A key that was not accepted, by the code of the answer. */
   unauthenticated(code: string): void;

@@ -207,6 +207,7 @@ class Listener implements GatewayServer {
     const status = response.headersSent ? response.statusCode : undefined;
     metrics.request(exchange.surface?.name, status);
     if (status !== undefined && !response.writableFinished) metrics.clientLeft();
+    if (exchange.code !== undefined) countFailure(metrics, response.statusCode, exchange.code);
     requestLog.request(exchange, status, runtime.monotonicNow() - exchange.startedAtMs);
     // What waits on its connection now would hold up the close until its idle limit.
     if (this.#closing !== undefined) setImmediate(() => this.#server.closeIdleConnections());
@@ -244,6 +245,12 @@ class Listener implements GatewayServer {
     sendFailure(newest, failure);
     if (!response.writableEnded) response.end();
   }
+}
+
+function countFailure(metrics: GatewayMetrics, status: number, code: string): void {
+  if (status === 401) metrics.unauthenticated(code);
+  else if (status === 402) metrics.refused(code);
+  else metrics.failed(code);
 }
 
 function describe(error: unknown): string {

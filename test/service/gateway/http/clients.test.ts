@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Exchange } from '../../../../service/gateway/http/exchange.js';
 import { unavailable } from '../../../../service/gateway/http/failure.js';
 import { sendFailure, sendRefusal } from '../../../../service/gateway/http/own-answers.js';
+import { until } from '../../../helpers/until.js';
 import { BUDGET, type Front, KEY, OTHER_KEY, openFront, REFUSAL } from './front.js';
 
 const MESSAGES = [{ role: 'user' as const, content: 'hi' }];
@@ -86,6 +87,10 @@ describe('a refused call', () => {
       expectHeaders(failure.headers);
     }
     expect(calls).toBe(2);
+    await until(
+      async () => (await front.metricsText()).includes('refusals_total{code="BUDGET_EXCEEDED"} 2\n'),
+      'both counted',
+    );
   });
 
   it('is shown by the client of Anthropic, and not tried again', async () => {
@@ -187,7 +192,10 @@ describe('a refused call', () => {
     const third = await failed(ollama(OTHER_KEY).list());
     expect(third.message).toContain('not known here');
     expect(calls).toBe(0);
-    expect((await front.metricsText()).match(/auth_failures_total\{code="unknown_api_key"\} (\d+)/)?.[1]).toBe('3');
+    await until(
+      async () => (await front.metricsText()).includes('auth_failures_total{code="unknown_api_key"} 3\n'),
+      'three in the metrics',
+    );
   });
 
   it('of an unknown path is told so by every client', async () => {

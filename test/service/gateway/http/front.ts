@@ -139,14 +139,12 @@ export async function openFront(options: FrontOptions = {}) {
     if (surface.kind === 'health') return answerHealth(exchange, health);
     const caller = await authenticate(request.headers, request.socket.remoteAddress);
     if (caller instanceof Failure) {
-      metrics.unauthenticated(caller.code);
       sendFailure(exchange, caller);
       return;
     }
     exchange.caller = caller;
     const place = keyLimits.enter(caller.key);
     if (place instanceof Failure) {
-      metrics.failed(place.code);
       sendFailure(exchange, place);
       return;
     }
