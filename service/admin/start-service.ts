@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createRuntime, type Runtime } from 'fusewire/internal';
 import type { ServiceLogLevel } from '../config.js';
+import { readGatewayConfig } from '../gateway/gateway-config.js';
 import { createLogger, toLog } from '../http/logger.js';
 import { ConnectionUrl } from '../store/postgres/connection-url.js';
 import type { Store, Team } from '../store/store.js';
@@ -29,12 +30,19 @@ export interface StartServiceOptions {
   readonly databaseUrl?: string;
   /** @defaultValue what `databaseUrl` says */
   readonly openStore?: StoreOpener;
+  /**
+   * Opens the gateway too, with these of its variables (`OLLAMA_BASE_URL`, `OPENAI_API_KEY` …); on a free port unless
+   * `GATEWAY_PORT` says otherwise. @defaultValue it is not opened
+   */
+  readonly gateway?: Readonly<Record<string, string | undefined>>;
 }
 
 /** A service that runs in this process. */
 export interface RunningService {
   /** Without a trailing slash: the value of `REVENIUM_METERING_BASE_URL`. */
   readonly url: string;
+  /** Of the gateway, where it is open: `OPENAI_BASE_URL` with `/v1` behind it, `OLLAMA_HOST`, `ANTHROPIC_BASE_URL`. */
+  readonly gatewayUrl: string | undefined;
   readonly team: Team;
   /** Keys of the team. On a folder that had a team already, these are new ones. */
   readonly keys: ClearKeys;
@@ -70,13 +78,18 @@ export async function startService(options: StartServiceOptions = {}): Promise<R
       logger,
       openStore: options.openStore ?? openStore,
       teamName: options.teamName ?? 'Default team',
+      gateway:
+        options.gateway === undefined
+          ? undefined
+          : readGatewayConfig({ GATEWAY_PORT: '0', ...options.gateway }, process.cwd()),
     });
     const keys = service.firstKeys ?? (await mintKeys(service.store, service.team.id, 'started from code'));
     const close = async () => {
       await service.close();
       await removeFolder();
     };
-    return { url: service.url, team: service.team, keys, store: service.store, close };
+    const { url = '', gatewayUrl, team, store } = service;
+    return { url, gatewayUrl, team, keys, store, close };
   } catch (error) {
     await removeFolder();
     throw error;

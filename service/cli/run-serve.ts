@@ -1,22 +1,29 @@
 /** What `fusewire serve` does. Loaded only when it is asked for: the other commands start without the server. */
 import { openStore } from '../admin/embedded-store.js';
 import type { ClearKeys } from '../admin/first-start.js';
-import { DataFolderInUseError, type OpenService, openService } from '../admin/open-service.js';
+import { DataFolderInUseError, GatewayAloneError, type OpenService, openService } from '../admin/open-service.js';
 import type { ServiceConfig } from '../config.js';
+import type { GatewayConfig } from '../gateway/gateway-config.js';
 import { createLogger, defaultLogLevel, toLog } from '../http/logger.js';
-import { CliFailure, type CliIo } from './io.js';
-import { type LocalOptions, localConfig } from './local-config.js';
+import { CliFailure, type CliIo, CliUsageError } from './io.js';
+import { localConfig, localGatewayConfig, type ServeOptions } from './local-config.js';
 
 /** Runs the service until a signal ends it. @throws CliFailure with one clear line where it cannot start. */
-export async function serve(io: CliIo, options: LocalOptions & { readonly json?: boolean }): Promise<void> {
+export async function serve(io: CliIo, options: ServeOptions): Promise<void> {
+  if (options.gateway === false && options.gatewayOnly === true) {
+    throw new CliUsageError('--no-gateway and --gateway-only together leave nothing to run');
+  }
   const config = localConfig(io, options);
+  const gateway = options.gateway === false ? undefined : localGatewayConfig(io, options);
   const logger = createLogger(config.logLevel ?? defaultLogLevel(io.isTerminal));
   const log = toLog(logger);
   const stop = stopSignal(io);
-  const parts = { config, runtime: io.runtime, log, logger, openStore, teamName: 'Default team' };
+  const { gatewayOnly } = options;
+  const surroundings = { runtime: io.runtime, log, logger, openStore };
+  const parts = { config, gateway, gatewayOnly, ...surroundings, teamName: 'Default team' };
   const service = await openService(parts).catch((error: unknown) => {
     stop.dispose();
-    throw explain(error, config);
+    throw explain(error, config, gateway);
   });
   try {
     announce(io, config, service, options.json === true);
@@ -52,27 +59,35 @@ function stopSignal(io: CliIo): { readonly received: Promise<void>; dispose(): v
 }
 
 function announce(io: CliIo, config: ServiceConfig, service: OpenService, asJson: boolean): void {
-  const { url, team, firstKeys } = service;
+  const { url, gatewayUrl, team, firstKeys } = service;
   const { bold, dim } = io.colors;
   if (asJson) {
+    const keys = firstKeys === undefined ? {} : { keys: firstKeys };
     // One line, so that whoever started this process reads one line.
-    io.out(
-      JSON.stringify({ url, teamId: team.id, dataDir: config.dataDir, ...(firstKeys ? { keys: firstKeys } : {}) }),
-    );
+    io.out(JSON.stringify({ url, gatewayUrl, teamId: team.id, dataDir: config.dataDir, ...keys }));
     return;
   }
   if (firstKeys !== undefined) {
     io.out(dim('# Your first team and its keys, shown this once. Put them into the .env of your program:'));
-    io.out(`${envBlock(url, team.id, firstKeys)}\n`);
+    io.out(`${envBlock(url ?? 'http://127.0.0.1:8787', team.id, firstKeys)}\n`);
   } else {
     io.out(dim('# The keys were shown at the first start; `fusewire keys create --local` makes new ones.'));
   }
   const { databaseUrl, dataDir } = config;
+  if (url === undefined) {
+    io.out(`The gateway is at ${bold(gatewayUrl ?? '')}. Its data is in ${databaseUrl}; no API is open here.`);
+    return;
+  }
   if (databaseUrl === undefined) {
     io.out(`Fusewire is at ${bold(url)}. Its data is in ${dataDir}; to start over, stop it and delete that folder.`);
   } else {
     io.out(`Fusewire is at ${bold(url)}. Its data is in ${databaseUrl}, shared with every service on that database.`);
     io.out(`${dataDir} holds only this machine's door for local commands.`);
+  }
+  if (gatewayUrl !== undefined) {
+    io.out(
+      `The gateway for programs in any language is at ${bold(gatewayUrl)}; \`fusewire customers create\` begins there.`,
+    );
   }
 }
 
@@ -87,12 +102,20 @@ export function envBlock(url: string, teamId: string, keys: ClearKeys): string {
   ].join('\n');
 }
 
-function explain(error: unknown, config: ServiceConfig): Error {
-  if (error instanceof DataFolderInUseError) return new CliFailure(error.message);
+function explain(error: unknown, config: ServiceConfig, gateway: GatewayConfig | undefined): Error {
+  if (error instanceof DataFolderInUseError || error instanceof GatewayAloneError) return new CliFailure(error.message);
   const { code, message } = error as NodeJS.ErrnoException;
   const where = `${config.host}:${config.port}`;
+  const { port: failedPort } = error as { readonly port?: number };
+  const isGateway = gateway !== undefined && failedPort === gateway.port && failedPort !== config.port;
   switch (code) {
     case 'EADDRINUSE':
+      if (isGateway) {
+        const taken = `${gateway.host}:${gateway.port}`;
+        const cure =
+          'choose another port with --gateway-port or GATEWAY_PORT, or leave the gateway out with --no-gateway';
+        return new CliFailure(`${taken}, where the gateway listens, is taken by another program; ${cure}`);
+      }
       return new CliFailure(`${where} is taken by another program; choose another port with --port or PORT`);
     case 'EACCES':
     case 'EPERM':
