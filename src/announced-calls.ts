@@ -110,7 +110,8 @@ export class AnnouncedCalls {
     const attempts = this.#attempts;
     if (this.#running.size === 0) this.#attempts = [];
     if (call.attempts.length > 0 && !contradicts(call.attempts, ids)) return true;
-    return attempts.some((attempt) => !attempt.withdrawn && isOneOf(attempt.answer.responseId, ids));
+    const isMetered = (attempt: Attempt) => !attempt.withdrawn || attempt.isMeteredByGateway;
+    return attempts.some((attempt) => isMetered(attempt) && isOneOf(attempt.answer.responseId, ids));
   }
 }
 

@@ -11,6 +11,7 @@ import { callOf } from '../enforcement/dimensions.js';
 import { AnnouncedCall, AnnouncedCalls, type Announcement } from './announced-calls.js';
 import type { MetadataResolver, ResolvedMetadata } from './metadata/resolver.js';
 import { Attempt, type AttemptSink } from './metering/attempt.js';
+import { MeteringGateways } from './metering-gateways.js';
 import { currentOuterCall, OuterCall } from './outer-call.js';
 import type { RequestReading } from './providers/adapter.js';
 import type { Runtime } from './runtime.js';
@@ -53,6 +54,8 @@ export interface CallPath {
   /** The same for layers that cannot run what they stand around: {@link AnnouncedCalls}. */
   readonly announced: AnnouncedCalls;
   announce(admission: Admission, attempt: Attempt, announcement: Announcement): AnnouncedCall;
+  /** Tells whose answers were metered on the way already. */
+  readonly gateways: MeteringGateways;
 }
 
 /** Wires the main path. With `selectiveMetering` only what `reveniumMeter` wraps is metered; all of it is decided on. */
@@ -115,6 +118,7 @@ export function createCallPath(
     },
     around: (admission, attempt) => new OuterCall(sink, admission, attempt),
     announced,
+    gateways: new MeteringGateways(),
     announce(admission, attempt, announcement) {
       const call = new AnnouncedCall(sink, { admission, attempt }, announcement);
       announced.announce(call, attempt);

@@ -34,6 +34,13 @@ export interface GuardOptions {
    * @defaultValue whether the client's base URL has the origin of `LITELLM_PROXY_URL`
    */
   readonly litellm?: boolean;
+  /**
+   * Whether this client talks to a Fusewire gateway, whose answers say that it metered them (`fusewire-transaction-id`),
+   * so that they are not metered here too. With `false` nothing that an answer says keeps it from being metered.
+   *
+   * @defaultValue whether the client sends a gateway's key (`sk_…`) to a server that is no known provider's
+   */
+  readonly gateway?: boolean;
   /** Adapters from outside, made with `defineProvider`. They are asked before the built-in ones. */
   readonly providers?: readonly OutsideProvider[];
 }
@@ -68,6 +75,7 @@ const OPTION_CHECKS: Readonly<Record<keyof GuardOptions, readonly [(value: unkno
   uniqueIds: [isFlag, 'must be true or false'],
   deployments: [isDeployments, 'must be an object from deployment names to models'],
   litellm: [isFlag, 'must be true or false'],
+  gateway: [isFlag, 'must be true or false'],
   providers: [
     (value) => Array.isArray(value) && value.every((one) => typeof one?.matches === 'function'),
     'must be a list of what defineProvider() made',

@@ -32,6 +32,7 @@ const CHECKS: Readonly<Record<keyof GuardFetchOptions, readonly [(value: unknown
     (value) => typeof value === 'boolean' || value === 'known-hosts',
     "must be true, false or 'known-hosts'",
   ],
+  gateway: [(value) => typeof value === 'boolean', 'must be true or false'],
 };
 
 function optionProblems(inner: unknown, options: unknown): readonly string[] {

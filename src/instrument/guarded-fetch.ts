@@ -2,6 +2,7 @@
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import type { CallPath } from '../call.js';
 import type { WithUsageMetadata } from '../guarded.js';
+import type { SentRequest } from '../metering-gateways.js';
 import type { RequestReading } from '../providers/adapter.js';
 import type { FalRequestReading } from '../providers/fal.js';
 import { isFalHost } from '../providers/fal-url.js';
@@ -33,6 +34,8 @@ export interface GuardFetchOptions {
   readonly hosts?: Readonly<Record<string, ProviderName>>;
   /** As in `GuardOptions`. */
   readonly injectUsage?: boolean | 'known-hosts';
+  /** As in `GuardOptions`, for every server. */
+  readonly gateway?: boolean;
 }
 
 /** The guarded `fetch`: takes what `fetch` takes, and `usageMetadata` beside it. */
@@ -168,7 +171,9 @@ class FetchGuard {
     try {
       response = await this.#send(request.input, init);
     } catch (error) {
-      attempt.settle(endOf(error), { reason: reasonOf(error) });
+      const end = endOf(error);
+      path.gateways.unanswered(attempt, end, this.#sentAs(request));
+      attempt.settle(end, { reason: reasonOf(error) });
       throw error;
     }
     if (isRedirect(response)) {
@@ -177,11 +182,17 @@ class FetchGuard {
       return response;
     }
     const reader = provider.adapter.createUsageReader(reading);
-    const watched = pending?.watch(reading, reader, admission.metadata, attempt) ?? reader;
+    const isElsewhere = path.gateways.answered(attempt, response, this.#sentAs(request));
+    const watched = isElsewhere ? reader : (pending?.watch(reading, reader, admission.metadata, attempt) ?? reader);
     const rewrite = isAsking ? dialect?.rewrite : undefined;
     const { signal } = request;
     const options = { streaming: reading.streaming, endOf, signal, rewrite, endsWithMark: dialect?.endsWithMark };
     return named(tapResponse(response, attempt, watched, options), () => attempt.transactionId);
+  }
+
+  #sentAs({ url, input, init }: FetchRequest): SentRequest {
+    const headers = init?.headers ?? (typeof input === 'object' && 'headers' in input ? input.headers : undefined);
+    return { url, headers, isGateway: this.#options.gateway };
   }
 
   #pendingOf(provider: ProviderName): AnyPending | undefined {

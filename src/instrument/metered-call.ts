@@ -1,6 +1,7 @@
 /** One call of a client's method, from its admission to the event of each of its attempts. */
 import type { Admission, CallPath } from '../call.js';
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
+import type { SentRequest } from '../metering-gateways.js';
 import type { UsageReader } from '../providers/adapter.js';
 
 /** The non-enumerable property of an answer, and of every chunk, that names its usage event. */
@@ -21,6 +22,8 @@ export class MeteredCall {
   #reader: UsageReader;
   #attempt: Attempt | undefined;
   #status: number | undefined;
+  /** While no head of an answer came. */
+  #waitingFor: SentRequest | undefined;
 
   constructor(path: CallPath, admission: Admission, callMetadata: unknown, createReader: () => UsageReader) {
     this.#path = path;
@@ -41,11 +44,12 @@ export class MeteredCall {
   }
 
   /**
-   * A request leaves. The second one of a call is the client's own retry: another attempt, decided like a call.
+   * A request leaves. The second one of a call is the client's own retry: another attempt, decided like a call. `request`
+   * is known where the instrument sees HTTP.
    *
    * @throws BudgetExceededError when that other attempt is refused.
    */
-  sent(): void {
+  sent(request?: SentRequest): void {
     if (this.#attempt !== undefined) {
       this.settle('failed', { reason: 'the client sent the request again' });
       this.#admission = this.#path.admit(this.#admission.request, this.#callMetadata);
@@ -53,12 +57,18 @@ export class MeteredCall {
       this.#status = undefined;
     }
     this.#attempt = this.#path.begin(this.#admission);
+    this.#waitingFor = request;
   }
 
-  /** The head of the answer is there; `status` where it is an error's. */
-  answered(status?: number): void {
-    this.#status = status;
-    this.#attempt?.answered(() => this.#reader.reading());
+  /** The head of the answer is there; without one where the instrument does not see HTTP. */
+  answered(response?: Response): void {
+    const request = this.#waitingFor;
+    this.#waitingFor = undefined;
+    this.#status = response === undefined || response.ok ? undefined : response.status;
+    if (this.#attempt === undefined) return;
+    const { gateways } = this.#path;
+    if (request !== undefined && response !== undefined) gateways.answered(this.#attempt, response, request);
+    this.#attempt.answered(() => this.#reader.reading());
   }
 
   /** The whole answer, parsed. */
@@ -107,7 +117,7 @@ export class MeteredCall {
     if (typeof answer !== 'object' || answer === null || this.#attempt === undefined) return;
     const { request } = this.#admission;
     Reflect.defineProperty(answer, TRANSACTION_ID_PROPERTY, {
-      value: request.idsAreUnique ? this.#attempt.transactionId : this.#attempt.id,
+      value: this.#attempt.gatewayId ?? (request.idsAreUnique ? this.#attempt.transactionId : this.#attempt.id),
       enumerable: false,
       configurable: true,
       writable: true,
@@ -116,7 +126,9 @@ export class MeteredCall {
 
   /** Ends the attempt under way; the first end counts. */
   settle(end: AttemptEnd, failure: AttemptFailure = {}): void {
-    this.#attempt?.settle(end, failure);
+    if (this.#attempt === undefined) return;
+    if (this.#waitingFor !== undefined) this.#path.gateways.unanswered(this.#attempt, end, this.#waitingFor);
+    this.#attempt.settle(end, failure);
   }
 }
 

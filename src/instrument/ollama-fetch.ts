@@ -17,31 +17,42 @@ export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /**
  * Puts our `fetch` around the client's. An accessor, so that a `fetch` which the program sets later is wrapped as well.
+ * `isGateway`: what the program says of the client's server.
  */
-export function installFetch(client: object, path: CallPath, correlation: OllamaCorrelation): void {
+export function installFetch(
+  client: object,
+  path: CallPath,
+  correlation: OllamaCorrelation,
+  isGateway: boolean | undefined,
+): void {
   let inner = originalFetchOf(Reflect.get(client, 'fetch') as Fetch);
-  let watched = watchFetch(inner, path, correlation);
+  let watched = watchFetch(inner, path, correlation, isGateway);
   Reflect.defineProperty(client, 'fetch', {
     get: () => watched,
     set: (value: Fetch) => {
       if (value === watched) return;
       inner = originalFetchOf(value);
-      watched = typeof inner === 'function' ? watchFetch(inner, path, correlation) : inner;
+      watched = typeof inner === 'function' ? watchFetch(inner, path, correlation, isGateway) : inner;
     },
     enumerable: true,
     configurable: true,
   });
 }
 
-function watchFetch(inner: Fetch, path: CallPath, correlation: OllamaCorrelation): Fetch {
+function watchFetch(
+  inner: Fetch,
+  path: CallPath,
+  correlation: OllamaCorrelation,
+  isGateway: boolean | undefined,
+): Fetch {
   const watched: Fetch = async (url, init) => {
     const call = takeCall(correlation, url);
-    if (call === undefined) return fetchRaw(inner, url, init, path);
-    call.sent();
+    if (call === undefined) return fetchRaw(inner, url, init, path, isGateway);
+    call.sent({ url: String(url), headers: init?.headers, isGateway });
     // `abort()` on the stream or the client; also where nobody reads at that moment.
     init?.signal?.addEventListener('abort', () => call.left(), { once: true });
     const response = await whileLeaving(url, () => inner(url, init));
-    call.answered(response.ok ? undefined : response.status);
+    call.answered(response);
     return response;
   };
   nameOriginalFetch(watched, () => inner);

@@ -1,6 +1,6 @@
 /** Requests of an ollama client that no guarded method announced: `processStreamableRequest`, `client.fetch`, new methods. */
 import type { CallPath } from '../call.js';
-import type { Attempt } from '../metering/attempt.js';
+import type { AttemptEnd, AttemptFailure } from '../metering/attempt.js';
 import type { ProviderRequest, RequestReading } from '../providers/adapter.js';
 import { ollamaAdapter } from '../providers/ollama.js';
 import { endOf } from './metered-call.js';
@@ -19,24 +19,37 @@ export async function fetchRaw(
   url: string,
   init: RequestInit | undefined,
   path: CallPath,
+  isGateway: boolean | undefined,
 ): Promise<Response> {
   const read = readRaw(url, init);
   if (read === undefined || read.reading.kind === 'free') return inner(url, init);
   const attempt = path.begin(path.admit(read.reading, read.metadata));
   const sent = read.body === undefined ? init : { ...init, body: read.body };
-  const response = await sendRaw(inner, url, sent, attempt);
+  const request = { url: String(url), headers: sent?.headers, isGateway };
+  let isWaiting = true;
+  const response = await sendRaw(inner, url, sent, (end, failure) => {
+    if (isWaiting) path.gateways.unanswered(attempt, end, request);
+    attempt.settle(end, failure);
+  });
+  isWaiting = false;
+  path.gateways.answered(attempt, response, request);
   return tapResponse(response, attempt, ollamaAdapter.createUsageReader(read.reading), {
     streaming: read.reading.streaming,
     endOf,
   });
 }
 
-async function sendRaw(inner: Fetch, url: string, init: RequestInit | undefined, attempt: Attempt): Promise<Response> {
-  init?.signal?.addEventListener('abort', () => attempt.settle('cancelled'), { once: true });
+async function sendRaw(
+  inner: Fetch,
+  url: string,
+  init: RequestInit | undefined,
+  settle: (end: AttemptEnd, failure?: AttemptFailure) => void,
+): Promise<Response> {
+  init?.signal?.addEventListener('abort', () => settle('cancelled'), { once: true });
   try {
     return await whileLeaving(url, () => inner(url, init));
   } catch (error) {
-    attempt.settle(endOf(error), { reason: String(error) });
+    settle(endOf(error), { reason: String(error) });
     throw error;
   }
 }

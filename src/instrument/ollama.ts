@@ -32,6 +32,8 @@ type Method = (this: unknown, request: unknown, ...rest: unknown[]) => Promise<u
 /** What an instrument is given. */
 export interface InstrumentOllamaOptions {
   readonly log: Log;
+  /** As in `GuardOptions`. */
+  readonly gateway?: boolean | undefined;
 }
 
 /** Whether `client` is an ollama client of any copy or version: an instance, the default export, a subclass. */
@@ -53,7 +55,7 @@ export function instrumentOllama<T extends object>(client: T, path: CallPath, op
     return client;
   }
   const correlation: OllamaCorrelation = { leaving: undefined, unsent: new Set() };
-  installFetch(client, path, correlation);
+  installFetch(client, path, correlation, options.gateway);
   for (const [name, endpointPath] of METHODS) {
     const original: unknown = Reflect.get(client, name);
     if (typeof original !== 'function') continue;
@@ -155,7 +157,7 @@ export const ollamaInstrument: ClientInstrument = {
   name: 'ollama',
   knows: 'ollama (0.5, 0.6)',
   recognises: isOllamaClient,
-  instrument: (client, path, _options, { log }) => void instrumentOllama(client, path, { log }),
+  instrument: (client, path, { gateway }, { log }) => void instrumentOllama(client, path, { log, gateway }),
   packages: [
     {
       name: 'ollama',

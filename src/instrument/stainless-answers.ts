@@ -116,7 +116,7 @@ function nameIteration(iterator: AsyncIterator<unknown>, idOf: () => string): As
 
 /** Asked for each chunk; the answer is kept as soon as it can no longer change. */
 function transactionIdOf(attempt: Attempt): () => string {
-  let known: string | undefined = attempt.request.idsAreUnique ? undefined : attempt.id;
+  let known: string | undefined = attempt.gatewayId ?? (attempt.request.idsAreUnique ? undefined : attempt.id);
   return () => {
     if (known !== undefined) return known;
     const id = attempt.transactionId;

@@ -260,13 +260,16 @@ class StainlessInstrument<R extends RequestReading> {
     const { reading, admission } = prepared;
     const attempt = this.#path.begin(admission);
     this.#litellm.describe(reading, headers, attempt.id, admission.metadata);
+    const sent = { url: String(input), headers, isGateway: this.#options.gateway };
     let isOpenStream = false;
     const endOf = (error: unknown) => endOfStainlessError(error, prepared.signal, isOpenStream);
     let response: Response;
     try {
       response = await whileLeaving(input as FetchInput, () => this.#fetch.call(undefined, input, init));
     } catch (error) {
-      attempt.settle(endOf(error), { reason: reasonOf(error) });
+      const end = endOf(error);
+      this.#path.gateways.unanswered(attempt, end, sent);
+      attempt.settle(end, { reason: reasonOf(error) });
       throw error;
     }
     if (!isObject(response)) {
@@ -284,7 +287,9 @@ class StainlessInstrument<R extends RequestReading> {
     const signal = init?.['signal'] instanceof AbortSignal ? init['signal'] : undefined;
     const { endsWithMark } = this.#dialect;
     const options = { streaming: reading.streaming, rewrite, endOf, signal, endsWithMark };
-    const watched = this.#pending?.watch(reading, reader, admission.metadata, attempt) ?? reader;
+    const isElsewhere = this.#path.gateways.answered(attempt, response, sent);
+    const pending = isElsewhere ? undefined : this.#pending?.watch(reading, reader, admission.metadata, attempt);
+    const watched = pending ?? reader;
     return tapResponse(response, attempt, this.#litellm.watch(watched, reading, headers), options);
   }
 

@@ -132,7 +132,8 @@ export class Attempt {
   readonly #watcher: AttemptWatch | undefined;
   #lastReadAt: number | undefined;
   #settled = false;
-  #withdrawn = false;
+  #withdrawn: 'layer' | 'gateway' | undefined;
+  #gatewayId: string | undefined;
   #reading: () => UsageReading = () => EMPTY_READING;
   #status: number | undefined;
 
@@ -163,7 +164,17 @@ export class Attempt {
 
   /** Whether it ended without an event, because somebody else meters it. */
   get withdrawn(): boolean {
-    return this.#withdrawn;
+    return this.#withdrawn !== undefined;
+  }
+
+  /** Whether a gateway on the way has it in its books, so that no layer around needs to meter the call. */
+  get isMeteredByGateway(): boolean {
+    return this.#withdrawn === 'gateway';
+  }
+
+  /** The id of the event that a gateway made of this attempt. */
+  get gatewayId(): string | undefined {
+    return this.#gatewayId;
   }
 
   /** What the answer says by now. */
@@ -172,11 +183,11 @@ export class Attempt {
   }
 
   /**
-   * The transaction id of this attempt's event, as far as it is known: the provider's response id where those are
-   * unique, else this attempt's own id. Exposed to the caller as `_revenium_transaction_id`.
+   * The transaction id of this attempt's event, as far as it is known: the gateway's where one metered it, the provider's
+   * response id where those are unique, else this attempt's own id. Exposed to the caller as `_revenium_transaction_id`.
    */
   get transactionId(): string {
-    return transactionIdOf(this.id, this.#request, this.#readSafely());
+    return this.#gatewayId ?? transactionIdOf(this.id, this.#request, this.#readSafely());
   }
 
   /**
@@ -259,11 +270,21 @@ export class Attempt {
     }
   }
 
-  /** Somebody else meters this very call: a guarded client inside, a gateway. It ends without an event. */
+  /** Somebody else meters this very call: a guarded client inside. It ends without an event. */
   withdraw(): void {
+    this.#withdraw('layer');
+  }
+
+  /** A gateway on the way meters it, under `id` where that is known, or refused it. It ends without an event. */
+  withdrawForGateway(id: string | undefined): void {
+    if (!this.#settled) this.#gatewayId = id;
+    this.#withdraw('gateway');
+  }
+
+  #withdraw(by: 'layer' | 'gateway'): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#withdrawn = true;
+    this.#withdrawn = by;
     this.#watch?.cancel();
     this.#sink.open.delete(this);
     this.#sink.outbox.forget(this.id);
@@ -272,8 +293,8 @@ export class Attempt {
 
   /** A withdrawal was wrong: the attempt is open again, and its end is metered. Does nothing for any other attempt. */
   reinstate(): void {
-    if (!this.#withdrawn) return;
-    this.#withdrawn = false;
+    if (this.#withdrawn !== 'layer') return;
+    this.#withdrawn = undefined;
     this.#settled = false;
     this.#sink.open.add(this);
   }

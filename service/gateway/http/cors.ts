@@ -3,9 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { BUDGET_HEADERS } from './budget-headers.js';
 
 const NONE: readonly string[] = Object.freeze([]);
-const EXPOSED = [...BUDGET_HEADERS, 'fusewire-transaction-id', 'x-request-id', 'retry-after', 'x-should-retry'].join(
-  ', ',
-);
+const EXPOSED = [
+  ...BUDGET_HEADERS,
+  'fusewire-transaction-id',
+  'fusewire-refused',
+  'x-request-id',
+  'retry-after',
+  'x-should-retry',
+].join(', ');
 const PREFLIGHT_SECONDS = '600';
 
 /** Answers what a browser asks. */

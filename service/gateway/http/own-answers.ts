@@ -13,6 +13,8 @@ export const REFUSAL_DOCUMENTATION = 'docs/gateway.md#refused-calls';
 const DISCARDED_BYTES_MAX = 262_144;
 /** How much more of a body is let come in, unread, so that its sender gets to read why it is not wanted. */
 const LINGER_BYTES_MAX = 8 * 1_048_576;
+/** Of which nobody knows what came before it. */
+const INTERNAL_ERROR = 500;
 const NO_HEADERS: readonly string[] = Object.freeze([]);
 
 /** Answers with an error. Does nothing where an answer was begun already or the client is gone. */
@@ -20,6 +22,8 @@ export function sendFailure(exchange: Exchange, failure: Failure, budget?: Budge
   exchange.code = failure.code;
   const { retryAfterSeconds, shouldRetry, headers } = failure.options;
   const all = [...(headers ?? NO_HEADERS), ...budgetHeaders(budget)];
+  // Nothing was sent to an upstream: a caller that meters its own calls need not meter this one.
+  if (failure.status !== INTERNAL_ERROR) all.push('fusewire-refused', failure.code);
   if (retryAfterSeconds !== undefined) all.push('retry-after', String(retryAfterSeconds));
   if (shouldRetry !== undefined) all.push('x-should-retry', String(shouldRetry));
   sendText(exchange, failure.status, errorBody(exchange.dialect, failure, exchange.requestId), all);
@@ -71,19 +75,20 @@ export function sendText(
 ): void {
   const { request, response, requestId, dialect, corsHeaders } = exchange;
   if (response.headersSent || response.destroyed) return;
-  const body = Buffer.from(text);
-  const all = ['content-type', type, 'content-length', String(body.length), 'x-request-id', requestId];
+  const length = String(Buffer.byteLength(text));
+  const all = ['content-type', type, 'content-length', length, 'x-request-id', requestId];
   if (dialect === 'anthropic') all.push('request-id', requestId);
   all.push(...corsHeaders, ...headers);
   const rest = bytesToCome(request);
   if (rest > DISCARDED_BYTES_MAX) {
     response.shouldKeepAlive = false;
     response.writeHead(status, all);
-    endAfterBody(exchange, body);
+    endAfterBody(exchange, text);
     return;
   }
   response.writeHead(status, all);
-  response.end(request.method === 'HEAD' ? undefined : body);
+  // A text goes out in one piece with its head, bytes would not.
+  response.end(request.method === 'HEAD' ? undefined : text);
   // What is small is thrown away: Node does so with what nobody reads once the answer is out.
 }
 
@@ -100,8 +105,8 @@ function bytesToCome(request: IncomingMessage): number {
  * on unread bytes is reset, and with it an answer that the client did not read yet. Bounded in bytes here, and in time by
  * the server's limit for whole requests.
  */
-function endAfterBody({ request, response }: Exchange, body: Buffer): void {
-  response.write(body);
+function endAfterBody({ request, response }: Exchange, text: string): void {
+  response.write(text);
   let discarded = 0;
   const end = () => {
     if (!response.writableEnded) response.end();
