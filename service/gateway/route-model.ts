@@ -88,7 +88,7 @@ export function createModelRouter({ config, spelling, note }: ModelRouterParts):
         return new Failure(
           403,
           'model_not_allowed',
-          'this key may not ask for this model; /v1/models lists those that it may',
+          'this key may not ask for this model; /api/models lists those that it may',
         );
       }
       return mismatchOf(target.upstream, dialect) ?? billed(target, spelling);
@@ -107,7 +107,7 @@ function billed(target: { upstream: ConfiguredUpstream; model: string }, spellin
 }
 
 function notOffered(): Failure {
-  return new Failure(404, 'model_not_found', 'this model is not offered here; /v1/models lists those that are');
+  return new Failure(404, 'model_not_found', 'this model is not offered here; /api/models lists those that are');
 }
 
 /** Nothing is translated: the protocol of the caller has to be one that the model's upstream speaks. */
@@ -124,6 +124,6 @@ function mismatchOf(upstream: ConfiguredUpstream, dialect: Dialect): Failure | u
   return new Failure(
     400,
     'wrong_endpoint_for_model',
-    `this model does not answer at this path: ask for it at ${spoken}. Models that do answer here: ${would[dialect]}; /v1/models lists all`,
+    `this model does not answer at this path: ask for it at ${spoken}. Models that do answer here: ${would[dialect]}; /api/models lists all`,
   );
 }
