@@ -1,5 +1,5 @@
 /** API keys: how they are made, told apart and kept. Only the hash is ever stored (I12). */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KeyRecord, KeyScope, Store } from '../store/store.js';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -43,7 +43,7 @@ export function newKey(
 
 /** SHA-256 in hex. The secret has 256 random bits, so that a slow hash would add nothing. */
 export function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }
 
 /** Whether a text has the form of a key of this service. */

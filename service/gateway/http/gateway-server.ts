@@ -52,6 +52,8 @@ class Listener implements GatewayServer {
   readonly #server: Server;
   /** The newest request of each connection: what a broken connection is told depends on it. */
   readonly #newest = new WeakMap<object, Exchange>();
+  /** Unlike an id of its own for each, this costs nothing: one for the process, and a count. */
+  readonly #newRequestId: () => string;
   #underWay = 0;
   #connectionsOpen = 0;
   #closing: Promise<void> | undefined;
@@ -60,6 +62,12 @@ class Listener implements GatewayServer {
   constructor(parts: GatewayServerParts) {
     this.#parts = parts;
     this.#cors = createCors(parts.corsOrigins);
+    const process = parts.runtime.newId();
+    let requests = 0;
+    this.#newRequestId = () => {
+      requests += 1;
+      return `${process}.${requests.toString(36)}`;
+    };
     const { limits } = parts;
     const server = createServer({
       maxHeaderSize: limits.headerBytesMax,
@@ -187,7 +195,7 @@ class Listener implements GatewayServer {
     const exchange = new Exchange({
       request,
       response,
-      requestId: requestIdOf(request, runtime.newId),
+      requestId: requestIdOf(request, this.#newRequestId),
       surface,
       dialect: surface === undefined || surface.kind === 'health' ? dialectOf(url, request.headers) : surface.dialect,
       corsHeaders: this.#cors.headersOf(request),

@@ -28,10 +28,16 @@ export function writeError(
 ): void {
   if (response.headersSent || response.destroyed) return;
   const requestId = headerIn(headers, 'x-request-id');
-  const body = Buffer.from(errorBody(dialect, new Failure(status, code, message), requestId));
-  const all = ['content-type', 'application/json; charset=utf-8', 'content-length', String(body.length), ...headers];
+  const text = errorBody(dialect, new Failure(status, code, message), requestId);
+  const all = [
+    'content-type',
+    'application/json; charset=utf-8',
+    'content-length',
+    String(Buffer.byteLength(text)),
+    ...headers,
+  ];
   if (dialect === 'anthropic' && requestId !== '') all.push('request-id', requestId);
-  response.writeHead(status, all).end(body);
+  response.writeHead(status, all).end(text);
 }
 
 function headerIn(headers: readonly string[], name: string): string {

@@ -83,7 +83,7 @@ describe('a refused call', () => {
         message: `402 ${REFUSAL.message}`,
         error: { ...FIELDS, message: REFUSAL.message },
       });
-      expect(failure['requestID']).toMatch(/^[0-9a-f-]{36}$/);
+      expect(failure['requestID']).toMatch(/^[0-9a-f-]{36}\.\d$/);
       expectHeaders(failure.headers);
     }
     expect(calls).toBe(2);

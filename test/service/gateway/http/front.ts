@@ -169,6 +169,7 @@ export async function openFront(options: FrontOptions = {}) {
     port,
     url: `http://127.0.0.1:${port}`,
     lines,
+    log,
     keyLimits,
     bodies,
     metricsText: async () => (await registryOf.text()).body,

@@ -83,7 +83,10 @@ describe('the listener of the gateway', () => {
     it('of its own, or the sound one that came', async () => {
       await open();
       const own = await client().write(head('GET', '/nowhere')).until('unknown_path');
-      expect(own).toMatch(/x-request-id: [0-9a-f-]{36}\r\n/);
+      expect(own).toMatch(/x-request-id: [0-9a-f-]{36}\.1\r\n/);
+      expect(await client().write(head('GET', '/nowhere')).until('unknown_path')).toMatch(
+        /x-request-id: [0-9a-f-]{36}\.2\r\n/,
+      );
       const given = await client()
         .write(head('GET', '/nowhere', ['x-request-id: mine.1']))
         .until('unknown_path');
