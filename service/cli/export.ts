@@ -1,18 +1,12 @@
 /** `fusewire export`: all events of a range, to a file or a pipe. */
-import { randomBytes } from 'node:crypto';
-import { createWriteStream, existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import { type Command, Option } from 'commander';
-import { finishCopy } from '../admin/maintenance-commands.js';
 import { type ApiOptions, apiAccess, messageOf } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { download } from './download.js';
 import { CliFailure, type CliIo } from './io.js';
 import { printJson } from './print.js';
+import { newFile, toFile, toOutput } from './write-out.js';
 
 interface ExportOptions extends ApiOptions {
   readonly from?: string;
@@ -37,8 +31,7 @@ export function addExport(program: Command, io: CliIo): void {
     .addHelpText('after', `${HELP}\nWith --json: JSON lines, or with --out what was written.`)
     .action(async (options: ExportOptions) => {
       const format = options.format ?? (options.json && options.out === undefined ? 'jsonl' : 'csv');
-      const file = options.out === undefined ? undefined : resolve(io.workingDir, options.out);
-      if (file !== undefined && existsSync(file)) throw new CliFailure(`${file} is there already`);
+      const file = options.out === undefined ? undefined : newFile(io, options.out);
       const body = await open(io, options, format);
       if (file === undefined) {
         await toOutput(io, body);
@@ -60,33 +53,4 @@ async function open(io: CliIo, options: ExportOptions, format: 'csv' | 'jsonl'):
   });
   if (answer.status === 200) return answer.body;
   throw new CliFailure(`${url} answered ${answer.status}: ${messageOf(await answer.text())}`);
-}
-
-async function toOutput(io: CliIo, body: Readable): Promise<void> {
-  try {
-    for await (const chunk of body) await io.write(chunk as Uint8Array);
-  } catch (error) {
-    // Who reads the pipe has seen enough.
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
-    throw brokenOff(error);
-  }
-}
-
-/** The file has its name only when it is whole. */
-async function toFile(body: Readable, file: string): Promise<number> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    const out = createWriteStream(temporary, { flags: 'wx', mode: 0o600 });
-    await (file.endsWith('.gz') ? pipeline(body, createGzip(), out) : pipeline(body, out)).catch((error: unknown) => {
-      throw brokenOff(error);
-    });
-    await finishCopy(temporary, file);
-    return out.bytesWritten;
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
-
-function brokenOff(error: unknown): CliFailure {
-  return new CliFailure(`the export broke off: ${(error as Error).message}`);
 }

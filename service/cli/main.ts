@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.js';
 import { addBackup } from './backup.js';
+import { addBudget } from './budget.js';
 import { addBypass } from './bypass.js';
 import { addControls } from './controls.js';
 import { addCustomers } from './customers.js';
@@ -15,12 +16,14 @@ import { addExport } from './export.js';
 import { addKeyAliases } from './gateway-keys.js';
 import { CliAnswerNo, CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
 import { addKeys } from './keys.js';
+import { addModels } from './models.js';
 import { EXIT_CODES } from './needs.js';
 import { addPrices } from './prices.js';
 import { addRebuild } from './rebuild.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
 import { addTunnel } from './tunnel.js';
+import { addUsage } from './usage.js';
 import { addWebhooks } from './webhooks.js';
 
 /**
@@ -61,6 +64,9 @@ function createProgram(io: CliIo): Command {
   addCustomers(program, io);
   addKeys(program, io);
   addKeyAliases(program, io);
+  addUsage(program, io);
+  addBudget(program, io);
+  addModels(program, io);
   addControls(program, io);
   addEvents(program, io);
   addExplain(program, io);

@@ -73,6 +73,8 @@ export function addPrices(program: Command, io: CliIo): void {
   addLookup(prices, io);
   addPriceLists(prices, io);
   addReprice(prices, io);
+  // The name that it had elsewhere.
+  defineSetPrice(withApiOptions(program.command('set-pricing', { hidden: true })), io);
 }
 
 function addList(prices: Command, io: CliIo): void {
@@ -95,8 +97,8 @@ function addSet(prices: Command, io: CliIo): void {
   defineSetPrice(withApiOptions(prices.command('set')), io);
 }
 
-/** Declares the arguments of the command that sets a price, under whatever name. */
-export function defineSetPrice(command: Command, io: CliIo): void {
+/** Declares the command, under whatever name. */
+function defineSetPrice(command: Command, io: CliIo): void {
   const set = command
     .description('Declare rates for a model, in US dollars: flat fees, or rates by what is consumed.')
     .argument('<model>', "'*' is every model")

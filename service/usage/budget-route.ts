@@ -19,6 +19,9 @@ const answerSchema = z.object({
   omitted: z.int().describe('controls that are left out because there are so many'),
 });
 
+/** The answer. */
+export type CustomerBudgets = z.output<typeof answerSchema>;
+
 /** Registers the route. */
 export function installCustomerBudget(api: Api, context: ServiceContext, prefix: string, described: boolean): void {
   const { store, runtime } = context;

@@ -38,7 +38,7 @@ const by = z
   })
   .describe('some of day, model, key and operation, with commas between; nothing: the totals alone');
 
-const sumsShape = {
+const sumsSchema = z.object({
   requests: z.int(),
   failed: z.int(),
   inputTokens: z.int(),
@@ -48,7 +48,7 @@ const sumsShape = {
   unknownPrices: z.int().describe('events whose price is unknown: with some, costUsd is a lower bound'),
   estimated: z.int().describe('events whose usage is estimated'),
   unknownUsage: z.int().describe('events of which nobody knows what they used'),
-};
+});
 const rowSchema = z.object({
   day: z.string().nullable(),
   model: z.string().nullable(),
@@ -56,7 +56,7 @@ const rowSchema = z.object({
   key: z.string().nullable(),
   keyLabel: z.string().nullable(),
   operation: z.string().nullable(),
-  ...sumsShape,
+  ...sumsSchema.shape,
 });
 const reportSchema = z.object({
   customer: shownCustomerSchema,
@@ -64,9 +64,15 @@ const reportSchema = z.object({
   end: z.iso.datetime().describe('the first instant that is not in it'),
   timeZone: z.string(),
   by: z.array(z.enum(['day', 'model', 'key', 'operation'])),
-  totals: z.object(sumsShape),
+  totals: sumsSchema,
   rows: z.array(rowSchema),
 });
+/** The answer. */
+export type UsageReport = z.output<typeof reportSchema>;
+/** A row of it. */
+export type UsageReportRow = z.output<typeof rowSchema>;
+/** The sums of it, or of a row. */
+export type UsageReportSums = z.output<typeof sumsSchema>;
 
 /** Registers the route. It takes a write key: what somebody spends is theirs and the operator's to know. */
 export function installUsage(api: Api, context: ServiceContext, prefix: string, described: boolean): void {
@@ -120,13 +126,13 @@ async function keyLabels(
   return labels;
 }
 
-function showRow(row: UsageRow, labels: ReadonlyMap<string, string>): z.output<typeof rowSchema> {
+function showRow(row: UsageRow, labels: ReadonlyMap<string, string>): UsageReportRow {
   const { day, model, provider, key, operation } = row;
   const keyLabel = (key === null ? undefined : labels.get(key)) ?? null;
   return { day, model, provider, key, keyLabel, operation, ...showSums(row) };
 }
 
-function showSums(sums: UsageSums) {
+function showSums(sums: UsageSums): UsageReportSums {
   const { requests, failed, unknownPrices, estimated, unknownUsage, amountNanoUsd } = sums;
   const isUnknown = unknownPrices > 0 && amountNanoUsd === 0n;
   return {
