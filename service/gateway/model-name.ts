@@ -48,6 +48,7 @@ const LIBRARY = /^library\//i;
  * are the same model there: under whichever name it is asked for, its price and its budget are those of `llama3`.
  */
 export function canonicalOllamaModel(name: string): string {
+  if (!name.includes('/') && !name.endsWith('t') && !name.endsWith('T')) return name;
   return name
     .replace(REGISTRY, '')
     .replace(LIBRARY, '')
