@@ -136,7 +136,10 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
     this.#closed();
   }
 
-  /** The upstream is not read any more: what was seen is metered. */
+  /**
+   * The upstream is not read any more: what was seen is metered, and its connection is closed. (undici then opens another
+   * one, on which nothing is asked; the next call has it, or it is closed with the idle ones.)
+   */
   abort(): void {
     if (this.#upstream === 'over') return;
     this.#meter?.left();

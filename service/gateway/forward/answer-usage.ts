@@ -94,7 +94,7 @@ export class AnswerUsage implements UsageReader {
     const isOllama = this.#call.upstream.protocol === 'ollama' && this.#call.reading.streaming;
     const pieces = isOllama ? this.#pieces : 0;
     if (read.outputText !== '') return Math.max(pieces, this.#sink.estimateTokens(read.outputText));
-    const isUnread = this.#pieces === 0 || read.isUnknownShape === true;
+    const isUnread = this.#pieces === 0 || read.isUnknownShape === true || isNameless(read);
     return Math.max(pieces, isUnread ? Math.ceil(this.bodyBytes / BYTES_PER_TOKEN) : 0);
   }
 
@@ -129,6 +129,11 @@ function isCounted(read: UsageReading): boolean {
   if (read.totalTokens !== undefined) return true;
   if (read.inputTokens === undefined) return false;
   return read.outputTokens !== undefined || (read.finished && read.outputText === '');
+}
+
+/** Nothing in it was understood: every answer of every protocol names its model or itself. */
+function isNameless({ model, responseId, errorReason }: UsageReading): boolean {
+  return model === undefined && responseId === undefined && errorReason === undefined;
 }
 
 /** An error inside the answer, before anything else was in it. */

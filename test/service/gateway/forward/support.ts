@@ -114,19 +114,25 @@ export interface RawUpstream {
   script: UpstreamScript;
   readonly requests: UpstreamRequest[];
   readonly sockets: Set<Socket>;
+  /** Those on which something was asked; undici opens one more, unasked, for each that it had to break. */
+  readonly asked: Set<Socket>;
   close(): Promise<void>;
 }
 
 /** Starts it; requests are handed to `script` when they are whole. */
 export async function startRawUpstream(): Promise<RawUpstream> {
   const sockets = new Set<Socket>();
+  const asked = new Set<Socket>();
   const requests: UpstreamRequest[] = [];
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     let bytes = Buffer.alloc(0);
     socket.setNoDelay(true);
     socket.on('error', () => undefined);
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', () => {
+      sockets.delete(socket);
+      asked.delete(socket);
+    });
     socket.on('data', (chunk) => {
       bytes = Buffer.concat([bytes, chunk]);
       const end = bytes.indexOf('\r\n\r\n');
@@ -137,6 +143,7 @@ export async function startRawUpstream(): Promise<RawUpstream> {
       const request = { head, body: bytes.subarray(end + 4, end + 4 + length) };
       bytes = bytes.subarray(end + 4 + length);
       requests.push(request);
+      asked.add(socket);
       upstream.script(socket, request);
     });
   });
@@ -147,6 +154,7 @@ export async function startRawUpstream(): Promise<RawUpstream> {
     script: (socket) => socket.end(),
     requests,
     sockets,
+    asked,
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -363,9 +371,11 @@ function rawCaller(socket: Socket, reads: boolean): RawCaller {
   socket.on('error', () => {
     ending = 'reset';
   });
-  const closed = once(socket, 'close').then(() => {
-    look();
-    return ending;
+  const closed = new Promise<'end' | 'reset'>((resolve) => {
+    socket.on('close', () => {
+      look();
+      resolve(ending);
+    });
   });
   const when = (isMet: () => boolean) =>
     new Promise<void>((resolve) => {
