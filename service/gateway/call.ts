@@ -8,7 +8,6 @@ import { answerHealth } from './http/answer-health.js';
 import type { Authenticate } from './http/authenticate.js';
 import type { Exchange } from './http/exchange.js';
 import { Failure, unavailable } from './http/failure.js';
-import type { GatewayMetrics } from './http/gateway-metrics.js';
 import type { Health } from './http/health.js';
 import type { KeyLimits } from './http/key-limits.js';
 import { sendFailure, sendRefusal } from './http/own-answers.js';
@@ -29,24 +28,20 @@ export interface CallParts {
   readonly readCall: ReadCall;
   readonly books: GatewayBooks;
   readonly forwarder: Forwarder;
-  readonly metrics: GatewayMetrics;
 }
 
 /** Answers one request, whatever it asks for. Rejects only where something of ours is broken. */
 export async function answerRequest(parts: CallParts, exchange: Exchange): Promise<void> {
   const { request, surface } = exchange;
   if (surface === undefined) {
-    return refuse(parts, exchange, unknownPath(request.method ?? '', request.url ?? ''));
+    return sendFailure(exchange, unknownPath(request.method ?? '', request.url ?? ''));
   }
   if (surface.kind === 'health') return answerHealth(exchange, parts.health);
   const caller = await parts.authenticate(request.headers, request.socket.remoteAddress);
-  if (caller instanceof Failure) {
-    parts.metrics.unauthenticated(caller.code);
-    return sendFailure(exchange, caller);
-  }
+  if (caller instanceof Failure) return sendFailure(exchange, caller);
   exchange.caller = caller;
   const place = parts.keyLimits.enter(caller.key);
-  if (place instanceof Failure) return refuse(parts, exchange, place);
+  if (place instanceof Failure) return sendFailure(exchange, place);
   exchange.whenOver(() => place.release());
   if (surface.kind === 'models') return parts.models(exchange, surface, caller);
   return answerCall(parts, exchange, surface, caller);
@@ -62,14 +57,14 @@ async function answerCall(
   const body = await parts.bodies.read(exchange);
   // The caller left before it had said what it wants.
   if (body === undefined) return;
-  if (body instanceof Failure) return refuse(parts, exchange, body);
+  if (body instanceof Failure) return sendFailure(exchange, body);
   const call = parts.readCall({ caller, surface, url: request.url ?? '', headers: request.headers, body });
-  if (call instanceof Failure) return refuse(parts, exchange, call);
+  if (call instanceof Failure) return sendFailure(exchange, call);
   if (surface.kind === 'free') {
     return parts.forwarder.forward({ call, request, response, extraHeaders: answerHeadersOf(exchange, undefined) });
   }
   const admission = await parts.books.admit(call);
-  if (admission.outcome !== 'admit') return turnAway(parts, exchange, admission);
+  if (admission.outcome !== 'admit') return turnAway(exchange, admission);
   if (exchange.isOver) return admission.ticket.release();
   return forward(parts, exchange, call, admission);
 }
@@ -87,16 +82,10 @@ function forward(
   return forwarder.forward({ call, request, response, admission, sink, extraHeaders });
 }
 
-function turnAway(parts: CallParts, exchange: Exchange, admission: Exclude<Admission, { outcome: 'admit' }>): void {
+function turnAway(exchange: Exchange, admission: Exclude<Admission, { outcome: 'admit' }>): void {
   if (admission.outcome === 'unavailable') {
-    refuse(parts, exchange, unavailable('cannot_decide', admission.reason, admission.retryAfterSeconds));
+    sendFailure(exchange, unavailable('cannot_decide', admission.reason, admission.retryAfterSeconds));
     return;
   }
-  parts.metrics.refused(admission.refusal.code);
   sendRefusal(exchange, admission.refusal, admission.budget);
-}
-
-function refuse({ metrics }: CallParts, exchange: Exchange, failure: Failure): void {
-  metrics.failed(failure.code);
-  sendFailure(exchange, failure);
 }

@@ -75,7 +75,6 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
     readCall: createReadCall(config),
     books,
     forwarder,
-    metrics,
   };
   metrics.callsUnderWay(() => keyLimits.callsUnderWay);
   const server = createGatewayServer({
