@@ -99,14 +99,15 @@ function oneFor({ dialect }: Surface, model: OfferedModel): Record<string, unkno
   return { id, object: 'model', created: createdAtS, owned_by: upstream.name, ...said };
 }
 
-/** Books by team, read again only where the team's prices are others. */
+/** Books by team, read again only where the team's prices are others; asked for once, however many wait. */
 function createPrices({ store, runtime }: AnswerModelsParts): (teamId: string) => Promise<PriceBook> {
   let catalogue: Catalogue | undefined;
-  const books = new Map<string, { readonly book: PriceBook; readonly versions: Versions; readAtMs: number }>();
-  return async (teamId) => {
+  const books = new Map<string, { readonly book: PriceBook; readonly versions: Versions; readonly readAtMs: number }>();
+  const reading = new Map<string, Promise<PriceBook>>();
+
+  const read = async (teamId: string): Promise<PriceBook> => {
     const known = books.get(teamId);
-    const nowMs = runtime.monotonicNow();
-    if (known !== undefined && nowMs - known.readAtMs < PRICES_FRESH_MS) return known.book;
+    const readAtMs = runtime.monotonicNow();
     const answer = await store.gatewayStanding(teamId, { known: known?.versions, cells: [], people: [] });
     const { controlsVersion, pricesVersion, directoryVersion, prices } = answer;
     const versions = { controlsVersion, pricesVersion, directoryVersion };
@@ -115,8 +116,17 @@ function createPrices({ store, runtime }: AnswerModelsParts): (teamId: string) =
       prices === undefined ? known?.book : createPriceBook(prices.overrides, catalogue, new Map(prices.pins));
     if (book === undefined) throw new Error('the store told no prices');
     if (books.size >= TEAMS_MAX) books.clear();
-    books.set(teamId, { book, versions, readAtMs: nowMs });
+    books.set(teamId, { book, versions, readAtMs });
     return book;
+  };
+
+  return (teamId) => {
+    const known = books.get(teamId);
+    if (known !== undefined && runtime.monotonicNow() - known.readAtMs < PRICES_FRESH_MS)
+      return Promise.resolve(known.book);
+    const underWay = reading.get(teamId) ?? read(teamId).finally(() => reading.delete(teamId));
+    reading.set(teamId, underWay);
+    return underWay;
   };
 }
 

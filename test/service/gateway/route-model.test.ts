@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ConfiguredUpstream } from '../../../service/gateway/configured-upstream.js';
 import type { GatewayConfig } from '../../../service/gateway/gateway-config.js';
 import { Failure } from '../../../service/gateway/http/failure.js';
 import { canonicalOllamaModel, modelNameProblem, ownerOfModel } from '../../../service/gateway/model-name.js';
@@ -77,6 +78,11 @@ describe('a model by its name', () => {
     expect(routeOf('gpt-4o', 'anthropic')).toEqual([400, 'wrong_endpoint_for_model']);
     expect(routeOf('llama3.2', 'anthropic')).toEqual([400, 'wrong_endpoint_for_model']);
     expect(routeOf('llama3.2', 'openai')).toEqual(['ollama', 'llama3.2']);
+    const newer = new ConfiguredUpstream(
+      { name: 'ollama', protocol: 'ollama', speaksAnthropic: true },
+      { origin: 'http://box', basePath: '' },
+    );
+    expect(routeOf('llama3.2', 'anthropic', configOf({ upstreams: [newer] }))).toEqual(['ollama', 'llama3.2']);
     const failure = createModelRouter({ config: configOf() }).route('gpt-4o', { dialect: 'ollama' }, {});
     expect(failure).toMatchObject({ message: expect.stringContaining('/v1/chat/completions') });
   });
