@@ -1,4 +1,5 @@
 /** Declared prices, ready to be found: by name, in the order in which they begin. */
+import { canonicalOllamaModel } from '../gateway/model-name.js';
 import type { PriceOverride } from '../store/store.js';
 import type { FoundPrice, PriceQuery } from './price-book.js';
 
@@ -7,9 +8,11 @@ export const ANY_MODEL = '*';
 /** As the service tier of an override: every tier. */
 export const ANY_TIER = '*';
 
-/** The lower-cased name under which overrides for the same are found. */
+/** The lower-cased name under which overrides for the same are found. All names of an Ollama model are one. */
 export function keyOf(provider: string | null, model: string, serviceTier: string | null = null): string {
-  const named = `${provider === null ? '' : provider.trim().toLowerCase()}\n${model.trim().toLowerCase()}`;
+  const owner = provider === null ? '' : provider.trim().toLowerCase();
+  const name = model.trim().toLowerCase();
+  const named = `${owner}\n${owner === '' || owner === 'ollama' ? canonicalOllamaModel(name) : name}`;
   return serviceTier === null ? named : `${named}\n${serviceTier}`;
 }
 

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { eventFactsOf } from '../../../service/ledger/event-facts.js';
+import { createCatalogue } from '../../../service/pricing/catalogue.js';
+import { createPriceBook } from '../../../service/pricing/price-book.js';
 import { priceEvent } from '../../../service/pricing/price-event.js';
 import { feesOf, flatRate, isFlat, type RateSheet } from '../../../service/pricing/rates.js';
 import { decodeRates, encodeRates } from '../../../service/pricing/rates-json.js';
+import { override } from '../pricing-support.js';
 import { event, NOON } from '../store-support.js';
 
 const price = (rates: RateSheet, fields: Record<string, unknown> = {}) =>
@@ -40,6 +43,23 @@ describe('flat fees', () => {
       amountNanoUsd: 0n,
       rateSource: 'failed',
     });
+  });
+
+  it('hold for an Ollama model under each of its names, however the price was declared', () => {
+    const find = (provider: string | null, declaredModel: string, model: string) => {
+      const prices = [override({ model: declaredModel, provider }, { request: 1n })];
+      const book = createPriceBook(prices, createCatalogue());
+      return book.look({ provider: 'OLLAMA', model, atMs: NOON }).kind;
+    };
+    for (const provider of [null, 'ollama']) {
+      for (const declaredModel of ['Llama3.2', 'llama3.2:latest', 'library/llama3.2']) {
+        for (const model of ['llama3.2', 'llama3.2:LATEST', 'registry.ollama.ai/library/llama3.2']) {
+          expect(find(provider, declaredModel, model), `${declaredModel} ${model}`).toBe('rates');
+        }
+        expect(find(provider, declaredModel, 'llama3.2:1b')).toBe('unknown');
+      }
+    }
+    expect(find('other', 'x:latest', 'x')).toBe('unknown');
   });
 
   it('are kept apart', () => {

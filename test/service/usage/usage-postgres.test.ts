@@ -1,6 +1,7 @@
 import { openPostgresStore } from '../../../service/store/postgres/open-postgres-store.js';
 import type { TestStore } from '../../helpers/stores.js';
 import { usePostgres } from '../postgres-support.js';
+import { describeBudgets } from './budget-suite.js';
 import { describeUsage } from './usage-suite.js';
 
 const server = usePostgres();
@@ -10,3 +11,4 @@ const store: TestStore = {
 };
 
 describeUsage(store);
+describeBudgets(store);

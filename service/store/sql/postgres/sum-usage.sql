@@ -13,8 +13,13 @@ SELECT CASE WHEN CAST(:byDay AS BIGINT) = 1 THEN (e.window_time_ms - CAST(:origi
   SUM(CASE WHEN e.usage_state = 'estimated' THEN 1 ELSE 0 END) AS estimated,
   SUM(CASE WHEN e.usage_state = 'unknown' THEN 1 ELSE 0 END) AS unknown_usage
 FROM usage_event e
-JOIN price_entry p ON p.event_id = e.id
-  AND p.version = (SELECT MAX(version) FROM price_entry WHERE event_id = e.id)
+-- An index lookup for each event: joined, the planner reads the entries of everybody where it takes that for cheaper.
+CROSS JOIN LATERAL (
+  SELECT price_state, amount_nano_usd FROM price_entry
+  WHERE event_id = e.id
+  ORDER BY version DESC
+  LIMIT 1
+) p
 WHERE e.team_id = :teamId AND e.subscriber_id = CAST(:subscriberId AS TEXT)
   AND (e.window_time_ms, e.id) > (CAST(:afterMs AS BIGINT), CAST(:afterId AS TEXT))
   AND (e.window_time_ms, e.id) <= (CAST(:lastMs AS BIGINT), CAST(:lastId AS TEXT))
