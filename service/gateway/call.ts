@@ -8,6 +8,7 @@ import { answerHealth } from './http/answer-health.js';
 import type { Authenticate } from './http/authenticate.js';
 import type { Exchange } from './http/exchange.js';
 import { Failure, unavailable } from './http/failure.js';
+import type { GatewayMetrics } from './http/gateway-metrics.js';
 import type { Health } from './http/health.js';
 import type { KeyLimits } from './http/key-limits.js';
 import { sendFailure, sendRefusal } from './http/own-answers.js';
@@ -28,6 +29,9 @@ export interface CallParts {
   readonly readCall: ReadCall;
   readonly books: GatewayBooks;
   readonly forwarder: Forwarder;
+  /** By the monotonic clock. */
+  readonly now: () => number;
+  readonly metrics: Pick<GatewayMetrics, 'own'>;
 }
 
 /** Answers one request, whatever it asks for. Rejects only where something of ours is broken. */
@@ -58,6 +62,7 @@ async function answerCall(
   // The caller left before it had said what it wants.
   if (body === undefined) return;
   if (body instanceof Failure) return sendFailure(exchange, body);
+  const wholeAtMs = parts.now();
   const call = parts.readCall({ caller, surface, url: request.url ?? '', headers: request.headers, body });
   if (call instanceof Failure) return sendFailure(exchange, call);
   if (surface.kind === 'free') {
@@ -66,6 +71,7 @@ async function answerCall(
   const admission = await parts.books.admit(call);
   if (admission.outcome !== 'admit') return turnAway(exchange, admission);
   if (exchange.isOver) return admission.ticket.release();
+  parts.metrics.own(parts.now() - wholeAtMs);
   return forward(parts, exchange, call, admission);
 }
 

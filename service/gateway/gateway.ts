@@ -9,6 +9,7 @@ import { createForwarder } from './forward/forwarder.js';
 import { UpstreamPools } from './forward/upstream-pools.js';
 import { type GatewayConfig, ollamaUpstream } from './gateway-config.js';
 import { createAuthenticator } from './http/authenticate.js';
+import { countForwardings } from './http/forward-metrics.js';
 import { createGatewayMetrics } from './http/gateway-metrics.js';
 import { createGatewayServer } from './http/gateway-server.js';
 import { createHealth } from './http/health.js';
@@ -52,7 +53,7 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
   const { protectCredential, dataDir } = parts;
   const books = createGatewayBooks({ store, runtime, log, dataDir, protectCredential, metrics: parts.metrics });
   const pools = new UpstreamPools(limits);
-  const forwarder = createForwarder({ limits, runtime, pools, writeError, ended: () => undefined });
+  const forwarder = createForwarder({ limits, runtime, pools, writeError, ended: countForwardings(metrics) });
   const keyLimits = new KeyLimits(limits, runtime, log);
   const path: CallParts = {
     health: createHealth({
@@ -75,6 +76,8 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
     readCall: createReadCall(config),
     books,
     forwarder,
+    now: () => runtime.monotonicNow(),
+    metrics,
   };
   metrics.callsUnderWay(() => keyLimits.callsUnderWay);
   const server = createGatewayServer({

@@ -5,8 +5,8 @@
 import { Counter, Histogram } from 'prom-client';
 import type { Metrics } from '../../http/metrics.js';
 
-/** What became of an answer whose caller had left. */
-export type DrainOutcome = 'read' | 'cut' | 'refused';
+/** What became of an answer whose caller had left: read on to its end, cut on the way, or aborted at once. */
+export type DrainOutcome = 'read' | 'cut' | 'aborted';
 
 /** Why an upstream gave no answer, or which class of error it answered with. */
 export type UpstreamTrouble = 'connect' | 'timeout' | 'broken' | '4xx' | '5xx';
@@ -27,7 +27,7 @@ export interface GatewayMetrics {
   drained(outcome: DrainOutcome): void;
   /** Bytes of bodies: what callers sent, what was answered. */
   bytes(fromCallers: number, toCallers: number): void;
-  /** Time that a forwarded call spent in the gateway itself. */
+  /** Time from a whole request until it was sent on. */
   own(ms: number): void;
   /** A connection that was closed because there are too many. */
   droppedConnection(): void;
@@ -53,7 +53,7 @@ export function createGatewayMetrics({ registry, gauge, counter }: Metrics): Gat
   const denied = tally('fusewire_gateway_auth_failures_total', 'Requests without a key that works, by code', ['code']);
   const failures = tally('fusewire_gateway_failures_total', 'Other requests that were not served, by code', ['code']);
   const upstream = tally('fusewire_gateway_upstream_errors_total', 'Upstream errors by kind', ['upstream', 'kind']);
-  const drains = tally('fusewire_gateway_drains_total', 'Answers read on after their caller left, by outcome', [
+  const drains = tally('fusewire_gateway_drains_total', 'Answers whose caller left, by what became of them', [
     'outcome',
   ]);
   const bodies = tally('fusewire_gateway_bytes_total', 'Bytes of bodies', ['direction']);
@@ -65,7 +65,7 @@ export function createGatewayMetrics({ registry, gauge, counter }: Metrics): Gat
   );
   const own = new Histogram({
     name: 'fusewire_gateway_own_seconds',
-    help: 'Time that forwarded calls spent in the gateway itself',
+    help: 'Time from a whole request until it was sent on',
     buckets: OWN_BUCKETS_S,
     registers: [registry],
   });

@@ -1,8 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ForwardOutcome } from '../../../../service/gateway/forward/exchange.js';
+import { countForwardings } from '../../../../service/gateway/http/forward-metrics.js';
 import { createGatewayMetrics } from '../../../../service/gateway/http/gateway-metrics.js';
 import { createRequestLog } from '../../../../service/gateway/http/request-log.js';
 import { writeError } from '../../../../service/gateway/http/write-error.js';
+import type { GatewayCall } from '../../../../service/gateway/types.js';
 import { createMetrics } from '../../../../service/http/metrics.js';
 import { createFakeClock } from '../../../../src/testing.js';
 import { until } from '../../../helpers/until.js';
@@ -55,6 +58,42 @@ describe('the metrics of the gateway', () => {
       expect(text).toContain(`\nfusewire_gateway_${line}\n`);
     }
     expect(text).toContain('fusewire_http_refused_total');
+  });
+
+  it('tell how forwardings ended', async () => {
+    const text = await texts((metrics) => {
+      const ended = countForwardings(metrics);
+      const call = { body: Buffer.alloc(10), upstream: { name: 'openai' } } as GatewayCall;
+      const end = (outcome: ForwardOutcome, status?: number, drained = false) =>
+        ended(call, { outcome, status, answerBytes: 5, drained });
+      end('answered', 200);
+      end('answered', 429);
+      end('answered', 503);
+      end('unreachable');
+      end('timeout');
+      end('failed');
+      end('cut', 200);
+      end('left', 200);
+      end('answered', 200, true);
+      end('left', 200, true);
+    });
+    const counted = [...text.matchAll(/fusewire_gateway_((?:upstream_errors|drains|bytes)_total\{.*) /g)].map(
+      ([, name]) => name,
+    );
+    expect(counted.sort()).toEqual([
+      'bytes_total{direction="from_callers"}',
+      'bytes_total{direction="to_callers"}',
+      'drains_total{outcome="aborted"}',
+      'drains_total{outcome="cut"}',
+      'drains_total{outcome="read"}',
+      'upstream_errors_total{upstream="openai",kind="4xx"}',
+      'upstream_errors_total{upstream="openai",kind="5xx"}',
+      'upstream_errors_total{upstream="openai",kind="broken"}',
+      'upstream_errors_total{upstream="openai",kind="connect"}',
+      'upstream_errors_total{upstream="openai",kind="timeout"}',
+    ]);
+    expect(text).toContain('kind="broken"} 2\n');
+    expect(text).toContain('direction="from_callers"} 100\n');
   });
 
   it('are the same when they are read twice', async () => {
