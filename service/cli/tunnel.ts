@@ -2,10 +2,11 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { InstallationPorts } from '../tunnel/published.js';
+import { ollamaUpstream } from '../gateway/gateway-config.js';
+import { type InstallationPorts, portOf } from '../tunnel/published.js';
 import type { Step } from '../tunnel/validate.js';
 import { CliAnswerNo, CliFailure, type CliIo, CliUsageError } from './io.js';
-import { localConfig } from './local-config.js';
+import { localConfig, localGatewayConfig } from './local-config.js';
 import { printJson, visible } from './print.js';
 
 interface FileOptions {
@@ -58,12 +59,15 @@ export function addTunnel(program: Command, io: CliIo): void {
     .action((options: ValidateOptions) => validate(io, options));
 }
 
+/** @throws CliFailure where the port of the gateway changes with each start */
 function portsOf(io: CliIo): InstallationPorts {
-  const { port } = localConfig(io, {});
-  return { gateway: GATEWAY_PORT, admin: port, ollama: OLLAMA_PORT };
+  const gateway = localGatewayConfig(io, {});
+  if (gateway.port === 0)
+    throw new CliFailure('GATEWAY_PORT is 0: a tunnel needs a port that stays, for instance 8000');
+  const { origin } = ollamaUpstream(gateway);
+  return { gateway: gateway.port, admin: localConfig(io, {}).port, ollama: portOf(origin) ?? OLLAMA_PORT };
 }
 
-const GATEWAY_PORT = 8000;
 const OLLAMA_PORT = 11_434;
 
 function fileOf(io: CliIo, options: ValidateOptions): string {

@@ -12,6 +12,7 @@ export interface Served {
   /** The variables of the `.env` block that it printed. */
   readonly env: Readonly<Record<string, string>>;
   readonly writeKey: string;
+  readonly dataDir: string;
   /** Everything that it printed so far. */
   readonly output: () => string;
   /** Asks it to end (SIGTERM), and resolves to its exit code. */
@@ -22,11 +23,11 @@ export interface Served {
  * Starts `node SCRIPT serve` on a free port and a data folder of its own, and waits until it printed where it listens
  * and the keys of its first team.
  */
-export async function serve(script: string, cwd: string): Promise<Served> {
+export async function serve(script: string, cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Served> {
   const dataDir = await mkdtemp(join(tmpdir(), 'fusewire-serve-'));
   const child = spawn(process.execPath, [script, 'serve'], {
     cwd,
-    env: cleanEnvironment({ FUSEWIRE_DATA_DIR: dataDir, PORT: '0' }),
+    env: cleanEnvironment({ FUSEWIRE_DATA_DIR: dataDir, PORT: '0', GATEWAY_PORT: '0', ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -59,7 +60,8 @@ export async function serve(script: string, cwd: string): Promise<Served> {
     await stop();
     throw error;
   }
-  return { env: envBlock(output), writeKey: /rev_sk_[\w-]+/.exec(output)![0], output: () => output, stop };
+  const writeKey = /rev_sk_[\w-]+/.exec(output)![0];
+  return { env: envBlock(output), writeKey, dataDir, output: () => output, stop };
 }
 
 function isReady(output: string): boolean {

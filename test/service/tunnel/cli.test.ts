@@ -102,6 +102,15 @@ describe('fusewire tunnel', () => {
     expect([ran.code, ran.err]).toEqual([2, expect.stringMatching(/port 8001 is the admin API/)]);
   });
 
+  it('goes by the ports of this installation', async () => {
+    const env = { GATEWAY_PORT: '9000', OLLAMA_BASE_URL: 'http://gpu.example:9001/' };
+    expect((await run('init --hostname llm.example.com', env)).out).toContain('leads to http://127.0.0.1:9000');
+    const past = await run('init --hostname llm.example.com --service http://gpu.example:9001', env);
+    expect([past.code, past.err]).toEqual([2, expect.stringMatching(/port 9001 is Ollama itself/)]);
+    const random = await run('init --hostname llm.example.com', { GATEWAY_PORT: '0' });
+    expect([random.code, random.err]).toEqual([1, expect.stringMatching(/a port that stays/)]);
+  });
+
   it('refuses credentials that are open, or of another tunnel, and writes nothing', async () => {
     await writeFile(credentials, '{}', { mode: 0o644 });
     const open = await run(`init --hostname llm.example.com --credentials ${ID}.json`);
