@@ -29,6 +29,7 @@ const OLLAMA_FRESH_MS = 1_000;
 const OTHERS_FRESH_MS = 300_000;
 /** A list that could not be had is asked for again after this. */
 const FAILED_FRESH_MS = 1_000;
+const SPELLINGS_MAX = 10_000;
 /** A list of names that knows what is asked for is good for so long. */
 const SPELLING_FRESH_MS = 60_000;
 
@@ -40,79 +41,83 @@ interface Kept {
 }
 
 /** Nothing is asked before somebody asks here. */
-export function createUpstreamLists({ upstreams, runtime, log }: UpstreamListsParts): UpstreamLists {
-  const kept = new Map<string, Kept>();
-  const spellings = new Map<string, string>();
+export function createUpstreamLists(parts: UpstreamListsParts): UpstreamLists {
+  const lists = new Lists(parts);
+  return { listOf: (upstream) => lists.listOf(upstream), spelling: (name) => lists.spelling(name) };
+}
 
-  const keptOf = ({ name }: ConfiguredUpstream): Kept => {
-    const known = kept.get(name) ?? {
-      models: undefined,
-      readAtMs: Number.NEGATIVE_INFINITY,
-      reading: undefined,
-      hasFailed: false,
-    };
-    kept.set(name, known);
-    return known;
-  };
+class Lists implements UpstreamLists {
+  readonly #parts: UpstreamListsParts;
+  readonly #kept = new Map<string, Kept>();
+  /** Of all upstreams of the protocol: one spelling is as good as another where two differ. */
+  readonly #spellings = new Map<string, string>();
+  readonly #ollamas: readonly ConfiguredUpstream[];
 
-  const read = (upstream: ConfiguredUpstream, entry: Kept): Promise<ListReading> => {
+  constructor(parts: UpstreamListsParts) {
+    this.#parts = parts;
+    this.#ollamas = parts.upstreams.filter(({ protocol }) => protocol === 'ollama');
+  }
+
+  listOf(upstream: ConfiguredUpstream): Promise<ListReading> {
+    const entry = this.#keptOf(upstream);
+    const wholeMs = upstream.protocol === 'ollama' ? OLLAMA_FRESH_MS : OTHERS_FRESH_MS;
+    return this.#ageMs(entry) < (entry.hasFailed ? FAILED_FRESH_MS : wholeMs)
+      ? Promise.resolve(entry.models)
+      : this.#read(upstream, entry);
+  }
+
+  spelling(name: string): string | undefined {
+    const found = this.#spellings.get(name.toLowerCase());
+    const maxAgeMs = found === undefined ? OLLAMA_FRESH_MS : SPELLING_FRESH_MS;
+    for (const upstream of this.#ollamas) {
+      const entry = this.#keptOf(upstream);
+      if (entry.reading === undefined && this.#ageMs(entry) >= maxAgeMs) void this.#read(upstream, entry);
+    }
+    return found;
+  }
+
+  #ageMs({ readAtMs }: Kept): number {
+    return this.#parts.runtime.monotonicNow() - readAtMs;
+  }
+
+  #keptOf({ name }: ConfiguredUpstream): Kept {
+    let entry = this.#kept.get(name);
+    if (entry === undefined) {
+      entry = { models: undefined, readAtMs: Number.NEGATIVE_INFINITY, reading: undefined, hasFailed: false };
+      this.#kept.set(name, entry);
+    }
+    return entry;
+  }
+
+  #read(upstream: ConfiguredUpstream, entry: Kept): Promise<ListReading> {
+    const { runtime, log } = this.#parts;
     entry.reading ??= fetchList(upstream, runtime).then(
       (models) => {
         if (entry.hasFailed) log?.warn(`the models of ${upstream.name} can be listed again`);
-        return keep(upstream, entry, models);
+        return this.#keep(upstream, entry, models);
       },
       (error: unknown) => {
         if (!entry.hasFailed) log?.warn(`the models of ${upstream.name} cannot be listed: ${reasonOf(error)}`);
-        return keep(upstream, entry, undefined);
+        return this.#keep(upstream, entry, undefined);
       },
     );
     return entry.reading;
-  };
+  }
 
-  const keep = (upstream: ConfiguredUpstream, entry: Kept, models: ListReading): ListReading => {
+  #keep(upstream: ConfiguredUpstream, entry: Kept, models: ListReading): ListReading {
     entry.models = models;
     entry.hasFailed = models === undefined;
-    entry.readAtMs = runtime.monotonicNow();
+    entry.readAtMs = this.#parts.runtime.monotonicNow();
     entry.reading = undefined;
-    if (upstream.protocol === 'ollama' && models !== undefined) learn(models);
-    return models;
-  };
-
-  /** Names of all upstreams of the protocol: one spelling is as good as another where two differ. */
-  const learn = (models: readonly ListedModel[]): void => {
-    if (spellings.size > SPELLINGS_MAX) spellings.clear();
+    if (upstream.protocol !== 'ollama' || models === undefined) return models;
+    if (this.#spellings.size > SPELLINGS_MAX) this.#spellings.clear();
     for (const { id } of models) {
       const canonical = canonicalOllamaModel(id);
-      spellings.set(canonical.toLowerCase(), canonical);
+      this.#spellings.set(canonical.toLowerCase(), canonical);
     }
-  };
-
-  const ollamas = upstreams.filter(({ protocol }) => protocol === 'ollama');
-  return {
-    listOf(upstream) {
-      const entry = keptOf(upstream);
-      const freshMs = entry.hasFailed
-        ? FAILED_FRESH_MS
-        : upstream.protocol === 'ollama'
-          ? OLLAMA_FRESH_MS
-          : OTHERS_FRESH_MS;
-      if (runtime.monotonicNow() - entry.readAtMs < freshMs) return Promise.resolve(entry.models);
-      return read(upstream, entry);
-    },
-    spelling(name) {
-      const found = spellings.get(name.toLowerCase());
-      const maxAgeMs = found === undefined ? OLLAMA_FRESH_MS : SPELLING_FRESH_MS;
-      for (const upstream of ollamas) {
-        const entry = keptOf(upstream);
-        if (entry.reading === undefined && runtime.monotonicNow() - entry.readAtMs >= maxAgeMs)
-          void read(upstream, entry);
-      }
-      return found;
-    },
-  };
+    return models;
+  }
 }
-
-const SPELLINGS_MAX = 10_000;
 
 function reasonOf(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
