@@ -39,6 +39,8 @@ export interface DiskOutbox extends Outbox {
   adopt(): Promise<void>;
   /** Whether what is added now reaches the disk. */
   isDurable(): boolean;
+  /** The service has all of these: as `acknowledge` for each, with one write. */
+  acknowledgeAll(entries: readonly OutboxEntry[]): void;
 }
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
@@ -132,7 +134,16 @@ class FileOutbox implements DiskOutbox {
     this.#harmless(() => {
       if (!this.#queue.settle(entry, 'acknowledged')) return;
       this.#end(entry.idempotencyKey);
-      if (this.#disk?.adoption.hasMore && this.#queue.depth() < this.#capacity / 4) void this.#disk.adoption.run();
+      this.#adoptMore();
+    });
+  }
+
+  acknowledgeAll(entries: readonly OutboxEntry[]): void {
+    this.#harmless(() => {
+      const ended = entries.filter((entry) => this.#queue.settle(entry, 'acknowledged'));
+      if (ended.length === 0) return;
+      this.#endAll(ended.map(({ idempotencyKey }) => formatDone(idempotencyKey)).join(''), ended.length);
+      this.#adoptMore();
     });
   }
 
@@ -238,8 +249,16 @@ class FileOutbox implements DiskOutbox {
     this.#disk?.journal.append(formatRecord(kind, entry, this.#disk.seal), end);
   }
 
+  #adoptMore(): void {
+    if (this.#disk?.adoption.hasMore && this.#queue.depth() < this.#capacity / 4) void this.#disk.adoption.run();
+  }
+
   #end(id: string): void {
-    this.#disk?.journal.end(formatDone(id));
+    this.#endAll(formatDone(id), 1);
+  }
+
+  #endAll(text: string, lines: number): void {
+    this.#disk?.journal.end(text, lines);
     if (this.#notes.size === 0 && this.#queue.depth() === 0) this.#disk?.journal.empty();
   }
 

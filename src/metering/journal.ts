@@ -93,10 +93,10 @@ export class Journal {
     else if (end !== '') this.#add(end);
   }
 
-  /** Appends a line that ends another one: it is written even where there is no room. Never throws. */
-  end(line: string): void {
+  /** Appends a line that ends another one, or several: they are written even where there is no room. Never throws. */
+  end(text: string, lines = 1): void {
     if (!this.#isOpen()) return;
-    this.#add(line);
+    this.#add(text, lines);
     if (this.#isFull && this.#isWorthRewriting()) this.#tryTo(() => this.#rewrite());
   }
 
@@ -148,7 +148,7 @@ export class Journal {
     return !this.#closed && (!this.#failed || this.#retry());
   }
 
-  #add(text: string): void {
+  #add(text: string, lines = 1): void {
     if (this.#failed) return;
     try {
       this.#bytes += this.#put(this.#file!.fd, text);
@@ -156,7 +156,7 @@ export class Journal {
       this.#fail(error);
       return;
     }
-    this.#newLines += 1;
+    this.#newLines += lines;
     if (this.#bytes > COMPACT_AT_BYTES + 2 * this.#liveBytes) this.#tryTo(() => this.#rewrite());
   }
 

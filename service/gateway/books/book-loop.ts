@@ -19,7 +19,7 @@ export interface LoopWork {
 }
 
 /** Events that come within so long are delivered together: a commit costs the same, however few it serves. */
-export const LINGER_MS = 5;
+export const LINGER_MS = 20;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 

@@ -50,7 +50,9 @@ export class Deliverer {
         teamId,
         ready.map(({ prepared }) => prepared),
       );
-      for (const [i, { entry }] of ready.entries()) this.#finish(entry, outcomes[i]);
+      const there = ready.filter(({ entry }, i) => this.#isThere(entry, outcomes[i])).map(({ entry }) => entry);
+      outbox.acknowledgeAll(there);
+      for (const entry of there) this.#end(entry, true);
       this.#sayWorks();
       return 'done';
     } catch (error) {
@@ -89,15 +91,14 @@ export class Deliverer {
     return undefined;
   }
 
-  #finish(entry: OutboxEntry, outcome: ItemOutcome | undefined): void {
+  /** Whether the ledger has it. What it refused alone waits, or is put aside. */
+  #isThere(entry: OutboxEntry, outcome: ItemOutcome | undefined): boolean {
     const { outbox, metrics, ingest, teamId } = this.#parts;
     if (outcome?.state === 'recorded') {
       metrics?.events(outcome.result.outcome, 1);
       ingest?.note(teamId, outcome.result.revision);
       this.#failures.delete(entry.idempotencyKey);
-      outbox.acknowledge(entry);
-      this.#end(entry, true);
-      return;
+      return true;
     }
     metrics?.events('failed', 1);
     const error = String(outcome?.state === 'failed' ? outcome.error : outcome?.state);
@@ -105,12 +106,13 @@ export class Deliverer {
     if (failures < FAILURES_MAX) {
       this.#failures.set(entry.idempotencyKey, failures);
       outbox.release(entry, FAILURE_DELAY_MS * 2 ** (failures - 1));
-      return;
+      return false;
     }
     this.#failures.delete(entry.idempotencyKey);
     this.#parts.log.error('a usage event of the gateway cannot be recorded and is put aside', { teamId, error });
     outbox.reject(entry, error);
     this.#end(entry, false);
+    return false;
   }
 
   #end({ event }: OutboxEntry, isThere: boolean): void {
