@@ -27,14 +27,25 @@ describe('the image, without Docker: the stages of the Dockerfile gone through i
   let folder: string;
   let image: RehearsedImage;
   let app: string;
+  let served: Served | undefined;
+  let gatewayPort: number;
   const said: string[] = [];
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'fusewire-image-'));
     const say = (text: string) => void said.push(text);
     image = rehearseImage({ root: ROOT, destination: folder, reuseBuild: true, env: cleanEnvironment(), say });
     app = join(image.folder, image.workingDir);
+    if (!hasSqlite) return;
+    gatewayPort = await freePort();
+    const [, script = ''] = readExecForm(image.instructions.find(({ name }) => name === 'CMD')!) ?? [];
+    const { NODE_ENV = '' } = image.env;
+    const env = { GATEWAY_PORT: String(gatewayPort), GATEWAY_HOST: '127.0.0.1', NODE_ENV };
+    served = await serve(script, app, env);
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    await served?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   const filesIn = async (path: string) => (await readdir(path, { recursive: true })).sort();
 
@@ -61,53 +72,40 @@ describe('the image, without Docker: the stages of the Dockerfile gone through i
     expect(own.filter((file) => /(?<!\.d)\.[cm]?ts$|\.env|\.db$|\.test\./.test(file))).toEqual([]);
   });
 
-  describe.skipIf(!hasSqlite)('started as the image starts it, on a Node with SQLite built in', () => {
-    let served: Served;
-    let gatewayPort: number;
-    const env = (name: string) => image.env[name] ?? '';
-    beforeAll(async () => {
-      gatewayPort = await freePort();
-      const [, script = ''] = readExecForm(image.instructions.find(({ name }) => name === 'CMD')!) ?? [];
-      served = await serve(script, app, {
-        GATEWAY_PORT: String(gatewayPort),
-        GATEWAY_HOST: '127.0.0.1',
-        NODE_ENV: env('NODE_ENV'),
-      });
-    });
-    afterAll(() => served?.stop());
+  const healthCheck = (port: number) => {
+    const words = readExecForm(image.instructions.find(({ name }) => name === 'HEALTHCHECK')!) ?? [];
+    return spawnSync(process.execPath, words.slice(1), { env: cleanEnvironment({ GATEWAY_PORT: String(port) }) })
+      .status;
+  };
 
-    const healthCheck = (port: number) => {
-      const words = readExecForm(image.instructions.find(({ name }) => name === 'HEALTHCHECK')!) ?? [];
-      return spawnSync(process.execPath, words.slice(1), { env: cleanEnvironment({ GATEWAY_PORT: String(port) }) })
-        .status;
-    };
+  it.skipIf(!hasSqlite)('serves, is well by its own health check, and is not where nothing listens', async () => {
+    expect(healthCheck(gatewayPort)).toBe(0);
+    expect(healthCheck(await freePort())).toBe(1);
+  });
 
-    it('serves, is well by its own health check, and is not where nothing listens', async () => {
-      expect(healthCheck(gatewayPort)).toBe(0);
-      expect(healthCheck(await freePort())).toBe(1);
-    });
+  it.skipIf(!hasSqlite)('has an admin API that the gateway knows nothing of', async () => {
+    const url = served!.env['REVENIUM_METERING_BASE_URL']!;
+    const path = '/v2/api/ai/cost-controls';
+    expect((await fetch(url + path)).status).toBe(401);
+    expect((await fetch(`http://127.0.0.1:${gatewayPort}${path}`)).status).toBe(404);
+  });
 
-    it('has an admin API that the gateway knows nothing of', async () => {
-      const url = served.env['REVENIUM_METERING_BASE_URL']!;
-      const path = '/v2/api/ai/cost-controls';
-      expect((await fetch(url + path)).status).toBe(401);
-      expect((await fetch(`http://127.0.0.1:${gatewayPort}${path}`)).status).toBe(404);
-    });
-
-    it('runs commands beside it, as `docker exec` would, writes nothing but its data, and ends well', async () => {
+  it.skipIf(!hasSqlite)(
+    'runs commands beside it, as `docker exec` would, writes nothing but its data, and ends well',
+    async () => {
       const before = await filesIn(app);
       const command = (...args: string[]) =>
         spawnSync(process.execPath, ['bin/fusewire.mjs', ...args], {
           cwd: app,
           encoding: 'utf8',
-          env: cleanEnvironment({ FUSEWIRE_DATA_DIR: served.dataDir }),
+          env: cleanEnvironment({ FUSEWIRE_DATA_DIR: served!.dataDir }),
         });
       const made = command('customers', 'create', 'Ann', 'ann@example.com', '--budget', '25', '--json');
       expect([made.status, made.stderr]).toEqual([0, '']);
       expect(JSON.parse(made.stdout)).toMatchObject({ email: 'ann@example.com' });
-      expect(command('tunnel', 'validate', '--dir', served.dataDir).status).toBe(3);
-      expect(await served.stop()).toBe(0);
+      expect(command('tunnel', 'validate', '--dir', served!.dataDir).status).toBe(3);
+      expect(await served!.stop()).toBe(0);
       expect(await filesIn(app)).toEqual(before);
-    });
-  });
+    },
+  );
 });
