@@ -4,13 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import type { SpawnWriter } from '../service/store/sqlite/spawn-writer.js';
 import type { CostControlInput, Store } from '../service/store/store.js';
 import { built } from './built.js';
 import { openRawPostgres } from './raw-postgres.js';
 import { openRawSqlite } from './raw-sqlite.js';
 import { createRawStore, type RawSetup } from './raw-store.js';
+import { slowWriter } from './slow-writer.js';
 
 /** What the parent asks for, as JSON in the first argument. */
 export interface SideSettings {
@@ -54,27 +53,6 @@ function controlAt(position: number): CostControlInput {
     ...own,
   };
 }
-
-/** Slows the commits of the writer thread from outside: the service has no switch for it. */
-const slowWriter =
-  (commitMs: number): SpawnWriter =>
-  (settings) => {
-    const writer = new URL('../service/dist/store/sqlite/writer-worker.js', import.meta.url).href;
-    const code = `
-      const sleeper = new Int32Array(new SharedArrayBuffer(4));
-      const patch = (prototype) => {
-        const { exec } = prototype;
-        prototype.exec = function (sql) {
-          if (sql === 'COMMIT') Atomics.wait(sleeper, 0, 0, ${commitMs});
-          return exec.call(this, sql);
-        };
-      };
-      const own = process.getBuiltinModule?.('node:sqlite');
-      if (own) patch(own.DatabaseSync.prototype);
-      else patch(require('better-sqlite3').prototype);
-      import(${JSON.stringify(writer)});`;
-    return new Worker(code, { eval: true, workerData: settings });
-  };
 
 async function setUp(store: Store, controls: number): Promise<{ setup: RawSetup; key: string }> {
   const { mintKey } = await built<typeof import('../service/admin/keys.js')>('admin/keys.js');

@@ -15,6 +15,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run(): Promise<BenchRe
   ingest: () => import('./ingest.bench.js'),
   feed: () => import('./feed.bench.js'),
   propagation: () => import('./propagation.bench.js'),
+  gateway: () => import('./gateway.bench.js'),
 };
 
 const wanted = process.argv.slice(2);
