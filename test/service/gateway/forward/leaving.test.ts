@@ -122,17 +122,28 @@ describe('a caller that hangs up', () => {
     expect(lastEvent()).toMatchObject({ inputTokenCount: 0, stopReason: 'ERROR', errorCode: 499 });
   });
 
-  it('while another waits for a connection leaves that one alone', async () => {
-    rig = await startRig({ origin: upstream.origin, pools: { connectTimeoutMs: 200 } });
+  it('while it waits for a connection is never sent, and the next one has the connection', async () => {
+    rig = await startRig({ origin: upstream.origin, limits: { callsMax: 1, drainsMax: 0 } });
+    upstream.requests.length = 0;
+    upstream.script = () => undefined;
+    const [first, second] = [0, 1].map(() => rawCall(rig.port, STREAM.path, STREAM.request, { headers: CLOSE }));
+    await until(() => rig.passages.length === 2 && upstream.requests.length === 1, 'one is sent, one waits');
+    second!.socket.destroy();
+    await until(() => rig.passages.some((passage) => passage.ticket.ends === 1), 'the one that left is over');
+    const left = rig.passages.find((passage) => passage.ticket.ends === 1)!;
+    expect(left.ticket.settled[0]).toMatchObject({ inputTokenCount: 0, errorCode: 499 });
+    const [connection] = upstream.asked;
     upstream.script = (socket) => socket.write(Buffer.concat(STREAM.pieces));
-    const callers = Array.from({ length: 6 }, () => rawCall(rig.port, STREAM.path, STREAM.request, { headers: CLOSE }));
-    callers[0]!.socket.destroy();
-    callers[3]!.socket.destroy();
-    for (const index of [1, 2, 4, 5]) {
-      await callers[index]!.closed;
-      expect(answerOf(callers[index]!.bytes())).toMatchObject({ status: 200, whole: true });
+    const third = rawCall(rig.port, STREAM.path, STREAM.request, { headers: CLOSE });
+    await until(() => rig.passages.length === 3, 'another one waits');
+    connection!.write(Buffer.concat(STREAM.pieces));
+    for (const caller of [first!, third]) {
+      await caller.closed;
+      expect(answerOf(caller.bytes())).toMatchObject({ status: 200, whole: true });
     }
-    await until(() => rig.passages.every((passage) => passage.ticket.ends === 1), 'all are metered');
+    expect(upstream.requests).toHaveLength(2);
+    expect([...upstream.sockets]).toEqual([connection]);
+    expect(rig.passages.map((passage) => passage.ticket.ends)).toEqual([1, 1, 1]);
   });
 
   it('before its turn on its own connection is seen to leave too', async () => {
