@@ -1,5 +1,6 @@
 import { stripInjectedUsage } from 'fusewire/internal';
 import { describe, expect, it } from 'vitest';
+import { ConfiguredUpstream } from '../../../service/gateway/configured-upstream.js';
 import { Failure } from '../../../service/gateway/http/failure.js';
 import { createReadCall } from '../../../service/gateway/read-call.js';
 import type { GatewayCall } from '../../../service/gateway/types.js';
@@ -55,11 +56,18 @@ describe('a request that is read', () => {
     expect(usage.reading().idsAreUnique ?? false).toBe(false);
   });
 
-  it('keeps another model that answers than the one that was asked for', () => {
-    const call = callOf(reader()(arrived('/api/chat', { model: 'llama3:latest', messages: HELLO })));
+  it('of a provider whose name is configured keeps that name, and another model that answers than the one asked for', () => {
+    const near = new ConfiguredUpstream(
+      { name: 'near', protocol: 'openai', provider: 'NEAR' },
+      { origin: 'https://near.example', basePath: '/v1' },
+    );
+    const routes = { aliases: new Map(), exact: new Map([['m', { upstream: near, model: 'm' }]]), patterns: [] };
+    const call = callOf(reader({ routes })(arrived(CHAT, { model: 'm', messages: HELLO })));
+    expect(call.dimensions).toMatchObject({ provider: 'NEAR', model: 'm' });
     const usage = call.adapter.createUsageReader(call.reading);
-    usage.whole({ model: 'other:70b', done: true });
-    expect(usage.reading().model).toBe('other:70b');
+    usage.whole({ id: 'x', model: 'm-2026', choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } });
+    expect(usage.reading().model).toBe('m-2026');
+    expect(usage.reading().provider ?? 'NEAR').toBe('NEAR');
   });
 
   it('answers for lists of Ollama without a body', () => {
