@@ -23,10 +23,13 @@ export async function startStandIn() {
   };
 }
 
-/** Starts the service on a temporary folder. `runtime` replaces parts of its outside world (the demo moves its clock). */
-export async function startTemporaryService(runtime = {}) {
+/**
+ * Starts the service on a temporary folder. `runtime` replaces parts of its outside world (the demo moves its clock); with
+ * `gateway`, variables like OLLAMA_BASE_URL, it opens the gateway too.
+ */
+export async function startTemporaryService(runtime = {}, gateway = undefined) {
   const folder = await mkdtemp(join(tmpdir(), 'fusewire-example-'));
-  const service = await startService({ dataDir: join(folder, 'data'), runtime: createRuntime(runtime) });
+  const service = await startService({ dataDir: join(folder, 'data'), runtime: createRuntime(runtime), gateway });
   const api = async (method, path, body) => {
     const response = await fetch(`${service.url}/v2/api${path}`, {
       method,
@@ -39,6 +42,7 @@ export async function startTemporaryService(runtime = {}) {
   };
   return {
     url: service.url,
+    gatewayUrl: service.gatewayUrl,
     teamId: service.team.id,
     keys: service.keys,
     folder,

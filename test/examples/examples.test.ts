@@ -126,4 +126,15 @@ describe('the examples', () => {
     expect(stdout).toMatch(/currentValue\s+0\.0\d+/);
     expect(stdout, 'each client: answered is metered, and some were refused').toMatch(/openai\s+(\d+)\s+\1\s+[12]\s/);
   });
+
+  it('the demo of the gateway exits 0 because all of it happened', { timeout: 60_000 }, async () => {
+    const { stdout } = await run('examples/demo/gateway.mjs');
+    expect(stdout).toContain('All of it really happened.');
+    expect(stdout.includes('\u001b'), 'no escape sequences in a pipe').toBe(false);
+    for (const caller of ['curl', 'openai', 'ollama', 'anthropic']) {
+      expect(stdout, 'each got streamed answers').toMatch(new RegExp(`${caller}: \\d+ chunks`));
+      expect(stdout, 'each was refused in its own way').toMatch(new RegExp(`${caller}\\s+402\\s+BUDGET_EXCEEDED`));
+    }
+    expect(stdout, 'the bill is exact').toMatch(/15 calls, \$0\.049026: to the nano-dollar/);
+  });
 });
