@@ -29,6 +29,7 @@ const NOBODY: readonly number[] = Object.freeze([]);
 /** Persons and balances that are remembered; what is not in use beyond it is read again (I10). */
 const PEOPLE_MAX = 20_000;
 const CELLS_MAX = 50_000;
+const OFF_MAX = 10_000;
 /** A balance that nobody asked for in so long is forgotten where there are too many. */
 const IDLE_MS = 60_000;
 const ROOM_EVERY_READS = 256;
@@ -50,6 +51,8 @@ export class Standing {
   #hasDepartments = false;
   #prices: PriceBook | undefined;
   #books = new Map<string, ControlBook>();
+  /** Controls that somebody names and that do not count: switched off, or deleted. */
+  readonly #off = new Set<string>();
 
   constructor(catalogue: Catalogue) {
     this.#catalogue = catalogue;
@@ -71,6 +74,17 @@ export class Standing {
     const address = personOf(named);
     const isKnown = address === undefined || (this.#people.has(address) && !this.#stale.has(address));
     return isKnown ? undefined : address;
+  }
+
+  /** Whether this control was there at the last read, or is known not to count. */
+  knowsControl(id: string): boolean {
+    return this.#books.has(id) || this.#off.has(id);
+  }
+
+  /** A read of after it was made has not brought it. Once it is switched on, controls are others and it comes by itself. */
+  noteOff(id: string): void {
+    if (this.#off.size >= OFF_MAX) this.#off.clear();
+    this.#off.add(id);
   }
 
   /** A call with what it can cost at most, and the balances that it draws on. Only after a read. */

@@ -156,6 +156,9 @@ export class TeamBooks {
       return { kind: 'wait', cells: [], person: undefined, rules: false, isNeeded: true };
     }
     this.#keepVersions(atMs);
+    if (this.#hasNewBudget(call, arrived)) {
+      return { kind: 'wait', cells: [], person: undefined, rules: false, isNeeded: true };
+    }
     const arrival: Arrival = { readNumber: arrived, canRead, atMs, nowMs: runtime.now() };
     if (canRead && atMs - this.#standing.readAtMs > STALE_MS) {
       return { kind: 'wait', cells: [], person: undefined, rules: false, isNeeded: false };
@@ -168,6 +171,15 @@ export class TeamBooks {
     const { shares, budget, onClientLeave } = judgement;
     const ticket = new OpenTicket(call, arrival.nowMs, shares, this.#standing.weights, this.#holdsOf);
     return { kind: 'done', admission: { outcome: 'admit', ticket, decision, bypassed: false, budget, onClientLeave } };
+  }
+
+  /** The customer's budget was made since controls were read: its first calls are not decided on without it. */
+  #hasNewBudget({ caller }: GatewayCall, arrived: number): boolean {
+    const { budgetControlId } = caller.customer;
+    if (budgetControlId === null || this.#standing.knowsControl(budgetControlId)) return false;
+    if (this.#standing.readNumber <= arrived) return true;
+    this.#standing.noteOff(budgetControlId);
+    return false;
   }
 
   #refuse(call: GatewayCall, { refusal, budget }: Refused, revision: number | undefined): Turn {

@@ -53,12 +53,13 @@ export function readForUpstream(
     reading.modelSource = upstream.provider;
   }
   const { model } = sent;
-  const isRenamed = model !== undefined && model !== reading.model;
-  if (isRenamed) reading.model = model;
+  const asked = reading.model;
+  if (model !== undefined) reading.model = model;
+  const isBilledAs = model !== undefined || upstream.provider !== undefined;
   const takesIncludeUsage =
     (found as Partial<OpenAIRequestReading>).takesIncludeUsage === true || upstream.takesIncludeUsage;
   return {
-    adapter: isRenamed || upstream.provider !== undefined ? asBilled(adapter, reading, sent.fields['model']) : adapter,
+    adapter: isBilledAs ? asBilled(adapter, reading, upstream.protocol === 'ollama' ? undefined : asked) : adapter,
     reading,
     takesIncludeUsage,
   };
@@ -71,10 +72,11 @@ const ADAPTERS: Readonly<Record<Dialect, ProviderAdapter>> = {
 };
 
 /**
- * Ollama answers with the name that it was asked by, of the several that one model has; and a provider whose name is
- * configured keeps it. So that an event is of the model and the provider that were decided on.
+ * A model of Ollama is what it was asked for, whatever name its answer bears: a price holds by name, and by another one
+ * the call could be free. And a provider whose name is configured keeps it. So that an event is of the model and the
+ * provider that were decided on. `asked`: absent for Ollama.
  */
-function asBilled(adapter: ProviderAdapter, billed: RequestReading, asked: unknown): ProviderAdapter {
+function asBilled(adapter: ProviderAdapter, billed: RequestReading, asked: string | undefined): ProviderAdapter {
   return {
     ...adapter,
     createUsageReader(request) {
@@ -82,7 +84,8 @@ function asBilled(adapter: ProviderAdapter, billed: RequestReading, asked: unkno
       const original = reader.reading.bind(reader);
       reader.reading = () => {
         const reading = original();
-        const model = reading.model === undefined || reading.model === asked ? billed.model : reading.model;
+        const isOther = asked !== undefined && reading.model !== undefined && reading.model !== asked;
+        const model = isOther ? reading.model : billed.model;
         const { provider: _, modelSource: __, ...rest } = reading;
         return { ...rest, ...(model === undefined ? {} : { model }) };
       };

@@ -41,8 +41,10 @@ export function sharedAnswer(path: string, body: Fields, count: number, flavour:
   const number = flavour === 'openai' ? `${count}x${CREATED}` : String(count % 7);
   if (path === '/chat/completions') {
     const id = `chatcmpl-${number}`;
-    if (body['stream'] !== true) return jsonAnswer(chat(id, body, counts));
-    return sseAnswer(streamedChat(id, body, counts, flavour), { named: false, done: true });
+    // Ollama says the name that it was asked for, OpenAI the version that it has.
+    const named = (answer: Fields) => (flavour === 'ollama' ? { ...answer, model: body['model'] } : answer);
+    if (body['stream'] !== true) return jsonAnswer(named(chat(id, body, counts)));
+    return sseAnswer(streamedChat(id, body, counts, flavour).map(named), { named: false, done: true });
   }
   if (path === '/completions') {
     const id = `cmpl-${number}`;

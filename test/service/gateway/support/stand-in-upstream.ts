@@ -73,6 +73,8 @@ export interface StandInUpstream {
   releaseAll(): void;
   /** Resolves when so many requests have arrived. */
   arrived(count: number): Promise<void>;
+  /** The ids of the next answer are made of this number: so that two answers to one request can be the same. */
+  numberNext(count: number): void;
   /** Forgets what was seen and planned. */
   reset(): void;
   close(): Promise<void>;
@@ -134,6 +136,10 @@ class StandIn {
 
   release(): void {
     this.#held.shift()?.();
+  }
+
+  numberNext(count: number): void {
+    this.#count = count - 1;
   }
 
   releaseAll(): void {
