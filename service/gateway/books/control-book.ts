@@ -41,7 +41,7 @@ export class ControlBook {
   constructor(compiled: CompiledControl, windows: WindowMemo) {
     this.compiled = compiled;
     this.digits = digitsOf(compiled.control.metricType);
-    const said = (compiled.control as { readonly onClientLeave?: 'auto' | 'abort' | 'drain' }).onClientLeave;
+    const said = compiled.control.onClientLeave;
     this.onClientLeave = said === 'abort' || said === 'drain' ? said : undefined;
     this.#windows = windows;
   }

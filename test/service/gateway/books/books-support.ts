@@ -125,6 +125,10 @@ export function begin(books: GatewayBooks, call: GatewayCall) {
     },
   };
   const attempt = new Attempt(call.reading, call.metadata, watched, { bypassed: false });
+  const close = (ticket: Ticket): void => {
+    if (metered === undefined) ticket.release();
+    else ticket.settle(metered);
+  };
   return {
     id: attempt.id,
     end(
@@ -134,8 +138,17 @@ export function begin(books: GatewayBooks, call: GatewayCall) {
       const named = model === undefined ? {} : { model };
       attempt.answered(() => ({ inputTokens: input, outputTokens: output, finished: true, outputText: '', ...named }));
       attempt.settle('completed');
-      if (metered === undefined) ticket.release();
-      else ticket.settle(metered);
+      close(ticket);
+    },
+    /** Nothing was sent after all. */
+    drop(): void {
+      attempt.withdraw();
+    },
+    /** The upstream answered with an error. */
+    fail(ticket: Ticket, status: number): void {
+      attempt.answered(() => ({ finished: false, outputText: '' }), status);
+      attempt.settle('failed', { status });
+      close(ticket);
     },
   };
 }

@@ -19,12 +19,25 @@ await store.createControl(id, control({ name: 'team', hardLimit: '1000000', wind
 const pending: Promise<unknown>[] = [];
 for (let i = 0; i < Number(count) - 1; i += 1) {
   const filters = [{ dimension: 'SUBSCRIBER', operator: 'IS', value: `cus_${i}` }] as const;
-  pending.push(store.createControl(id, control({ name: `c${i}`, hardLimit: '1000', windowType: 'MONTHLY', filters, onUnknownPrice: 'refuse' })));
+  pending.push(
+    store.createControl(
+      id,
+      control({ name: `c${i}`, hardLimit: '1000', windowType: 'MONTHLY', filters, onUnknownPrice: 'refuse' }),
+    ),
+  );
   if (pending.length >= 200) await Promise.all(pending.splice(0));
 }
 await Promise.all(pending);
-const books = createGatewayBooks({ store, runtime, log: runtime.log, dataDir: folder, protectCredential: (_t, v) => v });
-const calls = Array.from({ length: 100 }, (_, i) => callOf(id, { customer: `cus_${i % Math.max(1, Number(count) - 1)}` }));
+const books = createGatewayBooks({
+  store,
+  runtime,
+  log: runtime.log,
+  dataDir: folder,
+  protectCredential: (_t, v) => v,
+});
+const calls = Array.from({ length: 100 }, (_, i) =>
+  callOf(id, { customer: `cus_${i % Math.max(1, Number(count) - 1)}` }),
+);
 const first = await Promise.all(calls.map((call) => books.admit(call)));
 console.log('first', first[0]!.outcome);
 for (const one of first) if (one.outcome === 'admit') one.ticket.release();
@@ -41,7 +54,9 @@ for (let round = 0; round < 5; round += 1) {
     } else if (admission.outcome === 'admit') admission.ticket.release();
     else throw new Error(admission.outcome);
   }
-  console.log(`${count} controls: ${((performance.now() - startedAt) * 1_000 / times).toFixed(2)} µs an admission and release, ${waited} waited`);
+  console.log(
+    `${count} controls: ${(((performance.now() - startedAt) * 1_000) / times).toFixed(2)} µs an admission and release, ${waited} waited`,
+  );
 }
 await books.close();
 await store.close();

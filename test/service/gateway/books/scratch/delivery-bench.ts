@@ -18,9 +18,18 @@ await store.setPrice(id, declared({}, { input: 150_000n, output: 600_000n }));
 await store.createControl(id, control({ name: 'team', hardLimit: '1000000', windowType: 'MONTHLY' }));
 for (let i = 0; i < 20; i += 1) {
   const filters = [{ dimension: 'SUBSCRIBER', operator: 'IS', value: `cus_${i}` }] as const;
-  await store.createControl(id, control({ name: `c${i}`, hardLimit: '1000', windowType: 'MONTHLY', filters, onUnknownPrice: 'refuse' }));
+  await store.createControl(
+    id,
+    control({ name: `c${i}`, hardLimit: '1000', windowType: 'MONTHLY', filters, onUnknownPrice: 'refuse' }),
+  );
 }
-const books = createGatewayBooks({ store, runtime, log: runtime.log, dataDir: folder, protectCredential: (_t, v) => v });
+const books = createGatewayBooks({
+  store,
+  runtime,
+  log: runtime.log,
+  dataDir: folder,
+  protectCredential: (_t, v) => v,
+});
 const calls = Array.from({ length: 20 }, (_, i) => callOf(id, { customer: `cus_${i}` }));
 const outbox = books.sinkOf(id).outbox;
 async function some(count: number): Promise<void> {
@@ -39,7 +48,9 @@ async function some(count: number): Promise<void> {
 function threads(): Map<string, number> {
   const used = new Map<string, number>();
   for (const thread of readdirSync('/proc/self/task')) {
-    const fields = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+    const fields = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
     used.set(thread, (Number(fields[11]) + Number(fields[12])) * 10_000);
   }
   return used;
@@ -52,9 +63,13 @@ for (let round = 0; round < 3; round += 1) {
   await some(Number(events) / 3);
   const { user, system } = process.cpuUsage(before);
   const each = (us: number): string => ((us * 3) / Number(events)).toFixed(1);
-  const byThread = [...threads()].map(([thread, us]) => us - (threadsBefore.get(thread) ?? 0)).filter((us) => us > 50_000);
+  const byThread = [...threads()]
+    .map(([thread, us]) => us - (threadsBefore.get(thread) ?? 0))
+    .filter((us) => us > 50_000);
   console.log(`by thread: ${byThread.map(each).join(', ')}`);
-  console.log(`${each(user + system)} µs of CPU an event (user ${each(user)}), ${((Number(events) / 3 / (performance.now() - startedAt)) * 1_000).toFixed(0)} events/s`);
+  console.log(
+    `${each(user + system)} µs of CPU an event (user ${each(user)}), ${((Number(events) / 3 / (performance.now() - startedAt)) * 1_000).toFixed(0)} events/s`,
+  );
 }
 await books.close();
 await store.close();
