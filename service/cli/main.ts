@@ -14,6 +14,7 @@ import { addEvents } from './events.js';
 import { addExplain } from './explain.js';
 import { addExport } from './export.js';
 import { addKeyAliases } from './gateway-keys.js';
+import { addImport } from './import.js';
 import { CliAnswerNo, CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
 import { addKeys } from './keys.js';
 import { addModels } from './models.js';
@@ -76,6 +77,7 @@ function createProgram(io: CliIo): Command {
   addWebhooks(program, io);
   addDoctor(program, io);
   addExport(program, io);
+  addImport(program, io);
   addBackup(program, io);
   addRebuild(program, io);
   addTunnel(program, io);
