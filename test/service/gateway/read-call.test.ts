@@ -178,6 +178,16 @@ describe('the two changes to a body (I3)', () => {
       '{"model":"gpt-4o","stream":true,"stream_options":{"include_obfuscation":false}}',
       '{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}',
     ],
+    [
+      'against it, which the caller alone is kept to',
+      '{"model":"gpt-4o","stream":true,"stream_options":{ "a":{"include_usage":false},"include_usage" : false }}',
+      '{"model":"gpt-4o","stream":true,"stream_options":{ "a":{"include_usage":false},"include_usage" : true }}',
+    ],
+    [
+      'undecided',
+      '{"model":"gpt-4o","stream":true,"stream_options":{"include_us\\u0061ge":null}}',
+      '{"model":"gpt-4o","stream":true,"stream_options":{"include_us\\u0061ge":true}}',
+    ],
   ])('usage is asked for where stream_options is %s', (_, body, expected) => {
     const call = callOf(reader()(arrived(CHAT, body)));
     expect(call.body.toString()).toBe(expected);
@@ -185,7 +195,6 @@ describe('the two changes to a body (I3)', () => {
   });
 
   it.each([
-    ['the caller decided', CHAT, '{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":false}}'],
     ['the caller asked itself', CHAT, '{"model":"gpt-4o","stream":true,"stream_options":{"include_usage":true}}'],
     ['the caller wrote something odd', CHAT, '{"model":"gpt-4o","stream":true,"stream_options":7}'],
     ['nothing is streamed', CHAT, '{"model":"gpt-4o","stream":false}'],
@@ -195,6 +204,15 @@ describe('the two changes to a body (I3)', () => {
     const call = callOf(reader()(arrived(path, body)));
     expect(call.body.toString()).toBe(body);
     expect(call.rewrite).toBeUndefined();
+  });
+
+  it.each([
+    '{"include_usage":true,"include_usage":false}',
+    '{"include_usage":true,"Include_Usage":false}',
+    '{"INCLUDE_USAGE":false}',
+  ])('stream_options that servers read differently are not sent: %s', (options) => {
+    const read = reader()(arrived(CHAT, `{"model":"gpt-4o","stream":true,"stream_options":${options}}`));
+    expect(read).toMatchObject({ status: 400, code: 'unreadable_request' });
   });
 
   it('usage is not asked of a server that is not known to take the question, unless the configuration says so', () => {

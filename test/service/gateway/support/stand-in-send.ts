@@ -107,6 +107,8 @@ async function sendPackets(
   notes: SendNotes,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => response.once('close', resolve));
+  // One listener for each packet that is held.
+  response.setMaxListeners(0);
   let room = typeof fault === 'object' && 'cutAt' in fault ? fault.cutAt : Number.POSITIVE_INFINITY;
   for (const [index, packet] of packets.entries()) {
     await beforePacket(index, fault, notes, response, closed);

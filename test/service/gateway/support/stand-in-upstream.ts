@@ -173,7 +173,8 @@ class StandIn {
     }
     const call = this.#note(upstream, request, response, Buffer.concat(parts));
     const fault = this.faults.length > 0 ? this.faults.shift() : this.plan?.(call);
-    this.#count += 1;
+    // What is only looked up has no id, and a gateway looks up when it likes.
+    if (call.method === 'POST') this.#count += 1;
     const answer = this.#answer(call, fault);
     const headed = { ...answer, headers: { ...answer.headers, ...this.headers } };
     await sendAnswer(response, headed, fault, {
