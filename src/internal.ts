@@ -2,7 +2,9 @@
  * What the service shares with the SDK: the wire, the adapters, the decision's index. Unstable: it changes with any
  * release, and nothing but `@fusewire/service` of the same version may import it.
  */
+export { applyDifference, readDifferenceInSteps } from '../cache/feed-difference.js';
 export { type FeedReading, readFeedInSteps } from '../cache/feed-reader.js';
+export { type KeptFeed, OddDifference } from '../cache/kept-feed.js';
 export type { CallDimensions, Decision, RefuseDecision } from '../enforcement/decision.js';
 export { callOf } from '../enforcement/dimensions.js';
 export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.js';

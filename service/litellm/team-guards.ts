@@ -3,18 +3,22 @@
  * the proxy's guardrail decides as a guarded client with the newest feed would.
  */
 import {
+  applyDifference,
   type CallDimensions,
   createGuard,
   type Decision,
   type FeedReading,
   type Guard,
+  type KeptFeed,
   type LoadedRules,
   type Log,
+  OddDifference,
   type Runtime,
+  readDifferenceInSteps,
   readFeedInSteps,
 } from 'fusewire/internal';
 import { inSlices } from '../compile/feed-body.js';
-import type { FeedDesk } from '../store/store.js';
+import type { FeedAnswer, FeedDesk } from '../store/store.js';
 
 /** Teams whose rules are kept compiled; the one that was asked longest ago is forgotten first (I10). */
 const TEAMS_MAX = 200;
@@ -67,6 +71,8 @@ export class TeamRules {
   readonly #feeds: FeedDesk;
   readonly #runtime: Pick<Runtime, 'now' | 'monotonicNow'>;
   #etag: string | undefined;
+  /** The feed in force, for differences. */
+  #kept: KeptFeed | undefined;
   #loaded: LoadedRules | undefined;
   #bypassUntilMs = 0;
   #refreshing: Promise<void> | undefined;
@@ -123,21 +129,45 @@ export class TeamRules {
   }
 
   async #read(): Promise<void> {
+    const kept = this.#kept;
+    try {
+      await this.#readFeed(kept);
+    } catch (error) {
+      if (!(error instanceof OddDifference)) throw error;
+      this.#etag = undefined;
+      await this.#readFeed(undefined);
+    }
+  }
+
+  /** A team of ten thousand rules of which one changes is not parsed anew: what changed is applied to what is `kept`. */
+  async #readFeed(kept: KeptFeed | undefined): Promise<void> {
     const answer = await this.#feeds.answer(this.#teamId, {
       ifNoneMatch: this.#etag,
       form: 'whole',
-      difference: false,
+      difference: kept !== undefined,
     });
     if (answer.kind === 'same') return;
-    const body = answer.kind === 'empty' ? '' : answer.body.bytes.toString('utf8');
-    const reading: FeedReading = await inSlices(readFeedInSteps(body, answer.kind === 'empty' ? 204 : 200), () =>
-      this.#runtime.monotonicNow(),
-    );
+    // Until all of it is applied, it is neither the one feed nor the other.
+    this.#kept = undefined;
+    const reading: FeedReading = await inSlices(readingOf(answer, kept), () => this.#runtime.monotonicNow());
     if (reading.kind === 'malformed') throw new Error(`the compiled feed cannot be read: ${reading.reason}`);
     const bypass = reading.bypass === 'malformed' ? undefined : reading.bypass;
     this.#loaded = { ruleSet: reading.ruleSet, generation: (this.#loaded?.generation ?? 0) + 1 };
     this.#bypassUntilMs = bypass?.untilMs ?? 0;
+    this.#kept = reading.kept;
     this.#etag = answer.etag;
     this.revision = answer.revision;
   }
+}
+
+/** @throws OddDifference where a difference does not fit what is kept */
+function* readingOf(
+  answer: Exclude<FeedAnswer, { kind: 'same' }>,
+  kept: KeptFeed | undefined,
+): Generator<void, FeedReading> {
+  if (answer.kind === 'empty') return yield* readFeedInSteps('', 204, true);
+  const body = answer.body.bytes.toString('utf8');
+  if (answer.kind === 'feed') return yield* readFeedInSteps(body, 200, true);
+  if (kept === undefined) throw new OddDifference('it is to another feed');
+  return yield* applyDifference(kept, yield* readDifferenceInSteps([body]));
 }

@@ -20,6 +20,8 @@ export interface LoopWork {
 
 /** Events that come within so long are delivered together: a commit costs the same, however few it serves. */
 export const LINGER_MS = 20;
+/** A store that takes longer over one answer is taken for one that is away. */
+const SLOW_MS = 2_000;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 
@@ -38,6 +40,8 @@ export class BookLoop {
   #readAt = 0;
   #deliveryFailures = 0;
   #readFailures = 0;
+  /** Since when the store has been asked something that it has not answered. */
+  #busySince: number | undefined;
 
   constructor(runtime: Runtime, work: LoopWork) {
     this.#runtime = runtime;
@@ -56,14 +60,10 @@ export class BookLoop {
     });
   }
 
-  /** Whether the last read failed: who waits for one need not. */
+  /** Whether the last read failed, or the store has not answered for long: who would wait for a read need not. */
   get isBlind(): boolean {
-    return this.#readFailures > 0;
-  }
-
-  /** Whether the last delivery failed. */
-  get isStuck(): boolean {
-    return this.#deliveryFailures > 0;
+    if (this.#readFailures > 0) return true;
+    return this.#busySince !== undefined && this.#runtime.monotonicNow() - this.#busySince > SLOW_MS;
   }
 
   /** Ends when what is under way has ended. */
@@ -91,7 +91,9 @@ export class BookLoop {
   async #readSome(): Promise<WorkOutcome> {
     const now = this.#runtime.monotonicNow();
     if (now < this.#readAt) return 'failed';
+    this.#busySince = now;
     const outcome = await this.#work.read();
+    this.#busySince = undefined;
     if (outcome !== 'idle') this.#readFailures = outcome === 'failed' ? this.#readFailures + 1 : 0;
     if (outcome === 'failed') this.#readAt = this.#runtime.monotonicNow() + backOff(this.#readFailures);
     return outcome;
@@ -100,7 +102,9 @@ export class BookLoop {
   async #deliverSome(): Promise<WorkOutcome> {
     const now = this.#runtime.monotonicNow();
     if (now < this.#deliverAt) return 'failed';
+    this.#busySince = now;
     const outcome = await this.#work.deliver();
+    this.#busySince = undefined;
     if (outcome !== 'idle') this.#deliveryFailures = outcome === 'failed' ? this.#deliveryFailures + 1 : 0;
     if (outcome === 'failed') this.#deliverAt = this.#runtime.monotonicNow() + backOff(this.#deliveryFailures);
     return outcome;

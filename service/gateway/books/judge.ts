@@ -70,7 +70,7 @@ export function judge(
   if (person !== undefined || cells.some(({ isLoaded }) => !isLoaded)) {
     return { kind: 'read', cells, person, isNeeded: true };
   }
-  let isStale = false;
+  let isStale = atMs - standing.readAtMs > STALE_MS;
   for (const cell of cells) {
     cell.usedAtMs = atMs;
     const ageMs = atMs - cell.readAtMs;

@@ -6,10 +6,10 @@ import type { Admission, GatewayCall } from '../types.js';
 import { BookLoop } from './book-loop.js';
 import type { Cell } from './cell.js';
 import { Deliverer } from './deliverer.js';
-import { type Arrival, holdsOf, type Judgement, judge, REFRESH_MS, STALE_MS } from './judge.js';
+import { type Arrival, holdsOf, type Judgement, judge, REFRESH_MS } from './judge.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY, OUTBOX_RESERVE } from './parts.js';
 import { prepareOwn } from './prepare-event.js';
-import { StandingReader } from './reader.js';
+import { StandingReader, WAIT_MAX_MS } from './reader.js';
 import { RefusalLog } from './refusal-log.js';
 import { SettledEvent } from './settled-event.js';
 import { Standing } from './standing.js';
@@ -137,9 +137,23 @@ export class TeamBooks {
     // While the store does not answer nobody waits for it who can be decided on without.
     const reading = isKnown && person === undefined && this.#loop.isBlind ? false : this.#reader.next(cells, person);
     this.#loop.wake(reading !== false);
-    const refreshing = rules ? this.#rules.fresh().then(isDone, isNotDone) : true;
-    const [isRead, isRefreshed] = await Promise.all([reading, refreshing]);
-    return isRead && isRefreshed;
+    const refreshing = rules ? this.#freshRules() : true;
+    return (await reading) && (await refreshing);
+  }
+
+  /** Whether the rules are those of now; nobody waits for long. */
+  #freshRules(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (isDone: boolean): void => {
+        timer.cancel();
+        resolve(isDone);
+      };
+      const timer = this.#parts.runtime.setTimer(() => end(false), WAIT_MAX_MS, { keepAlive: true });
+      this.#rules.fresh().then(
+        () => end(true),
+        () => end(false),
+      );
+    });
   }
 
   #decide(call: GatewayCall, arrived: number, canRead: boolean): Turn {
@@ -160,9 +174,6 @@ export class TeamBooks {
       return { kind: 'wait', cells: [], person: undefined, rules: false, isNeeded: true };
     }
     const arrival: Arrival = { readNumber: arrived, canRead, atMs, nowMs: runtime.now() };
-    if (canRead && atMs - this.#standing.readAtMs > STALE_MS) {
-      return { kind: 'wait', cells: [], person: undefined, rules: false, isNeeded: false };
-    }
     const judgement = judge(this.#standing, call, decision, arrival, this.#refresh);
     if (judgement.kind === 'read') {
       return { ...judgement, kind: 'wait', rules: decision.outcome === 'refuse' };
@@ -243,6 +254,3 @@ interface Pending {
 }
 
 type Turn = Pending | { readonly kind: 'done'; readonly admission: Admission };
-
-const isDone = (): boolean => true;
-const isNotDone = (): boolean => false;
