@@ -19,6 +19,7 @@ import { BodyReader } from './http/read-body.js';
 import { createRequestLog } from './http/request-log.js';
 import { writeError } from './http/write-error.js';
 import { createAnswerModels } from './models/answer-models.js';
+import { createUpstreamLists, type UpstreamLists } from './models/upstream-lists.js';
 import { createReadCall } from './read-call.js';
 
 /** What a gateway stands on. */
@@ -55,6 +56,8 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
   const pools = new UpstreamPools(limits);
   const forwarder = createForwarder({ limits, runtime, pools, writeError, ended: countForwardings(metrics) });
   const keyLimits = new KeyLimits(limits, runtime, log);
+  const lists = createUpstreamLists({ upstreams: config.upstreams, runtime, log });
+  const spelling = (name: string) => lists.spelling(name);
   const path: CallParts = {
     health: createHealth({
       runtime,
@@ -71,9 +74,9 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
       addressHeader: config.addressHeader,
     }),
     keyLimits,
-    models: createAnswerModels({ config, store, runtime, log }),
+    models: createAnswerModels({ config, store, runtime, log, lists }),
     bodies: new BodyReader(limits),
-    readCall: createReadCall(config),
+    readCall: createReadCall(config, { spelling, note: (text) => log.warn(text) }),
     books,
     forwarder,
     now: () => runtime.monotonicNow(),
@@ -89,7 +92,7 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
     handle: (exchange) => answerRequest(path, exchange),
     corsOrigins: config.corsOrigins,
   });
-  await books.recover();
+  await Promise.all([books.recover(), knowNames(lists, parts)]);
   try {
     const { port } = await server.listen(config.port, config.host);
     const close = async () => {
@@ -104,3 +107,18 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
     throw error;
   }
 }
+
+/** Ollama takes `LLAMA3` for `llama3`: a budget of a model has to know how its name is spelt from the first call on. */
+function knowNames(lists: UpstreamLists, { config, runtime }: GatewayParts): Promise<void> {
+  const ollamas = config.upstreams.filter(({ protocol }) => protocol === 'ollama');
+  return new Promise((resolve) => {
+    const timer = runtime.setTimer(resolve, NAMES_WAIT_MS, { keepAlive: true });
+    void Promise.all(ollamas.map((upstream) => lists.listOf(upstream))).then(() => {
+      timer.cancel();
+      resolve();
+    });
+  });
+}
+
+/** A start waits no longer for an Ollama that does not answer. */
+const NAMES_WAIT_MS = 500;
