@@ -14,15 +14,23 @@ const books = openBooks(store, folder, runtime);
 await books.recover();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
+/** A request is sent when its note is on the disk, and its answer is ended when its event is. */
+function written(): Promise<void> {
+  const { outbox } = books.sinkOf(teamId);
+  return new Promise((resolve) => (outbox.whenWritten === undefined ? resolve() : outbox.whenWritten(resolve)));
+}
+
 async function customer(number: number): Promise<void> {
   const call = callOf(teamId, { customer: `cus_${number}` });
   for (;;) {
     const admission = await books.admit(call);
     if (admission.outcome === 'admit') {
       const attempt = begin(books, call);
+      await written();
       say(`begun ${attempt.id}`);
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
       attempt.end(admission.ticket);
+      await written();
       say(`ended ${attempt.id}`);
     } else {
       say(admission.outcome);

@@ -153,7 +153,7 @@ it('agrees with sums that are made one by one, whatever happens in whatever orde
         }
       },
     ),
-    { numRuns: 50, interruptAfterTimeLimit: 60_000 },
+    { numRuns: 35, interruptAfterTimeLimit: 60_000 },
   );
-  expect(Math.min(counts.admit, counts.refuse)).toBeGreaterThan(100);
+  expect(Math.min(counts.admit, counts.refuse)).toBeGreaterThan(50);
 }, 120_000);

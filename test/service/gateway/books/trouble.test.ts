@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { openDiskOutbox, type Runtime } from 'fusewire/internal';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OUTBOX_CAPACITY, OUTBOX_RESERVE } from '../../../../service/gateway/books/parts.js';
 import type { GatewayBooks } from '../../../../service/gateway/types.js';
 import { openSqliteStore } from '../../../../service/store/sqlite/open-sqlite-store.js';
 import type { Store } from '../../../../service/store/store.js';
@@ -115,6 +116,24 @@ describe('the books in trouble', () => {
       begin(books, call).drop();
       return books.trouble() === undefined;
     }, 'the disk is used again');
+    expect(await pay(books)).toBe('admit');
+  });
+
+  it('I10: too many events that wait for the ledger: no call is admitted whose event might be dropped', async () => {
+    await cap('1');
+    let waiting = 0;
+    const owner = { origin: 'fusewire:gateway', teamId };
+    const openOutbox = () => {
+      const outbox = openDiskOutbox({ directory: folder.path, owner, runtime });
+      const depth = outbox.depth.bind(outbox);
+      return Object.assign(outbox, { depth: () => depth() + waiting });
+    };
+    const books = open({ openOutbox });
+    expect(await pay(books)).toBe('admit');
+    waiting = OUTBOX_CAPACITY - OUTBOX_RESERVE;
+    expect(await books.admit(callOf(teamId))).toMatchObject({ outcome: 'unavailable' });
+    expect(books.trouble()).toMatch(/wait for the ledger/);
+    waiting = 0;
     expect(await pay(books)).toBe('admit');
   });
 
