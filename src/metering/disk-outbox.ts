@@ -31,6 +31,11 @@ export interface DiskOutboxOptions {
   readonly secret?: () => string | undefined;
   /** Writes and returns the bytes written; for tests that fill the disk. */
   readonly write?: (fd: number, text: string) => number;
+  /**
+   * What comes close together is written by one write, which is called when `gather` calls its argument; who must know
+   * that something is on the disk asks {@link DiskOutbox.whenWritten}. @defaultValue everything is written at once
+   */
+  readonly gather?: ((write: () => void) => void) | undefined;
 }
 
 /** An outbox on disk. */
@@ -39,6 +44,11 @@ export interface DiskOutbox extends Outbox {
   adopt(): Promise<void>;
   /** Whether what is added now reaches the disk. */
   isDurable(): boolean;
+  /**
+   * Calls `task` when everything so far is on the disk, or cannot be: at once where nothing waits to be written. A request
+   * is sent from there, so that its note is on the disk before it leaves (I4).
+   */
+  whenWritten(task: () => void): void;
   /** The service has all of these: as `acknowledge` for each, with one write. */
   acknowledgeAll(entries: readonly OutboxEntry[]): void;
 }
@@ -176,6 +186,11 @@ class FileOutbox implements DiskOutbox {
     return this.#disk?.journal.isWriting ?? false;
   }
 
+  whenWritten(task: () => void): void {
+    if (this.#disk === undefined) task();
+    else this.#disk.journal.whenWritten(task);
+  }
+
   adopt(): Promise<void> {
     this.#harmless(() => this.#open());
     return this.#closed ? Promise.resolve() : (this.#disk?.adoption.run() ?? Promise.resolve());
@@ -201,7 +216,7 @@ class FileOutbox implements DiskOutbox {
   }
 
   #openDisk(owner: OutboxOwner): Disk {
-    const { directory, secret = () => undefined, maxBytes = DEFAULT_MAX_BYTES, write } = this.#options;
+    const { directory, secret = () => undefined, maxBytes = DEFAULT_MAX_BYTES, write, gather } = this.#options;
     const folder = ownerFolder(directory, owner);
     const shared = { folder, identity: readOwnIdentity(), runtime: this.#runtime, maxBytes };
     const seal = createCredentialSeal(ownerHash(owner), secret);
@@ -209,6 +224,7 @@ class FileOutbox implements DiskOutbox {
       ...shared,
       ensureFolder: () => ensurePrivateFolder(folder),
       live: () => this.#liveLines(seal),
+      gather,
       ...(write === undefined ? {} : { write }),
     });
     const adoption = new Adoption({

@@ -29,12 +29,17 @@ export interface JournalOptions {
   readonly ensureFolder: () => void;
   /** Writes and returns the bytes written; replaced by tests that fill the disk. */
   readonly write?: (fd: number, text: string) => number;
+  /**
+   * Lines wait for each other and are written together: it is called with the first line that waits, and has to see to it
+   * that `write` is called soon. @defaultValue each line is written at once
+   */
+  readonly gather?: ((write: () => void) => void) | undefined;
 }
 
 /** Rubbish below this size is left in the file: a compaction for less would cost more than it saves. */
 const COMPACT_AT_BYTES = 1024 * 1024;
 const RETRY_INTERVAL_MS = 1000;
-/** Lines are gathered to this size when a file is written anew. */
+/** Lines are gathered to this size, when a file is written anew and where they wait for each other. */
 const CHUNK_CHARACTERS = 64 * 1024;
 
 /**
@@ -60,6 +65,10 @@ export class Journal {
   #failed = true;
   #closed = false;
   #retryAt = Number.NEGATIVE_INFINITY;
+  /** Lines that wait to be written together, and who waits for them. */
+  #gathered = '';
+  #gatheredLines = 0;
+  #waiting: (() => void)[] = [];
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -100,6 +109,12 @@ export class Journal {
     if (this.#isFull && this.#isWorthRewriting()) this.#tryTo(() => this.#rewrite());
   }
 
+  /** Calls `task` when everything that was appended so far is written, or could not be: at once where nothing waits. */
+  whenWritten(task: () => void): void {
+    if (this.#gathered === '') task();
+    else this.#waiting.push(task);
+  }
+
   /** Nothing is open: what is in the file is rubbish. */
   empty(): void {
     if (this.#failed || this.#bytes < COMPACT_AT_BYTES / 4) return;
@@ -130,6 +145,7 @@ export class Journal {
 
   /** Ends writing. A file with open lines becomes free for the next process, an empty one is removed. */
   close(hasLive: boolean): void {
+    this.#writeGathered();
     const file = this.#file;
     this.#file = undefined;
     this.#closed = true;
@@ -150,6 +166,36 @@ export class Journal {
 
   #add(text: string, lines = 1): void {
     if (this.#failed) return;
+    const { gather } = this.#options;
+    if (gather === undefined) {
+      this.#append(text, lines);
+      return;
+    }
+    const isFirst = this.#gathered === '';
+    this.#gathered += text;
+    this.#gatheredLines += lines;
+    if (this.#gathered.length > CHUNK_CHARACTERS) this.#writeGathered();
+    else if (isFirst) gather(() => this.#writeGathered());
+  }
+
+  #writeGathered(): void {
+    const text = this.#gathered;
+    const lines = this.#gatheredLines;
+    this.#forgetGathered();
+    if (text !== '') this.#append(text, lines);
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    for (const task of waiting) task();
+  }
+
+  #forgetGathered(): void {
+    this.#gathered = '';
+    this.#gatheredLines = 0;
+  }
+
+  #append(text: string, lines: number): void {
+    if (this.#failed) return;
     try {
       this.#bytes += this.#put(this.#file!.fd, text);
     } catch (error) {
@@ -168,13 +214,14 @@ export class Journal {
     return written;
   }
 
-  #hasRoom(bytes: number): boolean {
+  #hasRoom(added: number): boolean {
     const { maxBytes } = this.#options;
+    const bytes = this.#gathered.length + added;
     if (this.#bytes + bytes > maxBytes && this.#isWorthRewriting()) {
       this.#tryTo(() => this.#rewrite());
       if (this.#failed) return false;
     }
-    const hasRoom = this.#bytes + bytes <= maxBytes;
+    const hasRoom = this.#bytes + this.#gathered.length + added <= maxBytes;
     if (hasRoom && !this.#isFull) this.#full.over();
     else if (!hasRoom) {
       this.#isFull = true;
@@ -229,6 +276,8 @@ export class Journal {
       rmSync(path, { force: true });
       throw error;
     }
+    // What waited is in the new file, as far as it is still open.
+    this.#forgetGathered();
     const old = this.#file;
     this.#file = { fd, path };
     this.#bytes = bytes;
@@ -244,6 +293,7 @@ export class Journal {
 
   #truncate(): void {
     ftruncateSync(this.#file!.fd, 0);
+    this.#forgetGathered();
     this.#bytes = 0;
     this.#liveBytes = 0;
     this.#liveLines = 0;
@@ -261,6 +311,7 @@ export class Journal {
 
   #fail(error: unknown): void {
     this.#failed = true;
+    this.#forgetGathered();
     this.#retryAt = this.#options.runtime.monotonicNow() + RETRY_INTERVAL_MS;
     this.#failing.reached({ folder: this.#options.folder, error: String(error) });
   }

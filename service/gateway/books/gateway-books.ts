@@ -96,6 +96,8 @@ class Books implements GatewayBooks {
       capacity: OUTBOX_CAPACITY,
       maxAgeMs: KEPT_MS,
       maxBytes: FILE_BYTES_MAX,
+      // What all sockets bring in one turn of the event loop is written at once.
+      gather: setImmediate,
       runtime: { ...this.#parts.runtime, log: this.#parts.log },
     });
   }

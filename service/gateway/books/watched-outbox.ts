@@ -16,6 +16,7 @@ export function watchOutbox(inner: DiskOutbox, appended: (event: MeteredEvent) =
     reject: (entry: OutboxEntry, reason: string) => inner.reject(entry, reason),
     depth: () => inner.depth(),
     counters: () => inner.counters(),
+    whenWritten: (task) => inner.whenWritten(task),
     onAppend: (listener) => inner.onAppend(listener),
     close: () => inner.close(),
   };

@@ -45,6 +45,8 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
   #hasBlocked = false;
   #hasWritten = false;
   #hasLength = false;
+  #isGathering = false;
+  #isEnding = false;
   #drained = false;
   #status: number | undefined;
   #bytes = 0;
@@ -61,7 +63,7 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
   }
 
   start(route: UpstreamRoute): void {
-    const { call, request } = this.#exchange;
+    const { request } = this.#exchange;
     const response = this.#response;
     const closed = () => this.#closed();
     response.on('error', ignore);
@@ -72,6 +74,12 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
       this.#closed();
       return;
     }
+    this.#afterWrite(() => this.#dispatch(route));
+  }
+
+  #dispatch(route: UpstreamRoute): void {
+    if (this.#upstream === 'over') return;
+    const { call, request } = this.#exchange;
     const headers = requestHeaders(route.head, request.headers);
     const body = call.body.length === 0 ? null : call.body;
     try {
@@ -96,8 +104,7 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
     this.#meter?.head(status, headers);
     if (!this.#isCallerHere) return;
     this.#writeHead(status, answerHeaders(headers, this.#meter?.rewrites === true, this.#extraHeaders()));
-    // A head that comes without a body goes on at once; with one, both leave in one piece.
-    process.nextTick(flushHead, this);
+    this.#gather();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -105,6 +112,7 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
     const passed = this.#meter === undefined ? chunk : this.#meter.take(chunk);
     if (!this.#isCallerHere || passed.length === 0) return;
     this.#hasWritten = true;
+    this.#gather();
     if (!this.#response.write(passed)) this.#block(controller);
   }
 
@@ -114,9 +122,8 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
     this.#over(this.#isCallerHere ? 'answered' : 'left');
     if (!this.#isCallerHere) return;
     this.#hasWritten = true;
-    if (held !== undefined && held.length > 0) this.#response.write(held);
-    this.#response.end();
-    this.#desk.blocked.add(this);
+    this.#isEnding = true;
+    this.#afterWrite(() => this.#end(held));
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
@@ -125,9 +132,13 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
     else this.#fail(error, this.#upstream === 'sent');
   }
 
-  /** The head of the answer is there, and nothing of its body. */
-  flushHead(): void {
+  /** The turn is over: what came in it goes on. A head goes on at once, also where nothing of its body came. */
+  letGo(): void {
+    // The end of the answer takes it along.
+    if (this.#isEnding || !this.#isGathering) return;
+    this.#isGathering = false;
     if (!this.#hasWritten && this.#isCallerHere && !this.#response.destroyed) this.#response.flushHeaders();
+    this.#response.socket?.uncork();
   }
 
   /** The caller has read nothing for too long. */
@@ -145,6 +156,29 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
     this.#meter?.left();
     this.#over('left');
     this.#controller?.abort(CALLER_IS_GONE);
+  }
+
+  /** What comes in one turn of the event loop leaves in one piece. */
+  #gather(): void {
+    const { socket } = this.#response;
+    if (this.#isGathering || socket === null) return;
+    this.#isGathering = true;
+    socket.cork();
+    setImmediate(letGo, this);
+  }
+
+  /** Nothing leaves before the attempt's note is on the disk, and no answer ends before its event is (I4). */
+  #afterWrite(task: () => void): void {
+    const outbox = this.#meter === undefined ? undefined : this.#exchange.sink?.outbox;
+    if (outbox?.whenWritten === undefined) task();
+    else outbox.whenWritten(task);
+  }
+
+  #end(held: Uint8Array | undefined): void {
+    if (!this.#isCallerHere) return;
+    if (held !== undefined && held.length > 0) this.#response.write(held);
+    this.#response.end();
+    this.#desk.blocked.add(this);
   }
 
   /** The caller's connection is over: after the whole answer, or before. */
@@ -213,6 +247,7 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
     this.#over('cut');
     if (!this.#isCallerHere) return;
     const response = this.#response;
+    this.letGo();
     if (held !== undefined && held.length > 0) response.write(held);
     else if (!this.#hasWritten) response.flushHeaders();
     this.#hasWritten = true;
@@ -251,8 +286,8 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
   }
 }
 
-function flushHead(run: AnswerRun): void {
-  run.flushHead();
+function letGo(run: AnswerRun): void {
+  run.letGo();
 }
 
 /** A caller that goes while it is written to is no error; its connection's end is told by `close`. */
