@@ -45,8 +45,9 @@ export async function answerRequest(parts: CallParts, exchange: Exchange): Promi
   if (caller instanceof Failure) return sendFailure(exchange, caller);
   exchange.caller = caller;
   const place = parts.keyLimits.enter(caller.key);
-  if (place instanceof Failure) return sendFailure(exchange, place);
+  if (place instanceof Failure) return sendFailure(exchange, place, parts.books.seen(caller));
   exchange.whenOver(() => place.release());
+  if (surface.kind !== 'call') exchange.budget = await parts.books.look(caller);
   if (surface.kind === 'models') return parts.models(exchange, surface, caller);
   return answerCall(parts, exchange, surface, caller);
 }
@@ -61,12 +62,17 @@ async function answerCall(
   const body = await parts.bodies.read(exchange);
   // The caller left before it had said what it wants.
   if (body === undefined) return;
-  if (body instanceof Failure) return sendFailure(exchange, body);
+  if (body instanceof Failure) return sendFailure(exchange, body, parts.books.seen(caller));
   const wholeAtMs = parts.now();
   const call = parts.readCall({ caller, surface, url: request.url ?? '', headers: request.headers, body });
-  if (call instanceof Failure) return sendFailure(exchange, call);
+  if (call instanceof Failure) return sendFailure(exchange, call, parts.books.seen(caller));
   if (surface.kind === 'free') {
-    return parts.forwarder.forward({ call, request, response, extraHeaders: answerHeadersOf(exchange, undefined) });
+    return parts.forwarder.forward({
+      call,
+      request,
+      response,
+      extraHeaders: answerHeadersOf(exchange, exchange.budget),
+    });
   }
   const admission = await parts.books.admit(call);
   if (admission.outcome !== 'admit') return turnAway(exchange, admission);

@@ -220,6 +220,13 @@ export type Admission =
 export interface GatewayBooks {
   /** The one choke point. Synchronous where everything is known already. Never throws. */
   admit(call: GatewayCall): Admission | Promise<Admission>;
+  /**
+   * The tightest budget of a caller, whatever it asks for, as it is known now; `undefined`: none, or not read yet. For
+   * answers that nothing was admitted for. Never throws.
+   */
+  seen(caller: GatewayCaller): BudgetFacts | undefined;
+  /** The same, read from the ledger before where it is not known or old. Never rejects. */
+  look(caller: GatewayCaller): Promise<BudgetFacts | undefined>;
   /** What attempts of a team are metered with. */
   sinkOf(teamId: string): AttemptSink;
   /** Resolves when what earlier runs left is in the ledger, or after a bounded time; before anything is admitted. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTokenEstimator, type DiskOutbox, openDiskOutbox, ownerFolder } from 'fusewire/internal';
 import { createCatalogue } from '../../pricing/catalogue.js';
-import type { Admission, GatewayBooks, GatewayCall } from '../types.js';
+import type { Admission, BudgetFacts, GatewayBooks, GatewayCall, GatewayCaller } from '../types.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY } from './parts.js';
 import { type SharedParts, TeamBooks } from './team-books.js';
 
@@ -39,6 +39,22 @@ class Books implements GatewayBooks {
     } catch (error) {
       return this.#broken(error);
     }
+  }
+
+  seen(caller: GatewayCaller): BudgetFacts | undefined {
+    try {
+      return this.#teamOf(caller.team.id).seen(caller);
+    } catch (error) {
+      this.#parts.log.error('a budget could not be shown; please report this', { error: String(error) });
+      return undefined;
+    }
+  }
+
+  async look(caller: GatewayCaller): Promise<BudgetFacts | undefined> {
+    await this.#teamOf(caller.team.id)
+      .refresh(caller)
+      .catch(() => undefined);
+    return this.seen(caller);
   }
 
   sinkOf(teamId: string) {

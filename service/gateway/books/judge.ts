@@ -97,6 +97,16 @@ export function judge(
   };
 }
 
+/** The tightest budget that a caller draws on, whatever it asks for; `undefined`: none that is known. */
+export function budgetSeen(standing: Standing, dimensions: GatewayCall['dimensions'], nowMs: number) {
+  const known = standing.placeCaller(dimensions).filter(({ cell }) => cell.isLoaded);
+  const lines = known.map(({ book, cell }): Line => {
+    const window = book.windowAt(nowMs);
+    return { book, cell, window, standing: cell.standing(window), bound: 0n };
+  });
+  return tightest(lines, nowMs, false);
+}
+
 /** What is set aside for a call as of an instant; for calls whose controls or prices are others now. */
 export function holdsOf(standing: Standing, call: GatewayCall, nowMs: number): readonly Share[] {
   const placed = standing.placeCall(call, nowMs);

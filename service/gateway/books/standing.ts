@@ -91,13 +91,23 @@ export class Standing {
   placeCall(call: GatewayCall, nowMs: number): PlacedCall {
     const price = priceBound(this.#prices!, call, nowMs);
     const event = boundEventOf(call, price, this.#departmentsOf(call.dimensions), nowMs);
+    return { event, price, drawn: this.#drawnBy(event) };
+  }
+
+  #drawnBy(event: CountedEvent): { readonly book: ControlBook; readonly cell: Cell }[] {
     const drawn: { book: ControlBook; cell: Cell }[] = [];
-    for (const { control } of this.#scope!.touchedBy(event)) {
+    for (const { control } of this.#scope?.touchedBy(event) ?? []) {
       const book = this.#books.get(control.id);
       const cell = book?.cellOf(event);
       if (book !== undefined && cell !== undefined) drawn.push({ book, cell });
     }
-    return { event, price, drawn };
+    return drawn;
+  }
+
+  /** The balances that a caller draws on, whatever it asks for. None before the first read. */
+  placeCaller(dimensions: GatewayCall['dimensions']): readonly { readonly book: ControlBook; readonly cell: Cell }[] {
+    const event = { asked: dimensions, answeredModel: undefined, subscriberGroup: groupOfSubscriber(dimensions) };
+    return this.#drawnBy({ ...event, departments: this.#departmentsOf(dimensions) } as CountedEvent);
   }
 
   /** What a settled event weighs: exactly what the ledger will count. Nothing before the first read. */

@@ -2,11 +2,12 @@
 import type { Attempt, AttemptSink, DiskOutbox, MeteredEvent, RefuseDecision } from 'fusewire/internal';
 import { TeamRules } from '../../litellm/team-guards.js';
 import type { Catalogue } from '../../pricing/catalogue.js';
-import type { Admission, GatewayCall } from '../types.js';
+import { createCallerMetadata } from '../read/caller-metadata.js';
+import type { Admission, BudgetFacts, GatewayCall, GatewayCaller } from '../types.js';
 import { BookLoop } from './book-loop.js';
 import type { Cell } from './cell.js';
 import { Deliverer } from './deliverer.js';
-import { type Arrival, holdsOf, type Judgement, judge, REFRESH_MS } from './judge.js';
+import { type Arrival, budgetSeen, holdsOf, type Judgement, judge, REFRESH_MS, STALE_MS } from './judge.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY, OUTBOX_RESERVE } from './parts.js';
 import { prepareOwn } from './prepare-event.js';
 import { StandingReader, WAIT_MAX_MS } from './reader.js';
@@ -40,6 +41,7 @@ export class TeamBooks {
   readonly #refusals: RefusalLog;
   readonly #settled = new Map<MeteredEvent, SettledEvent>();
   readonly #tools: { newId(): string; protect(value: string): string };
+  readonly #callerOf = createCallerMetadata();
   #isClosed = false;
 
   constructor(parts: SharedParts, teamId: string, outbox: DiskOutbox) {
@@ -94,6 +96,26 @@ export class TeamBooks {
     const arrived = this.#reader.begun;
     const turn = this.#decide(call, arrived, true);
     return turn.kind === 'done' ? turn.admission : this.#admitLater(call, arrived, turn);
+  }
+
+  /** See `GatewayBooks.seen`. */
+  seen(caller: GatewayCaller): BudgetFacts | undefined {
+    return budgetSeen(this.#standing, this.#callerOf(caller, {}).dimensions, this.#parts.runtime.now());
+  }
+
+  /** Reads the balances that a caller draws on, where they are not known or are old. */
+  async refresh(caller: GatewayCaller): Promise<void> {
+    const dimensions = this.#callerOf(caller, {}).dimensions;
+    const oldest = this.#parts.runtime.monotonicNow() - STALE_MS;
+    // Which balances there are is known after the controls were read.
+    for (let turn = 0; turn < 2; turn += 1) {
+      const standing = this.#standing;
+      const cells = standing.placeCaller(dimensions).map(({ cell }) => cell);
+      const person = standing.versions === undefined ? undefined : standing.unknownPerson(dimensions);
+      const isKnown = standing.versions !== undefined && standing.readAtMs >= oldest && person === undefined;
+      if (isKnown && cells.every((cell) => cell.isLoaded && cell.readAtMs >= oldest)) return;
+      if (!(await this.#wait({ kind: 'wait', cells, person, rules: false, isNeeded: true }))) return;
+    }
   }
 
   /** Delivers what is left, until `isOver`; what stays is on the disk. */

@@ -1,6 +1,6 @@
 /** One request and its answer: what every step of the gateway gets to know, and hands on. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Dialect, GatewayCaller, Surface } from '../types.js';
+import type { BudgetFacts, Dialect, GatewayCaller, Surface } from '../types.js';
 
 /** What {@link Exchange} is made of. */
 export interface ExchangeFacts {
@@ -29,6 +29,8 @@ export class Exchange {
   readonly startedAtMs: number;
   /** Set by whoever authenticates; for the log. */
   caller: GatewayCaller | undefined;
+  /** The caller's tightest budget, for the headers of our own answers. */
+  budget: BudgetFacts | undefined;
   /** The code of our own answer, where it was not a success. */
   code: string | undefined;
   /** Whether the client waits for `100 Continue` before it sends its body. */

@@ -21,7 +21,8 @@ const NO_HEADERS: readonly string[] = Object.freeze([]);
 export function sendFailure(exchange: Exchange, failure: Failure, budget?: BudgetFacts): void {
   exchange.code = failure.code;
   const { retryAfterSeconds, shouldRetry, headers } = failure.options;
-  const all = [...(headers ?? NO_HEADERS), ...budgetHeaders(budget)];
+  if (budget !== undefined) exchange.budget = budget;
+  const all = [...(headers ?? NO_HEADERS)];
   // Nothing was sent to an upstream: a caller that meters its own calls need not meter this one.
   if (failure.status !== INTERNAL_ERROR) all.push('fusewire-refused', failure.code);
   if (retryAfterSeconds !== undefined) all.push('retry-after', String(retryAfterSeconds));
@@ -78,7 +79,7 @@ export function sendText(
   const length = String(Buffer.byteLength(text));
   const all = ['content-type', type, 'content-length', length, 'x-request-id', requestId];
   if (dialect === 'anthropic') all.push('request-id', requestId);
-  all.push(...corsHeaders, ...headers);
+  all.push(...corsHeaders, ...budgetHeaders(exchange.budget), ...headers);
   const rest = bytesToCome(request);
   if (rest > DISCARDED_BYTES_MAX) {
     response.shouldKeepAlive = false;
