@@ -1,6 +1,7 @@
 /** The body of a call, read once: JSON or a form. Its bytes stay as they are. */
 import { readForm } from './form-fields.js';
 import { foldedName, type Member, readMembers } from './json-members.js';
+import { isHeavyJson } from './json-weight.js';
 import { type MessageParts, mayHaveParts, messagePartsOf, noParts } from './message-parts.js';
 
 /** What was read, with where the model's name stands. */
@@ -68,6 +69,7 @@ export function readBody(raw: Buffer, contentType: string | undefined, isForm: b
 }
 
 function readJsonBody(raw: Buffer): ReadBody | string {
+  if (isHeavyJson(raw)) return 'has too many lists, objects and values: send less in one request';
   let parsed: unknown;
   try {
     parsed = JSON.parse(raw.toString('utf8'));
