@@ -80,14 +80,13 @@ export interface StandInUpstream {
   close(): Promise<void>;
 }
 
-/** Starts the three. */
-export async function startStandInUpstream(): Promise<StandInUpstream> {
+/** Starts the three. They keep idle connections so long, and say so. */
+export async function startStandInUpstream(keepAliveMs = 60_000): Promise<StandInUpstream> {
   const standIn = new StandIn();
   const names: UpstreamName[] = ['ollama', 'openai', 'anthropic'];
   const servers = new Map<UpstreamName, Server>();
   for (const name of names) {
-    // The gateway's pool decides how long its connections live.
-    const options = { keepAliveTimeout: 60_000, requestTimeout: 0 };
+    const options = { keepAliveTimeout: keepAliveMs, requestTimeout: 0 };
     const server = createServer(options, (request, response) => void standIn.handle(name, request, response));
     server.on('connection', (socket) => standIn.connected(socket));
     server.listen(0, '127.0.0.1');

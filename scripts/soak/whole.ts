@@ -1,0 +1,128 @@
+/** The gateway in its own process before the stand-in in this one, its customers, and what is asked of its API. */
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startStandInUpstream, UPSTREAM_KEYS } from '../../test/service/gateway/support/stand-in-upstream.js';
+import { faultOf, PRICES } from './calls.js';
+import type { Memory } from './gateway-child.js';
+import type { LedgerEvent } from './oracle.js';
+
+/** Somebody who pays, with a key. */
+export interface Payer {
+  readonly id: string;
+  readonly key: string;
+}
+
+/** The gateway gives up an idle connection before its upstream does. */
+export const UPSTREAM_KEEP_ALIVE_MS = 5_000;
+
+type Answer = Record<string, unknown>;
+
+/** Starts all of it. */
+export async function openWhole() {
+  const folder = mkdtempSync(join(tmpdir(), 'fusewire-soak-'));
+  const standIn = await startStandInUpstream(UPSTREAM_KEEP_ALIVE_MS);
+  standIn.plan = ({ bytes }) => faultOf(bytes.toString());
+  const config = join(folder, 'gateway.json');
+  // Nobody is slowed down but those who guess at keys.
+  writeFileSync(config, JSON.stringify({ limits: { keyRatePerSecond: 0, keyConcurrencyMax: 0 } }));
+  const gateway = {
+    OLLAMA_BASE_URL: standIn.ollama,
+    OPENAI_BASE_URL: `${standIn.openai}/v1`,
+    OPENAI_API_KEY: UPSTREAM_KEYS.openai,
+    ANTHROPIC_BASE_URL: standIn.anthropic,
+    ANTHROPIC_API_KEY: UPSTREAM_KEYS.anthropic,
+    FUSEWIRE_GATEWAY_CONFIG: config,
+  };
+  const settings = JSON.stringify({ dataDir: join(folder, 'data'), gateway });
+  const file = fileURLToPath(new URL('./gateway-child.ts', import.meta.url));
+  const child = fork(file, [settings], { execArgv: ['--expose-gc', '--import', 'tsx'] });
+  const ready = await messageOf<{ url: string; gatewayUrl: string; writeKey: string }>();
+  const { url, gatewayUrl, writeKey } = ready;
+
+  function messageOf<T>(): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const ended = (code: number | null) => reject(new Error(`the gateway ended with ${code}`));
+      child.once('exit', ended);
+      child.once('message', (message: T) => {
+        child.off('exit', ended);
+        resolve(message);
+      });
+    });
+  }
+
+  async function api(path: string, json?: object): Promise<string> {
+    const headers = { 'x-api-key': writeKey, 'content-type': 'application/json' };
+    const asked = json === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(json) };
+    const answer = await fetch(`${url}${path}`, asked);
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${text}`);
+    return text;
+  }
+
+  const made = async (path: string, json: object) => JSON.parse(await api(path, json)) as Answer;
+  for (const price of PRICES) await made('/v2/api/fusewire/prices', { kind: 'rates', ...price });
+
+  return {
+    gatewayUrl,
+    standIn,
+    /** A new customer with a key. */
+    async payer(name: string, amount: string): Promise<Payer> {
+      const customer = await made('/v2/api/customers', { name, email: `${name}@example.org`, budget: amount });
+      const { key } = await made(`/v2/api/customers/${String(customer['id'])}/keys`, {});
+      return { id: String(customer['id']), key: String(key) };
+    },
+    /** Every event of a customer. */
+    async events({ id }: Payer): Promise<LedgerEvent[]> {
+      const text = await api(`/v2/api/customers/${id}/usage/export?format=ndjson`);
+      const lines = text.split('\n').filter((line) => line !== '');
+      return lines.map((line) => {
+        const { transactionId, price } = JSON.parse(line) as {
+          transactionId: string;
+          price: { amountUsd: string | null };
+        };
+        return { transactionId, nanoUsd: price.amountUsd === null ? undefined : nanoOf(price.amountUsd) };
+      });
+    },
+    /** What reports and budgets say that it spent. */
+    async spent({ id }: Payer): Promise<{ readonly report: bigint; readonly budget: bigint }> {
+      const report = JSON.parse(await api(`/v2/api/customers/${id}/usage?by=`)) as {
+        totals: { costUsd: string | null };
+      };
+      const standing = JSON.parse(await api(`/v2/api/customers/${id}/budget`)) as { budgets: { spend: string }[] };
+      return { report: nanoOf(report.totals.costUsd ?? '0'), budget: nanoOf(standing.budgets[0]?.spend ?? '0') };
+    },
+    /** The value of a gauge. */
+    async metric(name: string): Promise<number> {
+      const text = await (await fetch(`${url}/metrics`, { headers: { 'x-api-key': writeKey } })).text();
+      return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+    },
+    async memory(): Promise<Memory> {
+      child.send('memory');
+      return messageOf<Memory>();
+    },
+    /** Ends the gateway in order; how much is still noted in its outbox. */
+    async close(): Promise<number> {
+      child.send('close');
+      const { left } = await messageOf<{ left: number }>();
+      await standIn.close();
+      rmSync(folder, { recursive: true, force: true });
+      return left;
+    },
+    /** For a run that went wrong: at once, and nothing is asked. */
+    kill(): void {
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+/** The running whole. */
+export type SoakWhole = Awaited<ReturnType<typeof openWhole>>;
+
+/** Dollars as decimal text to nano-dollars. */
+export function nanoOf(text: string): bigint {
+  const [whole = '0', fraction = ''] = text.split('.');
+  return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0').slice(0, 9));
+}
