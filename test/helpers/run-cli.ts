@@ -1,4 +1,7 @@
-/** Runs `fusewire` in a real child process, from the sources, with nothing of this process's environment but its path. */
+/**
+ * Runs `fusewire` in a real child process, from the sources, with nothing of this process's environment but its path. The
+ * gateway of `serve` is on a free port, for two at once would both want port 8000.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -26,7 +29,7 @@ export interface CliChild {
 export function startCli(cwd: string, args: readonly string[], env: Record<string, string> = {}): CliChild {
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), ENTRY, ...args], {
     cwd,
-    env: { PATH: process.env['PATH'] ?? '', TSX_TSCONFIG_PATH: TSCONFIG, ...env },
+    env: { PATH: process.env['PATH'] ?? '', TSX_TSCONFIG_PATH: TSCONFIG, GATEWAY_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let out = '';

@@ -136,6 +136,7 @@ describe('fusewire serve', { timeout: TIME_LIMIT_MS }, () => {
     const said = JSON.parse(running.out());
     expect(said).toEqual({
       url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      gatewayUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
       teamId: expect.stringMatching(/^fw/),
       dataDir: join(folder, 'here'),
       keys: { metering: expect.stringMatching(/^rev_mk_fw/), write: expect.stringMatching(/^rev_sk_fw/) },
