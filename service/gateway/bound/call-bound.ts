@@ -140,7 +140,7 @@ function imageBound({ media }: BoundReading, { raw, fields, files, parts }: Boun
   const fileBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     inputTokensMax: raw.length - fileBytes - parts.imageBytes + sent * EDITED_IMAGE_TOKENS,
-    outputTokensMax: count * (MADE_IMAGE_TOKENS + previews),
+    outputTokensMax: Math.min(count * (MADE_IMAGE_TOKENS + previews), Number.MAX_SAFE_INTEGER),
     isOutputLimited: true,
     images: count,
     characters: 0,

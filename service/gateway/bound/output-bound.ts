@@ -26,21 +26,24 @@ export function outputBound(
     case 'chat.completions':
       // Ollama's endpoint reads the old name only.
       return times(
-        limitOf(isOllama ? [fields['max_tokens']] : [fields['max_completion_tokens'], fields['max_tokens']]),
+        limitOf(
+          isOllama ? [fields['max_tokens']] : [fields['max_completion_tokens'], fields['max_tokens']],
+          assumedTokens,
+        ),
         assumedTokens,
         choicesOf(fields),
         predicted(fields['prediction']),
       );
     case 'completions': {
-      const limit = limitOf([fields['max_tokens']]) ?? (isOllama ? undefined : COMPLETION_DEFAULT);
+      const limit = limitOf([fields['max_tokens']], assumedTokens) ?? (isOllama ? undefined : COMPLETION_DEFAULT);
       return times(limit, assumedTokens, choicesOf(fields) * promptsIn(fields['prompt']), 0);
     }
     case 'responses':
     case 'responses.compact':
-      return times(limitOf([fields['max_output_tokens']]), assumedTokens, 1, 0);
+      return times(limitOf([fields['max_output_tokens']], assumedTokens), assumedTokens, 1, 0);
     case 'messages':
       return times(
-        limitOf([fields['max_tokens'], recordOf(fields['thinking'])?.['budget_tokens']]),
+        limitOf([fields['max_tokens'], recordOf(fields['thinking'])?.['budget_tokens']], assumedTokens),
         assumedTokens,
         1,
         0,
@@ -48,29 +51,34 @@ export function outputBound(
     case 'api.chat':
     case 'api.generate':
       // -1 and 0 are no limit, -2 is what fits into the context.
-      return times(limitOf([recordOf(fields['options'])?.['num_predict']]), assumedTokens, 1, 0);
+      return times(limitOf([recordOf(fields['options'])?.['num_predict']], assumedTokens), assumedTokens, 1, 0);
     default:
       return times(undefined, assumedTokens, choicesOf(fields), 0);
   }
 }
 
 function times(limit: number | undefined, assumedTokens: number, answers: number, more: number): OutputBound {
-  return { tokens: (limit ?? assumedTokens) * answers + more, isLimited: limit !== undefined };
+  const tokens = Math.min((limit ?? assumedTokens) * answers + more, Number.MAX_SAFE_INTEGER);
+  return { tokens, isLimited: limit !== undefined };
 }
 
-/** The largest of those that are limits at all; a server may heed any of them. */
-function limitOf(given: readonly unknown[]): number | undefined {
+/**
+ * The largest of those that are limits at all; a server may heed any of them. A text that is a number is heeded by some
+ * servers and passed over by others, for which `otherwise` holds.
+ */
+function limitOf(given: readonly unknown[], otherwise: number): number | undefined {
   let limit: number | undefined;
   for (const value of given) {
-    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) continue;
-    limit = Math.max(limit ?? 0, Math.ceil(value));
+    const number = typeof value === 'string' && Number(value) > 0 ? Math.max(Number(value), otherwise) : value;
+    if (typeof number !== 'number' || Number.isNaN(number) || number <= 0) continue;
+    limit = Math.max(limit ?? 0, Math.min(Math.ceil(number), Number.MAX_SAFE_INTEGER));
   }
   return limit;
 }
 
 /** `best_of` are made, `n` of them are shown. A server that knows neither makes one. */
 function choicesOf(fields: Fields): number {
-  return Math.max(1, limitOf([fields['n'], fields['best_of']]) ?? 1);
+  return Math.max(1, limitOf([fields['n'], fields['best_of']], 1) ?? 1);
 }
 
 /** Each text of a list, and each list of tokens in it, is a prompt of its own. */

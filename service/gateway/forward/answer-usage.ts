@@ -3,7 +3,13 @@
  * adapter must say that it does not know. A garbled answer is then neither free nor, as an unknown price, a reason to
  * refuse its customer for the rest of the month.
  */
-import type { AttemptSink, RequestReading, UsageReader, UsageReading } from 'fusewire/internal';
+import {
+  type AttemptSink,
+  COUNT_MAX,
+  type RequestReading,
+  type UsageReader,
+  type UsageReading,
+} from 'fusewire/internal';
 import type { GatewayCall } from '../types.js';
 
 /** For bytes in which no text was found. */
@@ -61,8 +67,8 @@ export class AnswerUsage implements UsageReader {
 
   /** What is metered. */
   settled(): UsageReading {
-    const read = this.#inner.reading();
-    if (this.isUnbilled) return withOwnId(read);
+    const read = possible(this.#inner.reading());
+    if (this.isUnbilled) return unbilled(read);
     if (isMedia(this.#call.reading, read)) return this.#media(read);
     if (isCounted(read)) return withOwnId(read);
     if (isRefusal(read, this.bodyBytes)) return { ...withOwnId(read), inputTokens: 0, outputTokens: 0 };
@@ -111,6 +117,32 @@ export class AnswerUsage implements UsageReader {
     if (isMeasured || bound.mediaSeconds === 0 || (read.totalTokens ?? 0) > 0) return own;
     return { ...own, isPartial: true, media: { ...read.media, durationSeconds: bound.mediaSeconds } };
   }
+}
+
+/**
+ * Counts that cannot be are none: more than an event can hold, or a text that took no token at all. What came is
+ * estimated then, as where nothing was said.
+ */
+function possible(read: UsageReading): UsageReading {
+  const { inputTokens = 0, outputTokens = 0, totalTokens = 0, reasoningTokens = 0, cacheReadTokens = 0 } = read;
+  const most = Math.max(inputTokens + outputTokens, totalTokens, reasoningTokens, cacheReadTokens);
+  const isEmpty = read.outputText !== '' && (read.outputTokens ?? read.totalTokens) === 0;
+  if (most <= COUNT_MAX && !isEmpty) return read;
+  const kept: { -readonly [Name in keyof UsageReading]: UsageReading[Name] } = { ...read };
+  const isInputKnown = most <= COUNT_MAX && inputTokens > 0;
+  for (const name of COUNTS) if (name !== 'inputTokens' || !isInputKnown) delete kept[name];
+  return kept;
+}
+
+const COUNTS = [
+  ...(['inputTokens', 'outputTokens', 'totalTokens', 'reasoningTokens', 'cacheReadTokens'] as const),
+  ...(['cacheWriteTokens', 'cacheWrite5mTokens', 'cacheWrite1hTokens'] as const),
+];
+
+/** Nothing of it is estimated, whatever shape a redirect or an error has. */
+function unbilled(read: UsageReading): UsageReading {
+  const { inputTokens = 0, outputTokens = 0 } = read;
+  return { ...withOwnId(read), inputTokens, outputTokens, isPartial: false, pending: false, outputText: '' };
 }
 
 /** The transaction id of the gateway's events is its own, whatever an answer says of its id. */
