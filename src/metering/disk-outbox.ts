@@ -49,6 +49,11 @@ export interface DiskOutbox extends Outbox {
    * is sent from there, so that its note is on the disk before it leaves (I4).
    */
   whenWritten(task: () => void): void;
+  /**
+   * As of every outbox. `json`: the event as it is to be read after a crash, on one line and without a live key, where
+   * somebody has written it already.
+   */
+  append(attemptId: string, event: MeteredEvent, isBulk?: boolean, json?: string): void;
   /** The service has all of these: as `acknowledge` for each, with one write. */
   acknowledgeAll(entries: readonly OutboxEntry[]): void;
 }
@@ -125,14 +130,14 @@ class FileOutbox implements DiskOutbox {
     });
   }
 
-  append(attemptId: string, event: MeteredEvent, isBulk?: boolean): void {
+  append(attemptId: string, event: MeteredEvent, isBulk?: boolean, json?: string): void {
     this.#harmless(() => {
       this.#open();
       const idempotencyKey = this.#queue.keyFor(attemptId);
       if (this.#notes.delete(attemptId) && this.#notes.size < NOTES_MAX / 2) this.#manyNotes.over();
       const entry = { idempotencyKey, event, createdAtMs: this.#runtime.now() };
       // First to the queue: a compaction of the file writes what is in it.
-      if (this.#queue.add(entry, isBulk === true ? 'bulk' : 'appended')) this.#write('event', entry);
+      if (this.#queue.add(entry, isBulk === true ? 'bulk' : 'appended')) this.#write('event', entry, '', json);
     });
   }
 
@@ -261,8 +266,8 @@ class FileOutbox implements DiskOutbox {
     if (this.#queue.add({ idempotencyKey, event, createdAtMs }, 'recovered')) this.#write('event', entry);
   }
 
-  #write(kind: 'note' | 'event', entry: OutboxEntry, end = ''): void {
-    this.#disk?.journal.append(formatRecord(kind, entry, this.#disk.seal), end);
+  #write(kind: 'note' | 'event', entry: OutboxEntry, end = '', json?: string): void {
+    this.#disk?.journal.append(formatRecord(kind, entry, this.#disk.seal, json), end);
   }
 
   #adoptMore(): void {

@@ -8,8 +8,16 @@ export interface Outstanding extends OutboxEntry {
   readonly kind: 'note' | 'event';
 }
 
-/** The line of a note or an event. */
-export function formatRecord(kind: 'note' | 'event', entry: OutboxEntry, seal: CredentialSeal): string {
+/** The line of a note or an event. `json`: the event, where somebody has written it already, without a live key. */
+export function formatRecord(
+  kind: 'note' | 'event',
+  entry: OutboxEntry,
+  seal: CredentialSeal,
+  json?: string | undefined,
+): string {
+  if (json !== undefined) {
+    return `{"kind":"${kind}","id":"${entry.idempotencyKey}","at":${entry.createdAtMs},"event":${json}}\n`;
+  }
   const { event, sealed } = seal.seal(entry.event);
   const record = { kind, id: entry.idempotencyKey, at: entry.createdAtMs, event, sealed };
   return `${JSON.stringify(record)}\n`;

@@ -24,6 +24,14 @@ export function prepareOwn(event: MeteredEvent, receivedAtMs: number, tools: Eve
   return finish({ transactionId: body.transactionId, receivedAtMs, kind: kind.kind, body });
 }
 
+/**
+ * The JSON that an event is kept by until the ledger has it, where it is there already: read again and prepared, it is the
+ * same. `undefined` where that is not certain: of media, whose names change on the way, and of what carries a key.
+ */
+export function jsonOf({ event, facts }: PreparedEvent): string | undefined {
+  return event.kind === 'completion' && facts.credential === undefined ? facts.bodyText : undefined;
+}
+
 /** Prepares an event that was read from a file. A text says why it is none. */
 export function prepareFound(event: MeteredEvent, receivedAtMs: number, tools: EventTools): PreparedEvent | string {
   const kind = METERED_KIND_OF.get(resourceOfEvent(event))!;

@@ -9,7 +9,7 @@ import type { Cell } from './cell.js';
 import { Deliverer } from './deliverer.js';
 import { type Arrival, budgetSeen, holdsOf, type Judgement, judge, REFRESH_MS, STALE_MS } from './judge.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY, OUTBOX_RESERVE } from './parts.js';
-import { prepareOwn } from './prepare-event.js';
+import { jsonOf, prepareOwn } from './prepare-event.js';
 import { StandingReader, WAIT_MAX_MS } from './reader.js';
 import { RefusalLog } from './refusal-log.js';
 import { SettledEvent } from './settled-event.js';
@@ -224,15 +224,17 @@ export class TeamBooks {
     return { kind: 'done', admission: { outcome: 'refuse', refusal, budget } };
   }
 
-  /** An event was metered: it counts from now on, whoever gives back what was set aside for it. */
-  #count(event: MeteredEvent): void {
+  /** An event was metered: it counts from now on, whoever gives back what was set aside for it. Returns its JSON. */
+  #count(event: MeteredEvent): string | undefined {
     const { runtime, log } = this.#parts;
     try {
       const prepared = prepareOwn(event, runtime.now(), this.#tools);
       this.#settled.set(event, new SettledEvent(prepared, this.#standing));
+      return jsonOf(prepared);
     } catch (error) {
       // It is delivered all the same, and counts from then on.
       log.error('a usage event of the gateway could not be counted; please report this', { error: String(error) });
+      return undefined;
     }
   }
 

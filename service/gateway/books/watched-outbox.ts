@@ -1,14 +1,13 @@
-/** An outbox that tells of every event the moment it is kept: from then on it counts. */
+/** An outbox whose events count from the moment at which they are kept. */
 import type { DiskOutbox, MeteredEvent, Outbox, OutboxEntry } from 'fusewire/internal';
 
-/** Hands everything on to `inner`, and calls `appended` after an event is there. */
-export function watchOutbox(inner: DiskOutbox, appended: (event: MeteredEvent) => void): Outbox {
+/** Hands everything on to `inner`. `count` is told of every event, and returns its JSON where it has written it. */
+export function watchOutbox(inner: DiskOutbox, count: (event: MeteredEvent) => string | undefined): Outbox {
   return {
     note: (attemptId, estimate, replaces) => inner.note(attemptId, estimate, replaces),
     forget: (attemptId) => inner.forget(attemptId),
     append(attemptId, event, isBulk) {
-      inner.append(attemptId, event, isBulk);
-      appended(event);
+      inner.append(attemptId, event, isBulk, count(event));
     },
     claim: (max, includeDelayed) => inner.claim(max, includeDelayed),
     acknowledge: (entry: OutboxEntry) => inner.acknowledge(entry),
