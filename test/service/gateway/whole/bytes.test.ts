@@ -1,7 +1,8 @@
 // I3: what a caller gets through the gateway is, byte for byte, what it gets without; and what it sends is what arrives.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answerOf, until } from '../forward/support.js';
+import { until } from '../../../helpers/until.js';
+import { answerOf } from '../forward/support.js';
 import type { Fault } from '../support/stand-in-upstream.js';
 import { declarePrices } from './endpoint-cases.js';
 import { askRaw, formOf, isCallOf, openRaw, placeOf, type RawAnswer, type RawRequest, REQUESTS } from './raw.js';
