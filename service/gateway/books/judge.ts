@@ -159,6 +159,10 @@ function refusalOf(lines: readonly Line[], placed: PlacedCall, decision: Decisio
 function ofRule(decision: RefuseDecision, lines: readonly Line[], placed: PlacedCall, nowMs: number): Refusal {
   const line = lines.find(({ book }) => book.compiled.control.ruleId === decision.rule?.ruleId);
   const known = line === undefined ? undefined : { book: line.book, view: viewLine(line, nowMs) };
+  // It has money left: what stops it are calls that nobody knows the price of.
+  const isByPrice =
+    line !== undefined && line.standing.unknownCount > 0n && line.standing.value < line.book.compiled.limit;
+  if (isByPrice) return unknownPrice(line.book, viewLine(line, nowMs), placed.event, false);
   return tripped(decision, known, placed.event);
 }
 

@@ -58,6 +58,7 @@ export function ask(agent: Agent, url: string, { path, key, body, headers }: Ask
 
 /** Dollars as text, in nano-dollars. */
 export function nano(usd: string): bigint {
+  if (!/^\d+(\.\d{1,9})?$/.test(usd)) throw new Error(`${usd} is no amount`);
   const [whole = '0', part = ''] = usd.split('.');
   return BigInt(whole) * 1_000_000_000n + BigInt(part.padEnd(9, '0').slice(0, 9));
 }
@@ -65,7 +66,7 @@ export function nano(usd: string): bigint {
 /** The fields of a refusal's arithmetic, in any dialect. */
 export function refusalOf({ text }: Got): Readonly<Record<string, string>> {
   const json = JSON.parse(text);
-  return typeof json.error === 'object' ? json.error : json;
+  return json.fusewire ?? json.error;
 }
 
 /** What the ledger says that a customer has spent; an event of unknown price is a failure of the test. */

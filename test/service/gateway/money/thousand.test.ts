@@ -59,7 +59,7 @@ describe.each(['sqlite', 'postgres'] as const)('a thousand at once, on %s', (kin
   async function heldBeside(payer: Payer, own: bigint): Promise<bigint> {
     const got = await send({ path: '/api/chat', key: payer.key, body: chat('llama3.2', false) });
     const held = got.status === 402 ? refusalOf(got)['held'] : String(got.headers['fusewire-budget-held']);
-    return nano(held ?? '') - (got.status === 402 ? 0n : own);
+    return nano(String(held)) - (got.status === 402 ? 0n : own);
   }
 
   it.each([

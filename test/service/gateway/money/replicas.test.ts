@@ -1,0 +1,122 @@
+/** Several gateways on one database: how far a budget can be overrun (docs/gateway.md says it), and keys that end. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type RunningService, startService } from '../../../../service/index.js';
+import { until } from '../../../helpers/until.js';
+import { usePostgres } from '../../postgres-support.js';
+import { type StandInUpstream, startStandInUpstream } from '../support/stand-in-upstream.js';
+import { OLLAMA_FEES, upstreamVariables } from '../whole/whole.js';
+import { ask, type Got, openAgent, refusalOf } from './money-support.js';
+
+const server = usePostgres();
+const CALLS = 100;
+const BODY = { model: 'llama3.2', messages: [{ role: 'user', content: 'say:3' }], stream: false };
+
+describe.each([2, 3])('%d gateways on one database', (replicas) => {
+  const services: RunningService[] = [];
+  let standIn: StandInUpstream | undefined;
+  let agent: Agent;
+  let folder: string;
+
+  afterEach(async () => {
+    agent.destroy();
+    standIn?.releaseAll();
+    await Promise.all(services.splice(0).map((service) => service.close()));
+    await standIn?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function open(): Promise<void> {
+    const databaseUrl = await server.createMigrated();
+    folder = mkdtempSync(join(tmpdir(), 'fusewire-replicas-'));
+    const config = join(folder, 'gateway.json');
+    writeFileSync(config, JSON.stringify({ limits: { keyRatePerSecond: 0, keyConcurrencyMax: 0 } }));
+    standIn = await startStandInUpstream();
+    agent = openAgent();
+    const gateway = { ...upstreamVariables(standIn), FUSEWIRE_GATEWAY_CONFIG: config };
+    for (let i = 0; i < replicas; i += 1) services.push(await startService({ databaseUrl, gateway }));
+  }
+
+  async function made(path: string, json: object) {
+    const [{ url, keys }] = services as [RunningService];
+    const headers = { 'x-api-key': keys.write, 'content-type': 'application/json' };
+    const answer = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(json) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as { id: string; key: string };
+  }
+
+  /** A customer with a budget for so many calls. */
+  async function payer(): Promise<{ id: string; key: string; keyId: string }> {
+    await made('/v2/api/fusewire/prices', { kind: 'rates', model: 'llama3.2', provider: 'OLLAMA', ...OLLAMA_FEES });
+    const customer = { name: 'Payer', email: 'payer@example.com', budget: String((CALLS * 3) / 1_000) };
+    const { id } = await made('/v2/api/customers', customer);
+    const { id: keyId, key } = await made(`/v2/api/customers/${id}/keys`, {});
+    return { id, key, keyId };
+  }
+
+  const send = (key: string, at: number): Promise<Got> =>
+    ask(agent, services[at % replicas]!.gatewayUrl!, { path: '/api/chat', key, body: BODY });
+
+  async function spent(id: string): Promise<number> {
+    const [{ store, team }] = services as [RunningService];
+    const { items } = await store.findEvents(team.id, { subscriber: id, page: 0, size: 2_000 });
+    return items.length;
+  }
+
+  it('spent by one caller after the other it ends exactly; by a crowd at most by what is under way elsewhere', async () => {
+    await open();
+    const { id, key } = await payer();
+    // In the worst case, all at once, each gateway lets the whole budget through once: nobody else's calls are known.
+    const crowd = await Promise.all(Array.from({ length: 1_000 }, (_, i) => send(key, i)));
+    const passed = crowd.filter(({ status }) => status === 200).length;
+    expect(passed).toBeGreaterThanOrEqual(CALLS);
+    expect(passed).toBeLessThanOrEqual(CALLS * replicas);
+    expect(crowd.filter(({ status }) => status === 402)).toHaveLength(1_000 - passed);
+    await until(async () => (await spent(id)) === passed, 'all that passed in the ledger');
+    // From then on everybody refuses, with the same arithmetic.
+    for (let i = 0; i < 2 * replicas; i += 1) {
+      const got = await send(key, i);
+      expect(got.status).toBe(402);
+      expect(refusalOf(got)).toMatchObject({ spend: String((passed * 3) / 1_000), held: '0' });
+    }
+    expect(await spent(id)).toBe(passed);
+  }, 60_000);
+
+  it('a budget that is spent over some seconds is overrun by what passes within a quarter of a second', async () => {
+    await open();
+    const { id, key } = await payer();
+    let passed = 0;
+    let refused = 0;
+    const workers = Array.from({ length: replicas }, async (_, at) => {
+      while (refused < 20) {
+        const { status } = await send(key, at);
+        if (status === 200) passed += 1;
+        else refused += 1;
+        await new Promise((go) => setTimeout(go, 30));
+      }
+    });
+    await Promise.all(workers);
+    // 33 calls a second at each at most: those of a quarter of a second, and one under way, at each of the others.
+    expect(passed).toBeGreaterThanOrEqual(CALLS);
+    expect(passed - CALLS).toBeLessThanOrEqual((replicas - 1) * 10);
+    await until(async () => (await spent(id)) === passed, 'all that passed in the ledger');
+  }, 60_000);
+
+  it('a revoked key stops within a second at every one, while it is in use', async () => {
+    await open();
+    const { key, keyId } = await payer();
+    for (let at = 0; at < replicas; at += 1) expect((await send(key, at)).status).toBe(200);
+    const [{ store, team }] = services as [RunningService];
+    await store.revokeGatewayKey(team.id, keyId);
+    const revokedAt = performance.now();
+    for (let at = 0; at < replicas; at += 1) {
+      await until(async () => (await send(key, at)).status === 401, `the key refused at ${at}`, 1_000);
+    }
+    expect(performance.now() - revokedAt).toBeLessThan(1_000);
+    for (let i = 0; i < 3 * replicas; i += 1) expect((await send(key, i)).status).toBe(401);
+  }, 60_000);
+});
