@@ -14,6 +14,7 @@ import { AnswerUsage } from './answer-usage.js';
 import { CallSink, TicketEnd } from './call-sink.js';
 import { EncodedBody, encodingOf } from './encoded-body.js';
 import type { Admitted } from './exchange.js';
+import { reasonOfStatus } from './kept-reason.js';
 import { failureReason, type UpstreamFailure } from './upstream-failure.js';
 
 const NOTHING = new Uint8Array(0);
@@ -120,6 +121,8 @@ export class CallMeter implements WatchedAttempt {
     if (status === undefined) this.#attempt.answered(() => this.#usage.settled());
     if (status !== undefined && status >= REDIRECTS && status < ERRORS) {
       this.#attempt.settle('failed', { status, reason: `HTTP ${status}: redirects are not followed` });
+    } else if (status !== undefined && status >= ERRORS) {
+      this.#attempt.settle(end, { ...failure, reason: reasonOfStatus(status, failure?.reason) });
     } else this.#attempt.settle(end, failure);
     this.#end.release();
   }

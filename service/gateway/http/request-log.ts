@@ -3,6 +3,7 @@
  * (I12). Whoever sends a thousand wrong requests a second does not fill the disk with them (I10).
  */
 import type { Log, Runtime } from 'fusewire/internal';
+import { loggedPath } from '../../http/logger.js';
 import type { Exchange } from './exchange.js';
 
 /** Info lines of one second; what is beyond is counted, and said with the next one. */
@@ -49,14 +50,14 @@ export function createRequestLog(log: Log, runtime: Pick<Runtime, 'monotonicNow'
 
 function fieldsOf(exchange: Exchange, status: number | undefined, ms: number): Record<string, unknown> {
   const { request, requestId, surface, caller, code } = exchange;
-  const path = (request.url ?? '').split('?', 1)[0]!.slice(0, PATH_MAX);
+  const path = loggedPath(surface?.path ?? request.url ?? '').slice(0, PATH_MAX);
   return {
     requestId,
     method: request.method,
-    path: surface?.path ?? path,
+    path,
     status: status ?? 'client left',
     ms: Math.round(ms * 10) / 10,
     ...(code === undefined ? {} : { code }),
-    ...(caller === undefined ? {} : { customer: caller.customer.id, keyId: caller.key.id }),
+    ...(caller === undefined ? {} : { customer: caller.customer.id, caller: caller.key.id }),
   };
 }

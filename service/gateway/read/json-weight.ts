@@ -4,7 +4,7 @@
  */
 
 /** Lists and objects, and members of objects. A long conversation with tools has thousands. */
-export const JSON_NODES_MAX = 200_000;
+export const JSON_NODES_MAX = 100_000;
 /** Values after a first one. The largest batch of tokens that an embedding takes has 300,000. */
 export const JSON_VALUES_MAX = 1_000_000;
 /** What is shorter cannot hold so many. */

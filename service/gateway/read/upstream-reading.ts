@@ -9,6 +9,7 @@ import {
   readOpenAIRequest,
 } from 'fusewire/internal';
 import type { ConfiguredUpstream } from '../configured-upstream.js';
+import { withKeptReasons } from '../forward/kept-reason.js';
 import type { Dialect } from '../types.js';
 
 /** A request as the gateway sends it. */
@@ -66,9 +67,9 @@ export function readForUpstream(
 }
 
 const ADAPTERS: Readonly<Record<Dialect, ProviderAdapter>> = {
-  openai: openaiAdapter,
-  anthropic: anthropicAdapter,
-  ollama: ollamaAdapter,
+  openai: withKeptReasons(openaiAdapter),
+  anthropic: withKeptReasons(anthropicAdapter),
+  ollama: withKeptReasons(ollamaAdapter),
 };
 
 /**

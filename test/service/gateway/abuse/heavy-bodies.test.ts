@@ -1,7 +1,10 @@
 // Bodies that would take far more memory or time to read than their bytes.
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BODIES_BYTES_MAX } from '../../../../service/gateway/http/read-body.js';
 import { isHeavyJson, JSON_NODES_MAX, JSON_VALUES_MAX } from '../../../../service/gateway/read/json-weight.js';
+import { until } from '../../../helpers/until.js';
 import { openWhole, type Payer, type Whole } from '../whole/whole.js';
 
 const MIB = 1_048_576;
@@ -93,22 +96,35 @@ describe('a caller with a key and a body made to hurt', () => {
 
   it('holds bodies in memory up to a bound for all together, and gives all of it back', async () => {
     const large = Buffer.from(`{"model":"llama3.2","messages":[{"role":"user","content":"${'a'.repeat(31 * MIB)}"}]}`);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => post(large)));
-    const statuses = new Set(answers.map(({ status }) => status));
-    for (const status of statuses) expect([200, 503]).toContain(status);
-    expect(statuses.has(200)).toBe(true);
+    expect((await post(large)).status).toBe(200);
     expect((await post(Buffer.alloc(33 * MIB))).status).toBe(413);
+    const { hostname, port } = new URL(whole.url);
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${payer.key}\r\ncontent-type: application/json\r\n`;
+    const allButOneByte = Buffer.alloc(32 * MIB - 1, ' ');
+    const waiting = Array.from({ length: BODIES_BYTES_MAX / (32 * MIB) }, () => {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      socket.write(`${head}content-length: ${32 * MIB}\r\n\r\n`);
+      socket.write(allButOneByte);
+      return socket;
+    });
+    const small = wrap('0');
+    await until(async () => (await post(small)).status === 503, 'no room for a small one', 45_000);
+    for (const socket of waiting) socket.destroy();
+    await until(async () => (await post(small)).status === 200, 'room for a small one');
     expect((await post(large)).status).toBe(200);
   }, 60_000);
 
   it('hangs nobody else up while it sends', async () => {
-    let longest = 0;
+    // What this process computes meanwhile; what others on this machine do is not the gateway's.
+    let longestMs = 0;
     const other = await whole.payer();
     const ask = async () => {
-      const since = performance.now();
+      const before = process.cpuUsage();
       const answer = await fetch(`${whole.url}/api/version`, { headers: { 'x-api-key': other.key } });
       await answer.text();
-      longest = Math.max(longest, performance.now() - since);
+      const { user, system } = process.cpuUsage(before);
+      longestMs = Math.max(longestMs, (user + system) / 1_000);
     };
     const body = wrap(`[${'[],'.repeat(10 * MIB)}0]`);
     const attack = Promise.all([post(body), post(body), post(body), post(body)]);
@@ -118,6 +134,6 @@ describe('a caller with a key and a body made to hurt', () => {
     });
     while (!isOver) await ask();
     expect((await attack).map(({ status }) => status)).toEqual([400, 400, 400, 400]);
-    expect(longest).toBeLessThan(3_000);
+    expect(longestMs).toBeLessThan(3_000);
   }, 60_000);
 });

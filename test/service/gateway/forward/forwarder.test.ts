@@ -253,7 +253,8 @@ describe('an answer that is no success', () => {
       outputTokenCount: 0,
       stopReason: 'ERROR',
       errorCode: status,
-      errorReason: 'slow down',
+      // Its words can quote what was asked, and that is not stored.
+      errorReason: `HTTP ${status}`,
       attributes: { usageState: 'reported', end: 'failed' },
     });
   });

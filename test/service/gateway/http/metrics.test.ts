@@ -144,7 +144,7 @@ describe('the log of requests', () => {
         path: '/v1/messages',
         status: 200,
         customer: CUSTOMER.id,
-        keyId: 'gk_1',
+        caller: 'gk_1',
       },
     });
     expect(two).toMatchObject({ level: 'info', fields: { requestId: 'two', status: 401, code: 'unknown_api_key' } });
