@@ -10,8 +10,7 @@ import { eventually, openReplicas } from './replicas.js';
 
 const server = usePostgres();
 const runtime = createRuntime({}, 'CRITICAL');
-/** A second, and what the last look itself takes on a busy machine. */
-const STOPS_WITHIN_MS = 1_250;
+const STOPS_WITHIN_MS = 1_000;
 
 let monotonicMs = 1_000;
 /** Time that stands still, without the look of every half second: what arrives was told, and nothing grows stale. */
@@ -52,6 +51,16 @@ function isGood(found: FoundGatewayKey | undefined): boolean {
   return found.key.revokedAtMs === undefined && (found.validUntilMs ?? Number.POSITIVE_INFINITY) > runtime.now();
 }
 
+/** Nobody who asks later than a second after the end finds a key that works, however long the answer takes. */
+async function stops(replica: Store, hash: string, endedAt: number, withinMs = STOPS_WITHIN_MS): Promise<void> {
+  for (;;) {
+    const askedAfterMs = performance.now() - endedAt;
+    if (!isGood(await replica.findGatewayKey(hash))) return;
+    expect(askedAfterMs).toBeLessThan(withinMs);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
 type Warm = Awaited<ReturnType<typeof warm>>;
 const ENDINGS: readonly (readonly [string, (one: Warm) => Promise<unknown>])[] = [
   ['is revoked', ({ store, teamId, key }) => store.revokeGatewayKey(teamId, key.id)],
@@ -71,23 +80,22 @@ describe.each(ENDINGS)('I12: a key that %s on one replica', (_what, end) => {
       );
     }
     await end(one);
+    const endedAt = performance.now();
     // Where it was done, it holds at once.
     expect(isGood(await one.store.findGatewayKey(one.hash))).toBe(false);
-    await Promise.all(
-      stores.map((replica) => eventually(async () => !isGood(await replica.findGatewayKey(one.hash)), STOPS_WITHIN_MS)),
-    );
+    // Where time stands still, only what is told can stop it: at once, but for what a busy machine takes.
+    const withinMs = how === 'told' ? 10_000 : STOPS_WITHIN_MS;
+    await Promise.all(stores.map((replica) => stops(replica, one.hash, endedAt, withinMs)));
   });
 });
 
 test('a key that works again, works again on all; a new one does at once', async () => {
   const { store, teamId, customer, hash } = await warm();
   await store.updateCustomer(teamId, customer.id, { active: false });
-  for (const replica of stores) {
-    await eventually(async () => !isGood(await replica.findGatewayKey(hash)), STOPS_WITHIN_MS);
-  }
+  const endedAt = performance.now();
+  for (const replica of stores) await stops(replica, hash, endedAt);
   await stores[1]!.updateCustomer(teamId, customer.id, { active: true });
-  for (const replica of stores)
-    await eventually(async () => isGood(await replica.findGatewayKey(hash)), STOPS_WITHIN_MS);
+  for (const replica of stores) await eventually(async () => isGood(await replica.findGatewayKey(hash)));
   const { secret } = newGatewayKey();
   await stores[2]!.createGatewayKey(teamId, customer.id, {}, secret);
   for (const replica of stores) expect(isGood(await replica.findGatewayKey(secret.hash))).toBe(true);

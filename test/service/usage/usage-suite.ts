@@ -92,7 +92,8 @@ export function describeUsage({ name, open }: TestStore): void {
         ['phi', '0', 0],
       ]);
       await service.ask({ path: '/v2/api/fusewire/prices', json: { model: 'never-heard-of', kind: 'free' } });
-      await vi.waitFor(async () => expect((await usage()).totals).toMatchObject({ unknownPrices: 0, costUsd: '1' }));
+      const priced = async () => expect((await usage()).totals).toMatchObject({ unknownPrices: 0, costUsd: '1' });
+      await vi.waitFor(priced, 8_000);
     });
 
     it('an end date is included, whole, also where clocks are set; an instant is where it is', async () => {

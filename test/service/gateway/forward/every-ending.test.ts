@@ -4,8 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../../helpers/until.js';
 import { ANSWERS } from './answers.js';
-import { jsonAnswer, type RawUpstream, type Rig, rawCall, startRawUpstream, startRig, until } from './support.js';
+import { jsonAnswer, type RawUpstream, type Rig, rawCall, startRawUpstream, startRig } from './support.js';
 
 let upstream: RawUpstream;
 beforeAll(async () => {
@@ -146,11 +147,11 @@ describe('I4: every ending', () => {
       const { heapUsed, arrayBuffers } = process.memoryUsage();
       return heapUsed + arrayBuffers;
     };
-    await calls(600);
+    await calls(400);
     const before = await used();
-    await calls(2_000);
+    await calls(1_200);
     const grown = (await used()) - before;
-    expect(grown).toBeLessThan(3_000_000);
+    expect(grown).toBeLessThan(2_000_000);
     expect(rig.notes.size).toBe(0);
     await rig.close();
   }, 60_000);

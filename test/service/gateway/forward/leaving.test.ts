@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import type { UsageEvent } from 'fusewire/internal';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../../helpers/until.js';
 import { ANSWERS, STREAMS, type WireAnswer } from './answers.js';
 import {
   answerOf,
@@ -12,7 +13,6 @@ import {
   rawCall,
   startRawUpstream,
   startRig,
-  until,
 } from './support.js';
 
 let upstream: RawUpstream;

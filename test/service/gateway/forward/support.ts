@@ -419,15 +419,6 @@ export function answerOf(bytes: Buffer): { status: number; head: string; body: B
   }
 }
 
-/** Waits until something holds; fails the test where it does not in five seconds. */
-export async function until(isMet: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!(await isMet())) {
-    if (Date.now() > deadline) throw new Error(`it did not come about: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** An answer of one piece of JSON. */
 export function jsonAnswer(body: unknown, status = '200 OK', headers = ''): Buffer {
   const bytes = Buffer.from(JSON.stringify(body));

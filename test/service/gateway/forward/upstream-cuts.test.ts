@@ -1,6 +1,7 @@
 /** An upstream that breaks at every point, or never comes: one end of the ticket, one event, and no faked end. */
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../../../helpers/until.js';
 import { ANSWERS, STREAMS, type WireAnswer } from './answers.js';
 import {
   answerOf,
@@ -13,7 +14,6 @@ import {
   rawCall,
   startRawUpstream,
   startRig,
-  until,
 } from './support.js';
 
 const CLOSE = { 'content-type': 'application/json', connection: 'close' };
