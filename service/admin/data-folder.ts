@@ -13,9 +13,17 @@ export interface LocalDoor {
   readonly url: string;
   readonly token: string;
   readonly pid: number;
+  /** Of the gateway that the same process has open. */
+  readonly gatewayUrl?: string | undefined;
 }
 
-const doorSchema = z.object({ url: z.url({ protocol: /^http$/ }), token: z.string().min(16), pid: z.int() });
+const doorUrl = z.url({ protocol: /^http$/ });
+const doorSchema = z.object({
+  url: doorUrl,
+  token: z.string().min(16),
+  pid: z.int(),
+  gatewayUrl: doorUrl.optional(),
+});
 
 /** Creates the folder, 0700. One that is there keeps its contents and is made private. */
 export async function prepareDataFolder(dataDir: string): Promise<void> {

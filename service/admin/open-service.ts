@@ -122,11 +122,12 @@ export async function openService(parts: ServiceParts): Promise<OpenService> {
     const credentialSecret = await (isShared ? sharedCredentialSecret(store, dataDir) : readCredentialSecret(dataDir));
     const metrics = createMetrics({ processMetrics: true });
     const shared = { parts, store, steps, credentialSecret, metrics, isShared };
-    const url = parts.gatewayOnly === true ? undefined : await openApi(shared);
+    const api = parts.gatewayOnly === true ? undefined : await openApi(shared);
     const gatewayUrl = await openOwnGateway(shared);
+    if (gatewayUrl !== undefined) await api?.noteGateway(gatewayUrl);
     const { team, keys } = await ensureFirstTeam(store, parts.teamName);
     await startTasks(shared);
-    return { url, gatewayUrl, team, firstKeys: keys, store, close: () => steps.close() };
+    return { url: api?.url, gatewayUrl, team, firstKeys: keys, store, close: () => steps.close() };
   } catch (error) {
     await steps.close().catch(() => undefined);
     throw error;
@@ -143,7 +144,14 @@ interface Opening {
   readonly isShared: boolean;
 }
 
-async function openApi({ parts, store, steps, credentialSecret, metrics, isShared }: Opening): Promise<string> {
+/** The API, open. */
+interface OpenApi {
+  readonly url: string;
+  /** Tells local commands where the gateway is. */
+  noteGateway(gatewayUrl: string): Promise<void>;
+}
+
+async function openApi({ parts, store, steps, credentialSecret, metrics, isShared }: Opening): Promise<OpenApi> {
   const { config, runtime, log } = parts;
   const adminToken = randomBytes(32).toString('hex');
   const rate = config.keyRatePerSecond;
@@ -158,9 +166,10 @@ async function openApi({ parts, store, steps, credentialSecret, metrics, isShare
   const port = address !== null && typeof address === 'object' ? address.port : config.port;
   const url = `http://${reachableHost(config.host)}:${port}`;
   const doorPort = isShared ? port : undefined;
-  await writeLocalDoor(config.dataDir, { url, token: adminToken, pid: process.pid }, doorPort);
+  const door = { url, token: adminToken, pid: process.pid };
+  await writeLocalDoor(config.dataDir, door, doorPort);
   steps.add(() => removeLocalDoor(config.dataDir, adminToken, doorPort));
-  return url;
+  return { url, noteGateway: (gatewayUrl) => writeLocalDoor(config.dataDir, { ...door, gatewayUrl }, doorPort) };
 }
 
 async function openOwnGateway(opening: Opening): Promise<string | undefined> {

@@ -1,12 +1,13 @@
 /** What the routes of prices share. */
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/types.js';
-import { keyActor } from '../ledger/audit.js';
+import { keyActor, LOCAL_ACTOR } from '../ledger/audit.js';
 import { type Declaration, PRICES_MAX } from '../ledger/prices.js';
 
-/** Who declares, for people: the key's label and its last characters. */
+/** Who declares, for people: the key's label and its last characters, or a command on the service's own machine. */
 export function declarerOf({ key }: Caller): string {
-  return `key ${key.label} (…${key.hint})`;
+  if (key.id === LOCAL_ACTOR.id) return LOCAL_ACTOR.id;
+  return key.label === '' ? `key (…${key.hint})` : `key ${key.label} (…${key.hint})`;
 }
 
 /** The same for prices that the caller declares. */

@@ -14,7 +14,8 @@ interface DoctorOptions {
 
 const HELP = `
 Needs the running service, on its own machine. It works in a team of its own, which stays, with usage of a few cents that
-nobody spent; cost controls and keys that it makes are taken away again. Other teams are left alone.`;
+nobody spent; cost controls and keys that it makes are taken away again. Other teams are left alone. Where the service has
+the gateway open, a call that its customer cannot pay is refused there, and nothing is sent to any provider.`;
 
 const COLUMNS: readonly Column<Check>[] = [
   { heading: 'CHECK', cell: (check) => check.name },

@@ -1,9 +1,10 @@
 /** `fusewire explain`: why a call would pass or be refused. */
 import type { Command } from 'commander';
 import type { ExplainedControl, ExplainedPrice, Explanation } from '../explain/explanation.js';
-import { type ApiOptions, createApiClient } from './api-client.js';
+import { type ApiClient, type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
-import { CliAnswerNo, type CliIo } from './io.js';
+import { type Customer, customerPath } from './customers.js';
+import { CliAnswerNo, type CliIo, CliUsageError } from './io.js';
 import { type Column, printJson, printRows, visible } from './print.js';
 
 /** The answer of the API; times are text in it. */
@@ -13,6 +14,7 @@ interface Explained extends Omit<Explanation, 'bypass'> {
 
 interface ExplainOptions extends ApiOptions {
   readonly model: string;
+  readonly customer?: string;
   readonly provider?: string;
   readonly subscriberId?: string;
   readonly subscriberEmail?: string;
@@ -54,6 +56,7 @@ export function addExplain(program: Command, io: CliIo): void {
     .description('Why a call would pass (exit code 0) or be refused (3): every cost control with its arithmetic.')
     .requiredOption('--model <name>')
     .option('--provider <name>', 'for instance OPENAI')
+    .option('--customer <customer>', 'of the gateway: the id (cus_…), the number or the e-mail address')
     .option('--subscriber-id <id>')
     .option('--subscriber-email <address>')
     .option('--organization <name>')
@@ -63,16 +66,27 @@ export function addExplain(program: Command, io: CliIo): void {
     .option('--task-type <name>')
     .option('--all', 'also the controls that do not concern the call, and why they do not')
     .action(async (options: ExplainOptions) => {
-      const query: Record<string, string> = {};
+      const client = createApiClient(io, options);
+      const query = await callerOf(client, options);
       for (const name of DIMENSIONS) {
         const value = options[name];
         if (value !== undefined) query[name] = value;
       }
-      const explained = await createApiClient(io, options).get<Explained>('/fusewire/explain', query);
+      const explained = await client.get<Explained>('/fusewire/explain', query);
       if (options.json) printJson(io, explained);
       else show(io, explained, options.all === true);
       if (explained.verdict.outcome === 'refuse') throw new CliAnswerNo('the call is refused');
     });
+}
+
+/** Who a customer of the gateway is in its calls. */
+async function callerOf(client: ApiClient, options: ExplainOptions): Promise<Record<string, string>> {
+  if (options.customer === undefined) return {};
+  if (options.subscriberId !== undefined || options.subscriberEmail !== undefined) {
+    throw new CliUsageError('--customer says who the subscriber is; leave --subscriber-id and --subscriber-email out');
+  }
+  const { id, email } = await client.get<Customer>(customerPath(options.customer));
+  return { subscriberId: id, subscriberEmail: email };
 }
 
 function show(io: CliIo, explained: Explained, all: boolean): void {

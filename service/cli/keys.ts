@@ -66,7 +66,7 @@ export function addKeys(program: Command, io: CliIo): void {
 
 function withCommon(command: Command): Command {
   return command
-    .option('--local', 'for keys of the service: work on the data folder of this machine (required)')
+    .option('--local', 'for keys of the service, which need it: work on the data folder of this machine')
     .option('--data-dir <folder>', 'the data folder (FUSEWIRE_DATA_DIR, ./fusewire-data)')
     .option('--json', 'print JSON')
     .option('--url <address>', 'for keys of customers: the service (REVENIUM_METERING_BASE_URL)')
@@ -146,10 +146,13 @@ function overApi<T extends KeysOptions>(options: T): T {
 
 async function run(io: CliIo, options: KeysOptions, command: KeyCommand): Promise<KeyCommandResult> {
   if (options.local !== true) {
-    throw new CliUsageError(
-      'for a key of the gateway name its customer, or the id of the key (gk_…); keys of the service itself are made on ' +
-        'its machine: add --local',
-    );
+    const named = {
+      create: 'for a key of the gateway name its customer',
+      list: 'for keys of the gateway name a customer, or add --customers for those of all',
+      rotate: 'a key of the gateway has an id that begins with gk_',
+      revoke: 'a key of the gateway has an id that begins with gk_',
+    }[command.command];
+    throw new CliUsageError(`${named}; for keys of the service itself, on its machine, add --local`);
   }
   const config = localConfig(io, options);
   const door = await findOpenDoor(config.dataDir);

@@ -67,15 +67,19 @@ function defineList(command: Command, io: CliIo): void {
     .addHelpText('after', 'Prices come from the service; without it the models are listed alone.')
     .action(async (options: ApiOptions) => {
       const config = readGatewayConfig(io.runtime.env, io.workingDir);
-      const models = [...(await servedModels(io, config)), ...configuredModels(config)];
+      const configured = configuredModels(config);
+      const models = [...(await servedModels(io, config, configured.length > 0)), ...configured];
       const priced = await withPrices(io, options, models);
       if (options.json) printJson(io, priced);
       else printRows(io, COLUMNS, priced, 'no models: fetch one with ollama pull, for instance ollama pull llama3.2');
     });
 }
 
-/** What each upstream of Ollama's protocol has. One that does not answer is told; that none does is a failure. */
-async function servedModels(io: CliIo, config: GatewayConfig): Promise<readonly ListedModel[]> {
+/**
+ * What each upstream of Ollama's protocol has. One that does not answer is told; that none does is a failure, unless the
+ * configuration names models of others.
+ */
+async function servedModels(io: CliIo, config: GatewayConfig, hasOthers: boolean): Promise<readonly ListedModel[]> {
   const upstreams = config.upstreams.filter(({ protocol }) => protocol === 'ollama');
   const models: ListedModel[] = [];
   const problems: string[] = [];
@@ -84,7 +88,7 @@ async function servedModels(io: CliIo, config: GatewayConfig): Promise<readonly 
     if (typeof found === 'string') problems.push(found);
     else models.push(...found);
   }
-  if (problems.length === upstreams.length) throw new CliFailure(problems.join('; '));
+  if (problems.length === upstreams.length && !hasOthers) throw new CliFailure(problems.join('; '));
   for (const problem of problems) io.err(problem);
   return models;
 }

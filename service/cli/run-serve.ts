@@ -15,6 +15,7 @@ export async function serve(io: CliIo, options: ServeOptions): Promise<void> {
   }
   const config = localConfig(io, options);
   const gateway = options.gateway === false ? undefined : localGatewayConfig(io, options);
+  refuseSameAddress(config, gateway, options);
   const logger = createLogger(config.logLevel ?? defaultLogLevel(io.isTerminal));
   const log = toLog(logger);
   const stop = stopSignal(io);
@@ -32,6 +33,16 @@ export async function serve(io: CliIo, options: ServeOptions): Promise<void> {
     await service.close();
     stop.dispose();
   }
+}
+
+/** The system would only say that the address is taken, by this very process. */
+function refuseSameAddress(config: ServiceConfig, gateway: GatewayConfig | undefined, { gatewayOnly }: ServeOptions) {
+  if (gateway === undefined || gatewayOnly === true || gateway.port === 0) return;
+  if (gateway.port !== config.port || gateway.host !== config.host) return;
+  throw new CliFailure(
+    `the API and the gateway cannot both listen at ${config.host}:${config.port}; choose another port for one of them: ` +
+      '--port or PORT for the API, --gateway-port or GATEWAY_PORT for the gateway',
+  );
 }
 
 /** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
@@ -106,8 +117,7 @@ function explain(error: unknown, config: ServiceConfig, gateway: GatewayConfig |
   if (error instanceof DataFolderInUseError || error instanceof GatewayAloneError) return new CliFailure(error.message);
   const { code, message } = error as NodeJS.ErrnoException;
   const where = `${config.host}:${config.port}`;
-  const { port: failedPort } = error as { readonly port?: number };
-  const isGateway = gateway !== undefined && failedPort === gateway.port && failedPort !== config.port;
+  const isGateway = gateway !== undefined && isOfGateway(error as ListenError, config, gateway);
   switch (code) {
     case 'EADDRINUSE':
       if (isGateway) {
@@ -131,8 +141,24 @@ function explain(error: unknown, config: ServiceConfig, gateway: GatewayConfig |
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
+      if (isGateway) {
+        const cure = 'choose another with --gateway-host or GATEWAY_HOST';
+        return new CliFailure(`${gateway.host}, where the gateway listens, is not an address of this machine; ${cure}`);
+      }
       return new CliFailure(`${config.host} is not an address of this machine; choose another with --host or HOST`);
     default:
       return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** What the system says of an address on which nobody can listen. */
+interface ListenError {
+  readonly address?: string;
+  readonly hostname?: string;
+  readonly port?: number;
+}
+
+function isOfGateway({ address, hostname, port }: ListenError, config: ServiceConfig, gateway: GatewayConfig): boolean {
+  if (port !== undefined && gateway.port !== config.port) return port === gateway.port;
+  return gateway.host !== config.host && (address ?? hostname) === gateway.host;
 }

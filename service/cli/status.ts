@@ -1,10 +1,19 @@
 /** `fusewire status`: whether the service works, and how its rules stand. */
 import type { Command } from 'commander';
+import { findOpenDoor } from '../admin/local-door.js';
 import { sendJson } from '../http/send-json.js';
 import { type ApiOptions, createApiClient, findAccess, serviceUrl } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { CliFailure, type CliIo } from './io.js';
+import { localConfig } from './local-config.js';
 import { type Column, printJson, printRows } from './print.js';
+
+/** What `/health` of the gateway says. */
+interface GatewayHealth {
+  readonly status: string;
+  readonly upstreams?: readonly string[];
+  readonly checks?: Readonly<Record<string, { readonly result: string }>>;
+}
 
 /** A rule of the feed, as far as a person looks at it. */
 interface FeedRule {
@@ -42,11 +51,11 @@ export function addStatus(program: Command, io: CliIo): void {
         throw new CliFailure(`${url} does not answer: ${error.message}`);
       });
       if (ready.status !== 200) throw new CliFailure(`${url} is not ready (HTTP ${ready.status})`);
+      const gateway = await gatewayOf(io, options, url);
       if (access === undefined) {
-        if (options.json) printJson(io, { url, ready: true });
-        else
-          io.out(`${url} is ${io.colors.green('ready')}; with a key (REVENIUM_WRITE_API_KEY) its rules are shown too`);
-        return;
+        if (options.json) return printJson(io, { url, ready: true, ...gateway });
+        io.out(`${url} is ${io.colors.green('ready')}; with a key (REVENIUM_WRITE_API_KEY) its rules are shown too`);
+        return showGateway(io, gateway);
       }
       const client = createApiClient(io, options);
       const teamId = await client.teamId();
@@ -55,11 +64,38 @@ export function addStatus(program: Command, io: CliIo): void {
       );
       const rules = feed.value?.rules ?? [];
       const revision = feed.revision ?? 'unknown';
-      if (options.json) return printJson(io, { url, ready: true, teamId, revision, rules });
+      if (options.json) return printJson(io, { url, ready: true, ...gateway, teamId, revision, rules });
       const { green } = io.colors;
       io.out(`${url} is ${green('ready')}; team ${teamId}, revision ${revision}, rules: ${rules.length}`);
+      showGateway(io, gateway);
       if (rules.length > 0) printRows(io, COLUMNS, rules, '');
     });
+}
+
+type GatewayStatus = { readonly gateway?: GatewayHealth & { readonly url: string } };
+
+/** Of the service on this machine, which says in its data folder where its gateway is; of others it is not known. */
+async function gatewayOf(io: CliIo, options: ApiOptions, url: string): Promise<GatewayStatus> {
+  const door = await findOpenDoor(localConfig(io, options).dataDir);
+  const gatewayUrl = door?.url === url.replace('//localhost:', '//127.0.0.1:') ? door.gatewayUrl : undefined;
+  if (gatewayUrl === undefined) return {};
+  const asked = { method: 'GET', url: `${gatewayUrl}/health`, limitMs: 10_000 };
+  const answer = await sendJson(asked).catch((error: Error) => {
+    throw new CliFailure(`the gateway at ${gatewayUrl} does not answer: ${error.message}`);
+  });
+  const { status, upstreams, checks } = JSON.parse(answer.body) as GatewayHealth;
+  return { gateway: { url: gatewayUrl, status, ...{ upstreams, checks } } };
+}
+
+function showGateway(io: CliIo, { gateway }: GatewayStatus): void {
+  if (gateway === undefined) return;
+  const { url, status, upstreams = [], checks = {} } = gateway;
+  const { green, red } = io.colors;
+  const wrong = Object.entries(checks).filter(([, { result }]) => result !== 'ok');
+  const found = wrong.map(([name, { result }]) => `; ${name}: ${result}`).join('');
+  io.out(
+    `${url} is ${status === 'healthy' ? green(status) : red(status)}: the gateway to ${upstreams.join(', ')}${found}`,
+  );
 }
 
 function verdictOf(rule: FeedRule): string {

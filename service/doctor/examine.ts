@@ -13,6 +13,7 @@ import { Examination, Finding } from './examination.js';
 import { examineInstallation, lookAtAddress, lookAtKeys } from './installation.js';
 import { get, type Patient } from './patient.js';
 import { type SurfaceFinding, tryBatch, tryPoll, trySingle, tryWait } from './surfaces.js';
+import { tryGateway } from './try-gateway.js';
 import { trySdk } from './try-sdk.js';
 
 /** What an examination is given. */
@@ -38,6 +39,7 @@ const SURFACES: readonly Surface[] = [
   { name: 'wait', advice: 'a proxy between must let a request wait for 60 s; without it SDKs poll', try: tryWait },
   { name: 'sdk', advice: `${LOG}, and run your program with REVENIUM_LOG_LEVEL=debug`, try: trySdk },
 ];
+const GATEWAY = 'gateway';
 /** A control that is older was left behind by an examination that was cut off. */
 const LEFT_BEHIND_MS = 3_600_000;
 
@@ -50,7 +52,9 @@ export async function examine({ door, dataDir, address, runtime }: Examined): Pr
     return { found, detail: `${found.team.id} (${found.team.name})` };
   });
   if (made === undefined) {
-    for (const { name } of SURFACES) exam.skip(name, 'there is no team to try it in');
+    const surfaces = SURFACES.map(({ name }) => name);
+    if (door.gatewayUrl !== undefined) surfaces.push(GATEWAY);
+    for (const name of surfaces) exam.skip(name, 'there is no team to try it in');
     return exam;
   }
   const { team, metering, write } = made.found;
@@ -83,6 +87,8 @@ async function trySurfaces(exam: Examination, patient: Patient, door: LocalDoor)
       return surface.try(patient, budget);
     });
   }
+  const { gatewayUrl } = door;
+  if (gatewayUrl !== undefined) await exam.check(GATEWAY, LOG, () => tryGateway(patient, gatewayUrl));
   await exam.check('balances', 'fusewire rebuild makes them anew', async () => {
     const body = { teamId: patient.teamId, dryRun: true };
     const { checked, wrong, differences } = await askDoor<TeamBalances>(door, LOCAL_REBUILD_PATH, body, 60_000);

@@ -16,7 +16,7 @@ export interface Patient {
 
 /** One request. */
 export interface Question {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly key: string;
   readonly body?: unknown;

@@ -124,7 +124,8 @@ const UNREADABLE = new Failure(400, 'unreadable_request', 'the request cannot be
 const NOT_JSON = new Failure(
   400,
   'invalid_content_type',
-  'the content-type must be application/json: a server that reads this body as a form could find another model in it',
+  "send it with the header content-type: application/json (curl: -H 'content-type: application/json'); a server that reads " +
+    'the body as a form could find another model in it',
 );
 
 /** Another encoding could make another text of the same bytes. Ollama reads JSON whatever the header says. */

@@ -32,6 +32,12 @@ const UNITS: Readonly<Record<string, string>> = {
   CHARACTER_COUNT: 'characters',
   CREDITS_CONSUMED: 'credits',
 };
+/** What a caller can change. A flat fee and a picture cost the same whatever the limit of the output. */
+const HELP: Readonly<Record<string, string>> = {
+  TOTAL_COST: ' Where its model is priced by tokens, a smaller output limit (max_tokens) may let it pass.',
+  TOKEN_COUNT: ' A smaller output limit (max_tokens) may let it pass.',
+  OUTPUT_TOKEN_COUNT: ' A smaller output limit (max_tokens) may let it pass.',
+};
 
 /** Whose budget a control is for a call. */
 export function scopeOf(book: ControlBook, event: CountedEvent): Refusal['scope'] {
@@ -55,7 +61,7 @@ export function exceeded(book: ControlBook, view: BudgetView, now: CellStanding,
   const equation = isUsedUp
     ? `${spent} of ${view.limit}`
     : `${spent}${held}${most} is more than the limit of ${view.limit}`;
-  const help = isUsedUp ? '' : ' A smaller output limit (max_tokens) may let it pass.';
+  const help = isUsedUp ? '' : (HELP[view.metric] ?? '');
   const scope = scopeOf(book, event);
   const message = `The budget '${view.name}' of ${ownerOf(scope)} ${
     isUsedUp ? 'is used up' : 'cannot take this call'

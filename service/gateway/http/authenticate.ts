@@ -100,7 +100,10 @@ function keyOf(headers: IncomingHttpHeaders): string | Failure {
   }
   const key = bearer === '' ? plain : bearer;
   if (KEY.test(key)) return key;
-  return denied('malformed_api_key', `what was sent is not a key of this gateway, which begins with sk_; ${HOW}`);
+  return denied(
+    'malformed_api_key',
+    `what was sent does not have the form of a key of this gateway (sk_ and 43 letters and digits); ${HOW}`,
+  );
 }
 
 /** What stands behind `Bearer`; the empty text where there is no such header. */

@@ -97,7 +97,8 @@ class Lists implements UpstreamLists {
         return this.#keep(upstream, entry, models);
       },
       (error: unknown) => {
-        if (!entry.hasFailed) log?.warn(`the models of ${upstream.name} cannot be listed: ${reasonOf(error)}`);
+        const where = `${upstream.name} at ${upstream.origin}`;
+        if (!entry.hasFailed) log?.warn(`the models of ${where} cannot be listed: ${reasonOf(error)}`);
         return this.#keep(upstream, entry, undefined);
       },
     );

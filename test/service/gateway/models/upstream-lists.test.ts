@@ -47,7 +47,7 @@ describe('the names of Ollama', () => {
     upstream.plan = undefined;
     expect(await ask()).toHaveLength(3);
     expect(warnings).toEqual([
-      'the models of ollama cannot be listed: ECONNRESET',
+      `the models of ollama at ${upstream.ollama} cannot be listed: ECONNRESET`,
       'the models of ollama can be listed again',
     ]);
   });
