@@ -20,6 +20,7 @@ import { addKeys } from './keys.js';
 import { addModels } from './models.js';
 import { EXIT_CODES } from './needs.js';
 import { addPrices } from './prices.js';
+import { visibleLines } from './print.js';
 import { addRebuild } from './rebuild.js';
 import { addServe } from './serve.js';
 import { addStatus } from './status.js';
@@ -43,7 +44,7 @@ export async function main(args: readonly string[], io: CliIo = processIo()): Pr
   } catch (error) {
     if (error instanceof CliAnswerNo) return 3;
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    io.err(`fusewire: ${error instanceof Error ? error.message : String(error)}`);
+    io.err(visibleLines(`fusewire: ${error instanceof Error ? error.message : String(error)}`));
     if (error instanceof CliUsageError) return 2;
     if (!(error instanceof CliFailure) && io.runtime.log.isDebug()) io.err(String((error as Error).stack));
     return 1;
@@ -59,7 +60,7 @@ function createProgram(io: CliIo): Command {
     .showHelpAfterError('(add --help for what there is)')
     .configureOutput({
       writeOut: (text) => io.out(text.replace(/\n$/, '')),
-      writeErr: (text) => io.err(text.replace(/\n$/, '')),
+      writeErr: (text) => io.err(visibleLines(text.replace(/\n$/, ''))),
     });
   addServe(program, io);
   addCustomers(program, io);

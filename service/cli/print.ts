@@ -35,13 +35,23 @@ export function printJson(io: CliIo, value: unknown): void {
   io.out(JSON.stringify(value, null, 2));
 }
 
-/** One line, without anything that steers a terminal: names come from outside. */
+/**
+ * One line, without anything that steers a terminal: names come from outside. Our own plain colours pass; no other escape
+ * sequence, whole or in part, and nothing that hides text or turns its direction.
+ */
 export function visible(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-  return text.replace(/\u001b\[(?!\d{1,2}m)[^A-Za-z]*[A-Za-z]?|[\u0000-\u001a\u001c-\u001f\u007f-\u009f]/g, ' ');
+  return text.replace(STEERING, ' ');
 }
 
+/** As {@link visible}, for texts of several lines. */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n');
+}
+
+const STEERING =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what must not reach a terminal
+  /\u001b(?!\[(?:1|2|22|3[1-7]|39|90)m)(?:\[[^A-Za-z]*[A-Za-z]?)?|(?!\u001b)\p{Cc}|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu;
+
 function plain(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a tab or line break would break the row
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu, ' ');
 }

@@ -27,7 +27,7 @@ export interface GatewayConfig {
   readonly upstreams: readonly ConfiguredUpstream[];
   readonly routes: ModelRoutes;
   readonly limits: GatewayLimits;
-  /** Origins of browsers that may call; `*` is any. @defaultValue none */
+  /** Origins of browsers that may call; `*` is none. @defaultValue none */
   readonly corsOrigins: readonly string[];
   /** A header that holds the caller's address, in lower case, where a proxy sets it. @defaultValue none */
   readonly addressHeader: string | undefined;
@@ -78,6 +78,10 @@ export function readGatewayConfig(env: Environment, workingDir: string): Gateway
     if (isOwnAddress(upstream.origin, host, port)) {
       problems.push(`the base URL of ${upstream.name} is this gateway's own address: name the server behind it`);
     }
+  }
+  notes.push(...upstreams.flatMap(openKeyNote));
+  if (file.corsOrigins?.includes('*') === true) {
+    notes.push('corsOrigins: * lets nobody in, since keys are no public matter: name the origins of your pages');
   }
   const config: GatewayConfig = {
     host,
@@ -222,6 +226,17 @@ function isOwnAddress(origin: string, host: string, port: number): boolean {
     (/^(localhost|127\.0\.0\.1|::1)$/.test(name) && /^(localhost|127\.0\.0\.1|::1|0\.0\.0\.0|::)$/.test(host))
   );
 }
+
+/** What a key is sent in the clear for, over more than this machine and its network. */
+function openKeyNote({ name, origin, headers }: ConfiguredUpstream): readonly string[] {
+  const { protocol, hostname } = new URL(origin);
+  if (protocol === 'https:' || headers.length === 0 || NEAR.test(hostname)) return [];
+  return [`the key of ${name} goes to ${hostname} unencrypted, for anybody on the way to read: use https://`];
+}
+
+/** This machine, private networks, names without a dot (of containers) and those that never leave a network. */
+const NEAR =
+  /^(?:localhost|127\.[\d.]+|10\.[\d.]+|192\.168\.[\d.]+|172\.(?:1[6-9]|2\d|3[01])\.[\d.]+|169\.254\.[\d.]+|\[::1\]|\[f[cde][\da-f:]+\]|[^.[\]:]+|.+\.(?:local|internal|lan|home\.arpa|localhost))$/;
 
 function isHeaderText(value: string): boolean {
   return /^[\x21-\x7e]+$/.test(value);

