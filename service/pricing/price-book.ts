@@ -1,7 +1,7 @@
 /** A team's prices: what it declared itself, then the catalogue. */
 import type { PriceOverride } from '../store/store.js';
 import { type Catalogue, type CatalogueEntry, ratesAt } from './catalogue.js';
-import { type Candidate, candidatesOf, groupByKey, holdingAt, reachingBack } from './declared-prices.js';
+import { ANY_MODEL, type Candidate, candidatesOf, groupByKey, holdingAt, reachingBack } from './declared-prices.js';
 import type { ModelPrice } from './price-event.js';
 import { catalogueProviderOf } from './provider-names.js';
 
@@ -34,6 +34,8 @@ export interface PriceBook {
   find(query: PriceQuery): FoundPrice;
   /** The same for whoever only wants to know: the model is not noted as used. */
   look(query: PriceQuery): FoundPrice;
+  /** Whether somebody declared a price for this very model, that holds then; one for every model is none. */
+  isDeclared(query: PriceQuery): boolean;
   /** Models that were priced from the catalogue since this was last asked, each once in the life of the book. */
   takeUses(): readonly CatalogueUse[];
 }
@@ -93,6 +95,10 @@ export function createPriceBook(
   return {
     find: (query) => find(query, true),
     look: (query) => find(query, false),
+    isDeclared(query) {
+      const model = holdingAt(planOf(query).candidates, query.atMs)?.override?.model;
+      return model !== undefined && model !== ANY_MODEL;
+    },
     takeUses() {
       const taken = fresh;
       fresh = [];
