@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Store, StoredEvent } from '../../../../service/store/store.js';
+import { until } from '../../../helpers/until.js';
 import { countsOf, type SeenCall, type StandInUpstream, startStandInUpstream } from '../support/stand-in-upstream.js';
 import { upstreamVariables } from '../whole/whole.js';
 import { ask, type Got, nano, openAgent } from './money-support.js';
@@ -161,11 +162,17 @@ class Killing {
       }
     });
     await new Promise((go) => setTimeout(go, afterMs));
+    // On a busy machine that may be too short for anything to be answered.
+    await until(() => this.#answered(round) > 15, 'answers before the kill', 60_000);
     const children = this.#children;
     this.#children = [];
     await Promise.all(children.map((child) => stop(child, 'SIGKILL')));
     isOver = true;
     await Promise.all(work);
+  }
+
+  #answered(round: number): number {
+    return this.#calls.filter((call) => call.round === round && call.got?.status === 200).length;
   }
 
   /** What is left of the small budget can be spent, and not more than it. */
