@@ -52,8 +52,8 @@ export async function tryGateway(patient: Patient, gatewayUrl: string): Promise<
       await revoke();
       await refusedForKey(patient, gatewayUrl, key);
       const tookMs = Math.round(patient.runtime.monotonicNow() - revokedMs);
-      const refused = `a call for up to $${FEE} on a budget of $${BUDGET}: 402, nothing sent`;
-      return { detail: `${gatewayUrl}, ${health}; ${refused}; its key revoked: 401 within ${tookMs} ms` };
+      const refused = `$${FEE} asked of $${BUDGET}: 402, nothing sent`;
+      return { detail: `${gatewayUrl}, ${health}; ${refused}; revoked key: 401 after ${tookMs} ms` };
     } finally {
       if (!isRevoked) await revoke();
     }

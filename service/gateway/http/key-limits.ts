@@ -53,7 +53,11 @@ export class KeyLimits {
     const rate = key.ratePerSecond ?? this.#limits.keyRatePerSecond;
     const waitMs = this.#rates.take(key.id, rate);
     if (waitMs > 0) {
-      return tooMany('rate_limited', `this key may send ${rate} requests a second, and sent more`, waitMs / 1_000);
+      return tooMany(
+        'rate_limited',
+        `this key may send ${rate} ${rate === 1 ? 'request' : 'requests'} a second, and sent more`,
+        waitMs / 1_000,
+      );
     }
     this.#calls += 1;
     this.#underWay.set(key.id, underWay + 1);

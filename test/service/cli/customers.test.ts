@@ -179,7 +179,7 @@ describe('fusewire customers, and keys of customers', { timeout: 60_000 }, () =>
   });
 
   it('tells the two kinds of keys apart, and takes no key for its id', async () => {
-    await ended(2, 'name its customer, or the id of the key (gk_…)', 'keys', 'create');
+    await ended(2, 'name its customer; for keys of the service', 'keys', 'create');
     await ended(2, 'add --local', 'keys', 'list');
     await ended(2, '--scope is for keys of the service', 'keys', 'create', '1', '--scope', 'write');
     await ended(2, '--local is for keys of the service', 'keys', 'create', '1', '--local');

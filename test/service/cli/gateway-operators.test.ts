@@ -44,7 +44,7 @@ describe('an operator of the gateway', { timeout: 90_000 }, () => {
       const { checks } = JSON.parse(out) as { checks: Check[] };
       expect([code, err, checks.filter(({ state }) => state !== 'ok')]).toEqual([0, '', []]);
       expect(checks.find(({ name }) => name === 'gateway')?.detail).toMatch(
-        /^http:\/\/127\.0\.0\.1:\d+, healthy; a call for up to \$1 on a budget of \$0\.00001: 402, nothing sent; its key revoked: 401 within \d+ ms$/,
+        /^http:\/\/127\.0\.0\.1:\d+, healthy; \$1 asked of \$0\.00001: 402, nothing sent; revoked key: 401 after \d+ ms$/,
       );
     }
     expect(chats()).toBe(0);
@@ -111,7 +111,7 @@ describe('an operator of the gateway', { timeout: 90_000 }, () => {
       const seen = await run('status', '--data-dir', join(folder, 'half'));
       expect(seen.out).toContain(`${half.gatewayUrl} is degraded: the gateway to ollama, openai; ollama: failed\n`);
       const doctor = await run('doctor', '--data-dir', join(folder, 'half'));
-      expect(doctor.out).toContain('degraded (Ollama does not answer); a call for up to $1');
+      expect(doctor.out).toContain('degraded (Ollama does not answer); $1 asked of $0.00001: 402');
       expect(doctor.code).toBe(0);
     } finally {
       await half.close();
