@@ -1,17 +1,32 @@
-// `npm run torture -- [--rounds 200] [--store sqlite|postgres|both]`: services and database servers are killed with
-// kill -9 under load, over and over; after every ten rounds with a new database. Ends with 1 where anything is wrong.
+// `npm run torture -- [--rounds 200] [--store sqlite|postgres|both] [--gateway]`: services and database servers are killed
+// with kill -9 under load, over and over; after every ten rounds with a new database. `--gateway`: services with their
+// gateways are, under calls. Ends with 1 where anything is wrong.
 import { parseArgs } from 'node:util';
+import { createRuntime } from 'fusewire/internal';
+import { openPostgresStore } from '../service/store/postgres/open-postgres-store.js';
+import { openSqliteStore } from '../service/store/sqlite/open-sqlite-store.js';
+import { killGateways } from '../test/service/gateway/money/kill-rounds.js';
 import { startEmbedded } from '../test/service/postgres-support.js';
 import { killPostgresServices, killSqliteService, type RoundsResult } from '../test/service/store-crash-rounds.js';
 
 const EPOCH = 10;
-const USAGE = 'npm run torture -- [--rounds 200] [--store sqlite|postgres|both]\n';
+const USAGE = 'npm run torture -- [--rounds 200] [--store sqlite|postgres|both] [--gateway]\n';
 
 type StoreName = 'sqlite' | 'postgres';
 
-function readArguments(): { readonly rounds: number; readonly stores: readonly StoreName[] } {
+interface Arguments {
+  readonly rounds: number;
+  readonly stores: readonly StoreName[];
+  readonly gateway: boolean;
+}
+
+function readArguments(): Arguments {
   const { values } = parseArgs({
-    options: { rounds: { type: 'string', default: '200' }, store: { type: 'string', default: 'both' } },
+    options: {
+      rounds: { type: 'string', default: '200' },
+      store: { type: 'string', default: 'both' },
+      gateway: { type: 'boolean', default: false },
+    },
   });
   const rounds = Number(values.rounds);
   const stores = (['sqlite', 'postgres'] as const).filter((name) => values.store === 'both' || values.store === name);
@@ -19,7 +34,7 @@ function readArguments(): { readonly rounds: number; readonly stores: readonly S
     process.stderr.write(USAGE);
     process.exit(2);
   }
-  return { rounds, stores };
+  return { rounds, stores, gateway: values.gateway };
 }
 
 async function torture(rounds: number, run: (rounds: number) => Promise<RoundsResult>): Promise<RoundsResult> {
@@ -51,9 +66,40 @@ async function tortureStore(name: StoreName, rounds: number): Promise<RoundsResu
   }
 }
 
-const { rounds, stores } = readArguments();
+/** Gateways that are killed under calls; two on one database, where the store can be shared. */
+async function tortureGateway(name: StoreName, rounds: number): Promise<number> {
+  const runtime = createRuntime({}, 'CRITICAL');
+  const server = name === 'sqlite' ? undefined : await startEmbedded();
+  let wrong = 0;
+  try {
+    for (let done = 0; done < rounds; done += EPOCH) {
+      const url = await server?.createMigrated();
+      const result = await killGateways(Math.min(EPOCH, rounds - done), {
+        replicas: url === undefined ? 1 : 2,
+        ...(url === undefined ? {} : { databaseUrl: url }),
+        open: (folder) =>
+          url === undefined
+            ? openSqliteStore({ file: `${folder}/fusewire.db`, runtime, inProcess: true })
+            : openPostgresStore({ url, runtime }),
+      });
+      const { problems, ...counts } = result;
+      wrong += problems.length;
+      for (const problem of problems) process.stdout.write(`rounds ${done} to ${done + EPOCH}: ${problem}\n`);
+      process.stdout.write(`${name}, gateways, after ${Math.min(done + EPOCH, rounds)} rounds: ${JSON.stringify(counts)}\n`);
+    }
+  } finally {
+    await server?.remove();
+  }
+  return wrong;
+}
+
+const { rounds, stores, gateway } = readArguments();
 let problems = 0;
 for (const name of stores) {
+  if (gateway) {
+    problems += await tortureGateway(name, rounds);
+    continue;
+  }
   const begun = performance.now();
   const result = await tortureStore(name, rounds);
   problems += result.problems.length;
