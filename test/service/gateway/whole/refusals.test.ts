@@ -165,7 +165,7 @@ describe('budgets', () => {
   /** A control is known within a moment. What the upstream does not answer costs nothing. */
   async function known(controlId: string, ask: () => Promise<{ headers: Headers }>): Promise<void> {
     whole.standIn.plan = ({ method }) => (method === 'POST' ? { status: 500 } : undefined);
-    await vi.waitFor(async () => expect((await ask()).headers.get('fusewire-budget-control')).toBe(controlId), 5_000);
+    await vi.waitFor(async () => expect((await ask()).headers.get('fusewire-budget-control')).toBe(controlId), 15_000);
     whole.standIn.plan = undefined;
   }
 
@@ -230,9 +230,9 @@ describe('budgets', () => {
     expect((await chat(spent.key)).status).toBe(402);
     const until = new Date(Date.now() + 60_000).toISOString();
     await whole.made('/v2/api/fusewire/bypass', { until, reason: 'an incident' }, 'PUT');
-    await vi.waitFor(async () => expect((await chat(spent.key)).status).toBe(200), 5_000);
+    await vi.waitFor(async () => expect((await chat(spent.key)).status).toBe(200), 15_000);
     await whole.api('/v2/api/fusewire/bypass', undefined, 'DELETE');
-    await vi.waitFor(async () => expect((await chat(spent.key)).status).toBe(402), 5_000);
+    await vi.waitFor(async () => expect((await chat(spent.key)).status).toBe(402), 15_000);
     // What passed under the bypass was metered all the same.
     const events = await whole.events(spent);
     expect(events.length).toBeGreaterThan(0);
@@ -279,13 +279,14 @@ describe('keys', () => {
     ]);
     expect(sent()).toBe(0);
     const { key } = await whole.makeKey(payer.id, { expires: new Date(Date.now() + 400).toISOString() });
-    await vi.waitFor(async () => expect(await status(bearer(key))).toEqual([401, 'expired_api_key']), 5_000);
+    await vi.waitFor(async () => expect(await status(bearer(key))).toEqual([401, 'expired_api_key']), 15_000);
     const revoked = await whole.makeKey(payer.id);
     expect((await chat(revoked.key)).status).toBe(200);
     await whole.api(`/v2/api/gateway-keys/${revoked.keyId}`, undefined, 'DELETE');
-    await vi.waitFor(async () => expect(await status(bearer(revoked.key))).toEqual([401, 'revoked_api_key']), 1_000);
+    // Where it was done, it holds at once.
+    expect(await status(bearer(revoked.key))).toEqual([401, 'revoked_api_key']);
     await whole.made(`/v2/api/customers/${payer.id}`, { active: false }, 'PATCH');
-    await vi.waitFor(async () => expect(await status(bearer(payer.key))).toEqual([401, 'inactive_customer']), 1_000);
+    expect(await status(bearer(payer.key))).toEqual([401, 'inactive_customer']);
   });
 });
 
