@@ -87,13 +87,16 @@ function announce(io: CliIo, config: ServiceConfig, service: OpenService, asJson
   const { databaseUrl, dataDir } = config;
   if (url === undefined) {
     io.out(`The gateway is at ${bold(gatewayUrl ?? '')}. Its data is in ${databaseUrl}; no API is open here.`);
+    io.out(`${dataDir} holds what it metered until it is in the database: keep it.`);
     return;
   }
   if (databaseUrl === undefined) {
     io.out(`Fusewire is at ${bold(url)}. Its data is in ${dataDir}; to start over, stop it and delete that folder.`);
   } else {
     io.out(`Fusewire is at ${bold(url)}. Its data is in ${databaseUrl}, shared with every service on that database.`);
-    io.out(`${dataDir} holds only this machine's door for local commands.`);
+    const outbox =
+      gatewayUrl === undefined ? '' : ', and what its gateway metered until it is in the database: keep it';
+    io.out(`${dataDir} holds this machine's door for local commands${outbox}.`);
   }
   if (gatewayUrl !== undefined) {
     io.out(

@@ -61,12 +61,14 @@ export function exceeded(book: ControlBook, view: BudgetView, now: CellStanding,
   const equation = isUsedUp
     ? `${spent} of ${view.limit}`
     : `${spent}${held}${most} is more than the limit of ${view.limit}`;
-  const help = isUsedUp ? '' : (HELP[view.metric] ?? '');
   const scope = scopeOf(book, event);
+  const asked = bound === 0n ? undefined : view.text(bound);
+  if (book.compiled.limit === 0n) return refusalOf('BUDGET_EXCEEDED', shutText(view, scope), book, view, scope, asked);
+  const help = isUsedUp ? '' : (HELP[view.metric] ?? '');
   const message = `The budget '${view.name}' of ${ownerOf(scope)} ${
     isUsedUp ? 'is used up' : 'cannot take this call'
   }: ${equation}.${resetText(view)}${help}`;
-  return refusalOf('BUDGET_EXCEEDED', message, book, view, scope, bound === 0n ? undefined : view.text(bound));
+  return refusalOf('BUDGET_EXCEEDED', message, book, view, scope, asked);
 }
 
 /** The control refuses what nobody knows the price of, or holds such a call already (I5). */
@@ -92,6 +94,7 @@ export function tripped(
   if (known !== undefined) {
     const { book, view } = known;
     const scope = scopeOf(book, event);
+    if (book.compiled.limit === 0n) return refusalOf(code, shutText(view, scope), book, view, scope, undefined);
     const unit = UNITS[view.metric] ?? '';
     const message = `The budget '${view.name}' of ${ownerOf(scope)} is used up: ${view.spend} ${unit} spent of ${view.limit}.${resetText(view)}`;
     return refusalOf(code, message, book, view, scope, undefined);
@@ -127,6 +130,11 @@ function refusalOf(
 
 function ownerOf({ kind, value }: Refusal['scope']): string {
   return value === null ? `the ${kind}` : `${kind} ${value}`;
+}
+
+/** No end of a window gives room to a budget of nothing. */
+function shutText({ name }: BudgetView, scope: Refusal['scope']): string {
+  return `The budget '${name}' of ${ownerOf(scope)} lets nothing pass: its limit is 0. Ask whoever runs the gateway for a larger one.`;
 }
 
 function resetText({ resetsAt }: BudgetView): string {

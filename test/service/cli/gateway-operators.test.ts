@@ -159,6 +159,19 @@ describe('an operator of the gateway', { timeout: 90_000 }, () => {
     );
   });
 
+  it('hears of no room to come where the budget is 0', async () => {
+    await run('customers', 'create', 'Zoe', 'zoe@example.com', '--budget', '0');
+    const { key } = JSON.parse((await run('keys', 'create', 'zoe@example.com', '--json')).out) as { key: string };
+    const answer = await fetch(`${service.gatewayUrl}/api/chat`, {
+      ...{ method: 'POST', headers: { authorization: `Bearer ${key}` } },
+      body: JSON.stringify({ model: 'llama3.2', messages: [{ role: 'user', content: 'x' }] }),
+    });
+    expect(answer.status).toBe(402);
+    expect(((await answer.json()) as { error: string }).error).toMatch(
+      /^The budget 'Budget of Zoe \(cus_\w+\)' of customer cus_\w+ lets nothing pass: its limit is 0\. Ask whoever/,
+    );
+  });
+
   it('is named as who declared a price, without a key too', async () => {
     await run('prices', 'set', 'llama3.2', '0.001');
     const listed = JSON.parse((await run('prices', 'list', '--json')).out) as { model: string; declaredBy: string }[];
