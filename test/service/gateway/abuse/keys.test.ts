@@ -25,7 +25,7 @@ describe('keys', () => {
       body: JSON.stringify(body),
     });
   const withKey = (key: string) => ({ authorization: `Bearer ${key}` });
-  const codeOf = async (answer: Response) => (await answer.json()).error.code as string;
+  const codeOf = async (answer: Response) => ((await answer.json()) as { error: { code: string } }).error.code;
 
   it('answers unknown keys alike, however near they are to one that works, and repeats none', async () => {
     const { key } = await whole.payer();

@@ -221,10 +221,11 @@ describe('mistakes of an operator', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-    for (const env of [
+    const wrong: readonly Record<string, string>[] = [
       { OPENAI_API_KEY: `${KEY}\nx` },
       { OPENAI_API_KEY: KEY, OPENAI_BASE_URL: `http://a:${KEY}@b` },
-    ]) {
+    ];
+    for (const env of wrong) {
       expect(() => read(env)).toThrow(expect.not.objectContaining({ message: expect.stringContaining(KEY) }));
     }
     expect(JSON.stringify(read({ OPENAI_API_KEY: KEY }))).not.toContain(KEY);
