@@ -122,7 +122,12 @@ describe('the Dockerfile', () => {
 
   it('keeps its data in a volume and offers the gateway alone', () => {
     const env = Object.assign({}, ...of('ENV').map(readPairs)) as Record<string, string>;
-    expect(env).toEqual({ NODE_ENV: 'production', FUSEWIRE_DATA_DIR: '/data', GATEWAY_HOST: '0.0.0.0' });
+    expect(env).toEqual({
+      NODE_ENV: 'production',
+      NODE_OPTIONS: '--max-semi-space-size=32',
+      FUSEWIRE_DATA_DIR: '/data',
+      GATEWAY_HOST: '0.0.0.0',
+    });
     expect(of('VOLUME').map(({ text }) => text)).toEqual(['/data']);
     expect(of('EXPOSE').map(({ text }) => text)).toEqual(['8000']);
   });
