@@ -249,7 +249,7 @@ describe('a run with everything that can go wrong', { timeout: 120_000 }, () => 
     expect(existsSync(join(place.dataDir, 'fusewire.db'))).toBe(true);
   });
 
-  it('brings what was under way into its ledger when it starts again, and no word of what was said', async () => {
+  it('starts again after that, and still no file and no line of the log has a word of what was said', async () => {
     standIn.plan = undefined;
     await start();
     child.process.kill('SIGTERM');
