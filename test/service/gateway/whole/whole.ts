@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type StartServiceOptions, startService } from '../../../../service/admin/start-service.js';
 import type { CostControlInput, StoredEvent } from '../../../../service/store/store.js';
+import type { ParsedJson } from '../../../helpers/service-fixture.js';
 import { until } from '../../../helpers/until.js';
 import { control } from '../../store-support.js';
 import { type StandInUpstream, startStandInUpstream, UPSTREAM_KEYS } from '../support/stand-in-upstream.js';
@@ -27,8 +28,7 @@ export interface Payer {
 /** An answer of the API. */
 export interface ApiAnswer {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: tests read deep into answers of every shape
-  readonly json: any;
+  readonly json: ParsedJson;
 }
 
 /** Two flat fees for every model of Ollama. */
