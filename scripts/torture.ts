@@ -85,7 +85,9 @@ async function tortureGateway(name: StoreName, rounds: number): Promise<number> 
       const { problems, ...counts } = result;
       wrong += problems.length;
       for (const problem of problems) process.stdout.write(`rounds ${done} to ${done + EPOCH}: ${problem}\n`);
-      process.stdout.write(`${name}, gateways, after ${Math.min(done + EPOCH, rounds)} rounds: ${JSON.stringify(counts)}\n`);
+      process.stdout.write(
+        `${name}, gateways, after ${Math.min(done + EPOCH, rounds)} rounds: ${JSON.stringify(counts)}\n`,
+      );
     }
   } finally {
     await server?.remove();
