@@ -46,9 +46,9 @@ describe('a caller with a key and a body made to hurt', () => {
 
   it('is refused what is nested deep, has too many parts, or is packed', { timeout: 60_000 }, async () => {
     const bodies: readonly (readonly [string, RegExp])[] = [
-      [wrap('['.repeat(90_000) + ']'.repeat(90_000)), /nested deeper/],
-      [wrap(`${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`), /nested deeper/],
-      [wrap('['.repeat(90_000)), /no JSON/],
+      [wrap('['.repeat(90_000) + ']'.repeat(90_000)), /nested deeper|too many lists/],
+      [wrap(`${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`), /nested deeper|too many lists/],
+      [wrap('['.repeat(90_000)), /no JSON|too many lists/],
       [wrap(`[${'[],'.repeat(8 * MIB)}0]`), /too many lists/],
       [wrap(`[${'{"a":{}},'.repeat(2 * MIB)}0]`), /too many lists/],
       [wrap(`{${'"k":1,'.repeat(MIB)}"k":1}`), /too many lists/],
