@@ -20,8 +20,9 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'test/matrix/**', 'test/package/**'],
     // A test file that leaves a server, a child process or a timer behind fails.
     setupFiles: ['test/support/leak-check.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // For what hangs. A busy machine may give a test a tenth of a core: tests that parse every file need half a minute then.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
   },
