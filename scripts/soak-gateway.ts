@@ -11,7 +11,7 @@ import { type PlannedCall, planCall } from './soak/calls.js';
 import { judgeMemory } from './soak/flatness.js';
 import type { Memory } from './soak/gateway-child.js';
 import { Oracle } from './soak/oracle.js';
-import { openWhole, type Payer, type SoakWhole, UPSTREAM_KEEP_ALIVE_MS } from './soak/whole.js';
+import { openWhole, type Payer, type SoakWhole } from './soak/whole.js';
 
 const USAGE = 'npm run soak:gateway -- [--minutes 10] [--rate 120] [--seed 1]\n';
 const LANES = 24;
@@ -20,7 +20,7 @@ const ROUNDS = 12;
 /** Rounds in which code is compiled, caches fill and pools open. */
 const WARM_UP_ROUNDS = 3;
 /** Longer than the gateway keeps idle connections to upstreams. */
-const REST_MS = UPSTREAM_KEEP_ALIVE_MS + 1_000;
+const REST_MS = 6_000;
 const SETTLE_MS = 30_000;
 const MIB = 2 ** 20;
 

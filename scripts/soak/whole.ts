@@ -19,9 +19,6 @@ export interface Payer {
   readonly key: string;
 }
 
-/** The gateway gives up an idle connection before its upstream does. */
-export const UPSTREAM_KEEP_ALIVE_MS = 5_000;
-
 interface Ready {
   readonly url: string;
   readonly gatewayUrl: string;
@@ -31,7 +28,7 @@ interface Ready {
 /** Starts all of it. */
 export async function openWhole(): Promise<SoakWhole> {
   const folder = mkdtempSync(join(tmpdir(), 'fusewire-soak-'));
-  const standIn = await startStandInUpstream(UPSTREAM_KEEP_ALIVE_MS);
+  const standIn = await startStandInUpstream();
   standIn.plan = ({ bytes }) => faultOf(bytes.toString());
   const config = join(folder, 'gateway.json');
   // Nobody is slowed down but those who guess at keys.

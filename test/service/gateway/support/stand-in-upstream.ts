@@ -80,13 +80,14 @@ export interface StandInUpstream {
   close(): Promise<void>;
 }
 
-/** Starts the three. They keep idle connections so long, and say so. */
-export async function startStandInUpstream(keepAliveMs = 60_000): Promise<StandInUpstream> {
+/** Starts the three. */
+export async function startStandInUpstream(): Promise<StandInUpstream> {
   const standIn = new StandIn();
   const names: UpstreamName[] = ['ollama', 'openai', 'anthropic'];
   const servers = new Map<UpstreamName, Server>();
   for (const name of names) {
-    const options = { keepAliveTimeout: keepAliveMs, requestTimeout: 0 };
+    // As the real ones: no word on how long a connection is kept, and longer than whoever asks keeps it.
+    const options = { keepAliveTimeout: 0, requestTimeout: 0 };
     const server = createServer(options, (request, response) => void standIn.handle(name, request, response));
     server.on('connection', (socket) => standIn.connected(socket));
     server.listen(0, '127.0.0.1');
