@@ -15,7 +15,7 @@ import { Standing } from '../../../../service/gateway/books/standing.js';
 import { OpenTicket } from '../../../../service/gateway/books/ticket.js';
 import type { GatewayCall } from '../../../../service/gateway/types.js';
 import { formatScaled } from '../../../../service/ledger/decimal.js';
-import { windowOf } from '../../../../service/ledger/windows.js';
+import { windowOf, windowTimeOf } from '../../../../service/ledger/windows.js';
 import { createCatalogue } from '../../../../service/pricing/catalogue.js';
 import type { CostControl, Store } from '../../../../service/store/store.js';
 import { type HandClock, event as usageEvent } from '../../store-support.js';
@@ -166,7 +166,8 @@ export class BooksModel {
     this.#outbox.append(id, metered);
     const tools = { newId: runtime.newId, protect: (value: string) => value };
     this.#settled.set(metered, new SettledEvent(prepareOwn(metered, runtime.now(), tools), this.standing));
-    this.#own.set(id, told);
+    // Whoever answers after more than a day is counted by the receipt, as every event.
+    this.#own.set(id, { ...told, atMs: windowTimeOf(told.atMs, runtime.now()).windowTimeMs });
   }
 
   async #ledger(): Promise<Map<string, Kept>> {
