@@ -5,26 +5,30 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sendJson } from '../../../service/http/send-json.js';
 import { type RunningService, startService } from '../../../service/index.js';
 import { runCli, startCli } from '../../helpers/run-cli.js';
+import { runInProcess } from './in-process.js';
 
-/** Every command is a process that compiles its sources: seconds each on a busy machine. */
+/** A process compiles its sources first: seconds on a busy machine. */
 const TIME_LIMIT_MS = 180_000;
 
 describe('commands over the API', { timeout: TIME_LIMIT_MS }, () => {
   let service: RunningService;
   let folder: string;
+  let env: Record<string, string>;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'fusewire-cli-'));
     service = await startService();
-    await writeFile(
-      join(folder, '.env'),
-      `REVENIUM_METERING_BASE_URL=${service.url}/meter/v2\nREVENIUM_WRITE_API_KEY=${service.keys.write}\n`,
-    );
+    env = {
+      REVENIUM_METERING_BASE_URL: `${service.url}/meter/v2`,
+      REVENIUM_WRITE_API_KEY: service.keys.write,
+    };
+    const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
+    await writeFile(join(folder, '.env'), lines.join(''));
   });
   afterAll(async () => {
     await service.close();
     await rm(folder, { recursive: true, force: true });
   });
-  const run = (...args: string[]) => runCli(folder, args);
+  const run = (...args: string[]) => runInProcess(args, { workingDir: folder, env });
   const json = async (...args: string[]) => {
     const { code, out, err } = await run(...args, '--json');
     expect([code, err]).toEqual([0, '']);
@@ -58,6 +62,8 @@ describe('commands over the API', { timeout: TIME_LIMIT_MS }, () => {
       { dimension: 'SUBSCRIBER', operator: 'IN', values: ['a', 'b'] },
     ]);
     const listed = await run('controls', 'list');
+    // The same in a process of its own, which reads `.env`.
+    expect(await runCli(folder, ['controls', 'list'])).toEqual(listed);
     const [head, row, ...rest] = listed.out
       .trimEnd()
       .split('\n')
@@ -192,7 +198,9 @@ describe('keys on the data folder', { timeout: TIME_LIMIT_MS }, () => {
             headers: { 'x-api-key': key },
           })
         ).status;
-      const made = await runCli(folder, ['keys', 'create', '--local', '--label', 'ci', '--scope', 'write']);
+      const made = await runInProcess(['keys', 'create', '--local', '--label', 'ci', '--scope', 'write'], {
+        workingDir: folder,
+      });
       expect(made).toEqual({
         code: 0,
         out: expect.stringMatching(/^REVENIUM_TEAM_ID=fw\w+\nREVENIUM_WRITE_API_KEY=rev_sk_\w+\n$/),
@@ -200,26 +208,32 @@ describe('keys on the data folder', { timeout: TIME_LIMIT_MS }, () => {
       });
       const key = /WRITE_API_KEY=(\S+)/.exec(made.out)![1]!;
       expect(await ask(key)).toBe(204);
-      const listed = JSON.parse((await runCli(folder, ['keys', 'list', '--local', '--json'])).out);
+      const listed = JSON.parse(
+        (await runInProcess(['keys', 'list', '--local', '--json'], { workingDir: folder })).out,
+      );
       const mine = listed.find(({ label }: { label: string }) => label === 'ci');
       expect([listed.length, mine]).toEqual([
         3,
         expect.objectContaining({ scope: 'write', teamId, hint: key.slice(-4), revoked: null }),
       ]);
-      expect((await runCli(folder, ['keys', 'revoke', '--local', mine.id])).out).toBe(`revoked ${mine.id}\n`);
+      expect((await runInProcess(['keys', 'revoke', '--local', mine.id], { workingDir: folder })).out).toBe(
+        `revoked ${mine.id}\n`,
+      );
       expect(await ask(key)).toBe(401);
-      const unknown = await runCli(folder, ['keys', 'revoke', '--local', 'nothing']);
+      const unknown = await runInProcess(['keys', 'revoke', '--local', 'nothing'], { workingDir: folder });
       expect([unknown.code, unknown.err]).toEqual([1, 'fusewire: there is no active key with the id nothing\n']);
 
       // Killed: the door is still noted, and nobody is behind it.
       child.process.kill('SIGKILL');
       await child.ended;
-      const alone = await runCli(folder, ['keys', 'create', '--local', '--json']);
+      const alone = await runInProcess(['keys', 'create', '--local', '--json'], { workingDir: folder });
       expect([alone.code, JSON.parse(alone.out)]).toEqual([
         0,
         expect.objectContaining({ scope: 'metering', teamId, key: expect.stringMatching(/^rev_mk_/) }),
       ]);
-      expect((await runCli(folder, ['keys', 'list', '--local'])).out.trimEnd().split('\n')).toHaveLength(5);
+      expect(
+        (await runInProcess(['keys', 'list', '--local'], { workingDir: folder })).out.trimEnd().split('\n'),
+      ).toHaveLength(5);
     } finally {
       child.process.kill('SIGKILL');
       await child.ended;
