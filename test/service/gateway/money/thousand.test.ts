@@ -62,11 +62,16 @@ describe.each(['sqlite', 'postgres'] as const)('a thousand at once, on %s', (kin
     return nano(String(held)) - (got.status === 402 ? 0n : own);
   }
 
-  it.each([
-    ['plain', false, '/api/chat'],
-    ['streamed', true, '/api/chat'],
-    ['streamed by the OpenAI endpoint', true, '/v1/chat/completions'],
-  ])(
+  /** Decided in this process on both stores alike: what only reads its answer in another way is tried on one of them. */
+  const onOne = <T extends readonly unknown[]>(cases: readonly T[]) => (kind === 'sqlite' ? cases : cases.slice(-1));
+
+  it.each(
+    onOne([
+      ['plain', false, '/api/chat'],
+      ['streamed', true, '/api/chat'],
+      ['streamed by the OpenAI endpoint', true, '/v1/chat/completions'],
+    ] as const),
+  )(
     'priced flat, %s: exactly 100 of 1,000',
     async (_name, stream, path) => {
       const payer = await whole.payer({ budget: '0.3' });
@@ -131,10 +136,12 @@ describe.each(['sqlite', 'postgres'] as const)('a thousand at once, on %s', (kin
     await inLedger(whole, payer, used.payer);
   }, 120_000);
 
-  it.each([
-    ['plain', false],
-    ['streamed', true],
-  ])(
+  it.each(
+    onOne([
+      ['plain', false],
+      ['streamed', true],
+    ] as const),
+  )(
     'priced by tokens, %s: what fits by its bound passes, and what was not used is used later',
     async (_n, stream) => {
       const limit = nano('0.02');
