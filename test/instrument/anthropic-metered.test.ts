@@ -158,7 +158,7 @@ describe.each(VERSIONS)('@anthropic-ai/sdk $version', ({ version, Anthropic, Com
       await until(() => stub.requests.length === 1);
       controller.abort();
       await failed;
-      await expect(guard({ timeout: 30 }).messages.create(BODY)).rejects.toThrow('timed out');
+      await expect(guard({ timeout: 300 }).messages.create(BODY)).rejects.toThrow('timed out');
       expect(recording.events.map(({ stopReason }) => stopReason)).toEqual(['CANCELLED', 'TIMEOUT']);
     });
 
