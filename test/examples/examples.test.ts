@@ -74,7 +74,7 @@ const SAYS: Readonly<Record<string, readonly RegExp[]>> = {
     /^metered: ACME odd \d+ unknown$/m,
   ],
   'ollama.mjs': [/^answer: A budget/m, /^refused after \d+ answers: .*Tokens of the shared box/m],
-  'streaming.mjs': [/^metered: END 40000 2000 reported$/m, /^metered: CANCELLED \d+ 1 estimated$/m],
+  'streaming.mjs': [/^metered: END 40000 2000 reported$/m, /^metered: CANCELLED \d+ [1-9]\d? estimated$/m],
   'decorators.mjs': [
     /^answer: A budget\nanswer: A budget\nmetered: Northwind triage question u-88\nmetered: Northwind triage order u-88$/m,
   ],
