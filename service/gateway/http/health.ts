@@ -3,7 +3,7 @@
  * only: no addresses, versions or texts of errors, for everybody can read them.
  */
 import type { Log, Runtime } from 'fusewire/internal';
-import { createProbe, type ProbeResult } from './probe.js';
+import { createProbe, type ProbeResult } from '../../http/probe.js';
 
 /** What {@link createHealth} looks at. */
 export interface HealthParts {

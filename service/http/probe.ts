@@ -11,13 +11,15 @@ export interface ProbeResult {
 export interface ProbeBounds {
   readonly limitMs: number;
   readonly holdsMs: number;
+  /** The same for an outcome that is not good. @defaultValue `holdsMs` */
+  readonly failureHoldsMs?: number;
 }
 
 /** Looks; those that ask meanwhile get the same outcome. */
 export function createProbe(
   look: () => Promise<unknown>,
   runtime: Pick<Runtime, 'monotonicNow' | 'setTimer'>,
-  { limitMs, holdsMs }: ProbeBounds,
+  { limitMs, holdsMs, failureHoldsMs = holdsMs }: ProbeBounds,
 ): () => Promise<ProbeResult> {
   let last: ProbeResult | undefined;
   let underWay: Promise<ProbeResult> | undefined;
@@ -39,7 +41,10 @@ export function createProbe(
       underWay = undefined;
     });
   return () => {
-    if (last !== undefined && runtime.monotonicNow() - last.atMs < holdsMs) return Promise.resolve(last);
+    if (last !== undefined) {
+      const heldMs = last.outcome === 'ok' ? holdsMs : failureHoldsMs;
+      if (runtime.monotonicNow() - last.atMs < heldMs) return Promise.resolve(last);
+    }
     underWay ??= lookOnce();
     return underWay;
   };
