@@ -59,6 +59,14 @@ export class ControlState {
     return values.value !== before.value || values.unknownCount !== before.unknownCount;
   }
 
+  /** Until when a total that was read at `readMs` stays by itself: a ROLLING one loses a bucket when the next begins. */
+  totalHoldsUntilMs(readMs: number): number {
+    const { bucketMs } = this.window;
+    const { value, unknownCount } = this.#total;
+    if (bucketMs === null || (value === 0n && unknownCount === 0n)) return Number.MAX_SAFE_INTEGER;
+    return (Math.floor(readMs / bucketMs) + 1) * bucketMs;
+  }
+
   setGroups(readings: readonly GroupReading[]): void {
     if (this.isGrouped) for (const reading of readings) this.groups.set(reading);
   }

@@ -18,6 +18,8 @@ export interface CurrentWindow {
   readonly resetsAtMs: number | null;
   /** From this instant on a feed that shows it is out of date. */
   readonly validUntilMs: number;
+  /** Of a ROLLING control, the length of the buckets that its total loses one after the other; `null` for others. */
+  readonly bucketMs: number | null;
 }
 
 /**
@@ -29,7 +31,7 @@ export function currentWindow(control: CostControl, nowMs: number, windows?: Win
   const { startMs, endMs, key } = window;
   if (control.windowType !== 'ROLLING') {
     const resetsAtMs = control.windowType === 'LIFETIME' ? null : endMs;
-    return { startMs, key, balanceStartMs: startMs, resetsAtMs, validUntilMs: endMs };
+    return { startMs, key, balanceStartMs: startMs, resetsAtMs, validUntilMs: endMs, bucketMs: null };
   }
   const { fromMs, currentMs, bucketMs } = spanOf(window, nowMs);
   return {
@@ -38,6 +40,7 @@ export function currentWindow(control: CostControl, nowMs: number, windows?: Win
     balanceStartMs: HEAD_START_MS,
     resetsAtMs: currentMs + 61 * bucketMs,
     validUntilMs: currentMs + 30 * bucketMs,
+    bucketMs,
   };
 }
 

@@ -126,7 +126,7 @@ export async function feedControls(
 async function heldReadings(context: LedgerContext, held: readonly HeldControl[]): Promise<readonly HeldReading[]> {
   const readings: HeldReading[] = [];
   for (const { control, untilMs, windowKey, windowStartMs, total, groups } of held) {
-    const times = { resetsAtMs: untilMs >= NEVER_MS ? null : untilMs, validUntilMs: untilMs };
+    const times = { resetsAtMs: untilMs >= NEVER_MS ? null : untilMs, validUntilMs: untilMs, bucketMs: null };
     const window = { startMs: windowStartMs, key: windowKey, balanceStartMs: windowStartMs, ...times };
     readings.push({ control, window, total, groups: await withNames(context, compileControl(control), groups) });
   }

@@ -34,6 +34,9 @@ export class TeamDesk {
   /** Monotonic. */
   #valuesReadAt = 0;
   #validUntilMs = 0;
+  /** By the wall clock: when values were last read, and until when they hold though nothing is told to have moved. */
+  #valuesOfMs = 0;
+  #valuesUntilMs = Number.MAX_SAFE_INTEGER;
   #timer: Timer | undefined;
   #dueAt = Number.POSITIVE_INFINITY;
   #failing = false;
@@ -103,7 +106,7 @@ export class TeamDesk {
 
   /** Values may have moved since they were read. */
   get #stale(): boolean {
-    return this.#touches !== this.#touchesRead;
+    return this.#touches !== this.#touchesRead || this.#runtime.now() >= this.#valuesUntilMs;
   }
 
   #holds(feed: TeamFeed, revision: number): boolean {
@@ -120,6 +123,7 @@ export class TeamDesk {
 
   async #run(): Promise<void> {
     const now = this.#runtime.monotonicNow();
+    const nowMs = this.#runtime.now();
     const touches = this.#touches;
     const before = this.#ready?.feed.etag;
     const values = this.#stale && now >= this.#valuesReadAt + VALUES_AGE_MAX_MS;
@@ -128,7 +132,9 @@ export class TeamDesk {
     if (how === 'whole' || values) {
       this.#touchesRead = touches;
       this.#valuesReadAt = now;
+      this.#valuesOfMs = nowMs;
     }
+    this.#valuesUntilMs = feed.valuesHoldUntilMs(this.#valuesOfMs);
     this.#validUntilMs = feed.validUntilMs;
     if (this.#ready?.feed !== feed) this.#ready = { feed, bodies: new FeedBodies(this.#runtime, feed) };
     if (feed.etag !== before) for (const changed of [...this.#watchers]) changed();
@@ -139,9 +145,9 @@ export class TeamDesk {
     if (!this.watched || this.#closed) return;
     const now = this.#runtime.monotonicNow();
     let delayMs = Math.min(LOOK_MAX_MS, Math.max(COALESCE_MS, this.#validUntilMs - this.#runtime.now()));
-    if (this.#stale) {
-      delayMs = Math.min(delayMs, Math.max(COALESCE_MS, this.#valuesReadAt + VALUES_AGE_MAX_MS - now));
-    }
+    const staleInMs = this.#stale ? 0 : this.#valuesUntilMs - this.#runtime.now();
+    const valuesInMs = Math.max(COALESCE_MS, staleInMs, this.#valuesReadAt + VALUES_AGE_MAX_MS - now);
+    delayMs = Math.min(delayMs, valuesInMs);
     if (this.#ready === undefined || this.#ready.feed.revision < this.#newest) delayMs = COALESCE_MS;
     if (this.#failing) delayMs = RETRY_MS;
     if (now + delayMs >= this.#dueAt) return;

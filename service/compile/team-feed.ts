@@ -94,6 +94,13 @@ export class TeamFeed {
     return earliest;
   }
 
+  /** Until when current values that were read at `readMs` hold without an event. */
+  valuesHoldUntilMs(readMs: number): number {
+    let earliest = Number.MAX_SAFE_INTEGER;
+    for (const state of this.#controls.values()) earliest = Math.min(earliest, state.totalHoldsUntilMs(readMs));
+    return earliest;
+  }
+
   /** A control that was read whole; it takes the place of the one with its id. */
   put(loaded: LoadedControl): void {
     this.#coming.push(loaded);

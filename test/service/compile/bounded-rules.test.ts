@@ -17,6 +17,7 @@ const WINDOW = {
   balanceStartMs: NOON,
   resetsAtMs: NOON + 1_000,
   validUntilMs: NOON + 1_000,
+  bucketMs: null,
 };
 
 function stateOf(ruleId: number, fields: Partial<CostControlInput>, dollars = 0): ControlState {

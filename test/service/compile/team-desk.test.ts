@@ -120,3 +120,34 @@ test('nobody watches: no timer', async () => {
   expect(clock.pending()).toBe(before);
   feeds.close();
 });
+
+test('I6: what a rolling window loses with time alone is shown, to whoever reads and to whoever waits', async () => {
+  clock.jump(BEFORE_MIDNIGHT - 3_600_000);
+  const rolling = { windowType: 'ROLLING', windowDuration: 'PT1H', hardLimit: '10' } as const;
+  // Read on the way, so that nothing else makes the feed come again at the end.
+  const passHour = async (): Promise<void> => {
+    clock.jump(clock.now() + 35 * 60_000);
+    await ruleIn(store.feeds);
+    clock.jump(clock.now() + 27.5 * 60_000);
+  };
+  await store.createControl(team.id, control(rolling));
+  await spend(2);
+  await clock.advance(VALUES_AGE_MAX_MS);
+  expect((await ruleIn(store.feeds)).currentValue).toBe(2);
+  await passHour();
+  await clock.advance(VALUES_AGE_MAX_MS);
+  expect((await ruleIn(store.feeds)).currentValue).toBe(0);
+
+  await spend(3);
+  await clock.advance(VALUES_AGE_MAX_MS);
+  expect((await ruleIn(store.feeds)).currentValue).toBe(3);
+  let told = 0;
+  const unwatch = store.feeds.watch(team.id, () => {
+    told += 1;
+  });
+  await passHour();
+  told = 0;
+  await passUntil(1_001, () => told > 0);
+  expect((await ruleIn(store.feeds)).currentValue).toBe(0);
+  unwatch();
+});
