@@ -10,7 +10,26 @@ export { callOf } from '../enforcement/dimensions.js';
 export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.js';
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
+export type { CallBound, CallCounts, RateBound, RateLine } from './bound/types.js';
 export { capturePrompts } from './capture/capture-prompts.js';
+export {
+  HOLD_METRICS,
+  type HoldCall,
+  type HoldDesk,
+  type HoldEstimate,
+  type HoldMetric,
+  type HoldNeed,
+  type HoldOperation,
+  type HoldOutcome,
+  type HoldPart,
+  type HoldReactions,
+  type HoldRefusal,
+  type HoldState,
+  type OnExpiry,
+  type OutputLimitPolicy,
+  type WhenExhausted,
+} from './holds/hold-types.js';
+export type { Affordable, HoldAnswer, HoldAsk, Holder, HolderStatus, HoldTicket } from './holds/holder-types.js';
 export {
   type AnswerHead,
   AnswerWatch,

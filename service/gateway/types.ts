@@ -6,6 +6,7 @@
  */
 import type {
   AttemptSink,
+  CallBound,
   CallDimensions,
   Decision,
   MeteredEvent,
@@ -15,6 +16,8 @@ import type {
   SseRewrite,
 } from 'fusewire/internal';
 import type { Team } from '../store/store.js';
+
+export type { CallBound } from 'fusewire/internal';
 
 /** The protocol that a caller speaks; answers of our own are written in it. */
 export type Dialect = 'openai' | 'anthropic' | 'ollama';
@@ -109,28 +112,6 @@ export interface Upstream {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** What happens to a request whose caller has left. @defaultValue `abort` for Ollama's protocol, else `drain` */
   readonly onClientLeave: 'abort' | 'drain';
-}
-
-/** The most that a call can consume; every count is an upper bound (DESIGN section 5). */
-export interface CallBound {
-  /** UTF-8 bytes of the text, and allowances for media, files and tools. */
-  readonly inputTokensMax: number;
-  /** The output limit of the request times its choices, or what is assumed where it names none. */
-  readonly outputTokensMax: number;
-  /** Whether the request itself limits its output. */
-  readonly isOutputLimited: boolean;
-  readonly images: number;
-  readonly characters: number;
-  /** Seconds of sound or film that can be made or heard; 0 where none is. */
-  readonly mediaSeconds: number;
-  /** Caches that the call can write: `short` those of minutes, `long` those of an hour too. Absent: `long`. */
-  readonly cacheWrites?: 'none' | 'short' | 'long';
-  /** Sound among the tokens, which has prices of its own. Absent: there can be. */
-  readonly hasSound?: boolean;
-  /** Tiers that it can be billed by, beside the standard one; in lower case. */
-  readonly tiers?: readonly string[];
-  /** Why the counts can be exceeded: what is consumed is not in the request (a search of the provider's, a file behind a URL). */
-  readonly unbounded?: string;
 }
 
 /** One request that is about to be decided on. */

@@ -9,7 +9,11 @@ import type {
   CostControlCreate,
   Dimension,
   FilterOperator,
+  HoldEstimate,
+  OnExpiry,
+  OutputLimitPolicy,
   WeekDay,
+  WhenExhausted,
   WindowType,
 } from 'fusewire/internal';
 import type { FeedBody } from '../compile/feed-body.js';
@@ -90,6 +94,22 @@ export interface CostControlInput {
   readonly assumedPricePerRequest?: string | null;
   /** What the gateway does with a call whose caller has left. @defaultValue `auto` */
   readonly onClientLeave?: ClientLeaveReaction;
+  /** `HARD`: calls are admitted against holds only (I7). @defaultValue `POLLED` */
+  readonly enforcement?: 'POLLED' | 'HARD';
+  /** The following for `HARD` only. What becomes of a hold that its owner did not renew. @defaultValue `charge` */
+  readonly onExpiry?: OnExpiry;
+  /** @defaultValue `worst-case` */
+  readonly estimate?: HoldEstimate;
+  /** A stream that outgrows its hold where no more is to be had. @defaultValue `cut` */
+  readonly whenExhausted?: WhenExhausted;
+  /** Tokens that are taken for the output of a call that names no limit. @defaultValue 4,096 */
+  readonly assumedOutputTokens?: number;
+  /** Whether such a call is given that limit. @defaultValue `inject` */
+  readonly outputLimit?: OutputLimitPolicy;
+  /** What happens before a call is refused, each step only where it is set. @defaultValue false, null, null */
+  readonly clampOutput?: boolean;
+  readonly downgradeTo?: string | null;
+  readonly throttleMs?: number | null;
 }
 
 /** A cost control as it is kept. `id` is the hashid of the API, `ruleId` the integer of the feed (contract 9.3). */
@@ -101,6 +121,9 @@ export interface CostControl extends CostControlInput {
   readonly updatedAtMs: number;
   /** Events of windows that began before this are not counted: the control did not exist, or counted something else. */
   readonly countedFromMs?: number;
+  /** What raises add to the limit until the earliest of them ends; in the unit of `hardLimit`, exact. Absent: nothing. */
+  readonly raised?: string;
+  readonly raisedUntilMs?: number;
 }
 
 /** A usage event after validation, with the body kept as it came (secrets already replaced, I12). */
