@@ -13,6 +13,14 @@ export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js
 export type { CallBound, CallCounts, RateBound, RateLine } from './bound/types.js';
 export { capturePrompts } from './capture/capture-prompts.js';
 export {
+  affordableOutput,
+  amountOf,
+  consumedAmount,
+  type MeteredPart,
+  meterOf,
+  type PartMeter,
+} from './holds/amounts.js';
+export {
   HOLD_METRICS,
   type HoldCall,
   type HoldDesk,
@@ -106,6 +114,17 @@ export {
   type RuleFilter,
   type WindowType,
 } from './wire/feed.js';
+export {
+  type CheckedHoldOperation,
+  HOLD_OPERATIONS_MAX,
+  HOLD_TTL_SECONDS,
+  holdBatchSchema,
+  holdExtendFields,
+  holdGiveBackFields,
+  holdIdSchema,
+  holdRenewFields,
+  holdTakeFields,
+} from './wire/hold-schema.js';
 export {
   EXECUTION_STATUSES,
   type JobCreate,
