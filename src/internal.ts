@@ -10,6 +10,7 @@ export { callOf } from '../enforcement/dimensions.js';
 export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.js';
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
+export { ratesKeyOf } from './bound/rates-key.js';
 export type { CallBound, CallCounts, RateBound, RateLine } from './bound/types.js';
 export { capturePrompts } from './capture/capture-prompts.js';
 export {

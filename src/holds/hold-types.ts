@@ -36,6 +36,9 @@ export interface HoldCall {
   readonly pricingTier?: 'STANDARD' | 'BATCH' | undefined;
   readonly hasVisionContent?: boolean | undefined;
   readonly billingUnit?: string | undefined;
+  /** Of images that are asked for (`reading.media`); what is left open counts as the dearest that can come. */
+  readonly quality?: string | undefined;
+  readonly resolution?: string | undefined;
 }
 
 /** What one call of that kind asks for. */
