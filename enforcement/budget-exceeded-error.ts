@@ -1,4 +1,4 @@
-import type { CallDimensions, RefuseDecision } from './decision.js';
+import type { BudgetArithmetic, CallDimensions, RefuseDecision } from './decision.js';
 
 const BRAND = Symbol.for('fusewire.BudgetExceededError');
 /** LangChain's mark of errors that its models do not try again; asked for a minute otherwise, and refused each time. */
@@ -48,6 +48,8 @@ export class BudgetExceededError extends Error {
   /** Why, finer than `code`: the decision's own code. */
   readonly reason: string;
   readonly context: BudgetExceededContext;
+  /** The arithmetic of the hard budget that refused; absent where none did. */
+  declare readonly budget?: BudgetArithmetic;
 
   constructor(decision: RefuseDecision, call: CallDimensions = {}) {
     super(decision.message);
@@ -59,6 +61,7 @@ export class BudgetExceededError extends Error {
     this.resetsAt = rule?.resetsAt ?? null;
     this.periodType = rule?.periodType ?? null;
     this.reason = decision.code;
+    if (decision.budget !== undefined) this.budget = decision.budget;
     this.context = {
       subscriberId: call.subscriberId ?? null,
       productName: call.product ?? null,
@@ -118,7 +121,8 @@ export class BudgetExceededError extends Error {
   /** The fields of the contract, for logs and answers. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, ruleName, ruleId, currentValue, threshold, resetsAt, periodType, context } = this;
-    return { name, code, message, ruleName, ruleId, currentValue, threshold, resetsAt, periodType, context };
+    const fields = { name, code, message, ruleName, ruleId, currentValue, threshold, resetsAt, periodType, context };
+    return this.budget === undefined ? fields : { ...fields, reason: this.reason, budget: this.budget };
   }
 }
 

@@ -2,7 +2,7 @@
  * Station 2, the hot path: what the rules say about one call. Pure. Department verdicts first, then the rules in the
  * order of the feed; the first that blocks wins (contract 2.10, steps 5 to 8, with the choices D4 to D13 of 2.11).
  */
-import type { Rule, RuleFilter } from '../src/wire/feed.js';
+import type { Rule } from '../src/wire/feed.js';
 import {
   type CallDimensions,
   type Decision,
@@ -16,7 +16,7 @@ import { CANDIDATES_MAX, candidate } from './dimensions.js';
 import { matchesFilters } from './match-filters.js';
 import { normaliseEmail } from './normalise-email.js';
 import type { RuleSet } from './rule-set.js';
-import { type GroupReading, trippedRule, type Verdict, validUntilMs } from './verdict.js';
+import { type GroupReading, isOfTheCall, trippedRule, type Verdict, validUntilMs } from './verdict.js';
 
 const ALLOWED: Decision = Object.freeze({ outcome: 'allow', code: 'ALLOWED' });
 const NOTHING: readonly Observation[] = Object.freeze([]);
@@ -58,7 +58,7 @@ function applies(verdict: Verdict, call: CallDimensions, nowMs: number): boolean
 }
 
 /** The caller's group: the first of its identities that the breakdown lists decides (contract 2.6). */
-function groupOf(groups: NonNullable<Verdict['groups']>, call: CallDimensions): GroupReading | undefined {
+export function groupOf(groups: NonNullable<Verdict['groups']>, call: CallDimensions): GroupReading | undefined {
   const value = groupValueOf(groups, call);
   return value === undefined ? undefined : groups.byValue.get(value);
 }
@@ -72,7 +72,7 @@ function groupValueOf(groups: NonNullable<Verdict['groups']>, call: CallDimensio
 }
 
 /** A grouped rule shows the group's own value, never the sum over all groups. */
-function ruleFor(verdict: Verdict, call: CallDimensions): TrippedRule {
+export function ruleFor(verdict: Verdict, call: CallDimensions): TrippedRule {
   const { groups, rule } = verdict;
   if (groups === undefined) return trippedRule(rule);
   const value = groupValueOf(groups, call);
@@ -125,11 +125,6 @@ function decideDepartment(ruleSet: RuleSet, call: CallDimensions, nowMs: number)
   return observed.length === 0 ? undefined : { observed };
 }
 
-/** Who is in a department is what the maps say; a call cannot, and a row about it must not void the verdict. */
-function isOfTheCall({ dimension }: RuleFilter): boolean {
-  return dimension !== 'DEPARTMENT';
-}
-
 function departmentWarning(
   rule: Rule | undefined,
   ruleId: number,
@@ -158,7 +153,8 @@ function unlistedRule(ruleId: number, balance: number | undefined, ruleName: str
   };
 }
 
-function refuse(code: DecisionCode, rule: TrippedRule): RefuseDecision {
+/** A refusal by a rule (contract 2.10). */
+export function refuse(code: DecisionCode, rule: TrippedRule): RefuseDecision {
   const message = `Request blocked by Revenium enforcement rule: ${rule.ruleName || 'cost limit'}`;
   return { outcome: 'refuse', code, message, rule };
 }

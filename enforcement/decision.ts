@@ -11,7 +11,12 @@ import type { RuleAction, WindowType } from '../src/wire/feed.js';
  * - `NO_RULES_YET`: fail-open and no rule set was ever loaded; lets through.
  * - `DEPARTMENT_TRIPPED`, `GROUP_TRIPPED`, `RULE_TRIPPED`: a rule refuses, for the caller's department, for the
  *   caller's group, or for everybody whom its filters cover.
- * - `UNKNOWN_ENDPOINT`: the program lets nothing leave to an endpoint that no adapter knows; refuses.
+ * - `BUDGET_EXCEEDED`: a hard budget has no room for the call beside what is spent and held; refuses, with the arithmetic.
+ * - `UNKNOWN_PRICE`: nobody knows what the call costs, and a hard budget refuses such calls (I5).
+ * - `HOLD_UNAVAILABLE`: a hard budget covers the call, fail-closed, and the service that would set its cost aside does not
+ *   answer; refuses.
+ * - `UNKNOWN_ENDPOINT`: what the call can cost is not known before it is sent, and the program or a hard budget lets
+ *   nothing of that kind leave; refuses.
  * - `ALLOWED`: rules were read and none refuses.
  * - `UNDECIDED`: the check itself failed; lets through and is logged (I2).
  */
@@ -24,6 +29,9 @@ export type DecisionCode =
   | 'DEPARTMENT_TRIPPED'
   | 'GROUP_TRIPPED'
   | 'RULE_TRIPPED'
+  | 'BUDGET_EXCEEDED'
+  | 'UNKNOWN_PRICE'
+  | 'HOLD_UNAVAILABLE'
   | 'UNKNOWN_ENDPOINT'
   | 'ALLOWED'
   | 'UNDECIDED';
@@ -64,6 +72,26 @@ export interface AllowDecision {
   readonly observed?: readonly Observation[];
 }
 
+/**
+ * Why a hard budget has no room: `spend + held + asked <= limit + raised` does not hold. Amounts are decimal text in the
+ * metric's unit: dollars, or a count.
+ */
+export interface BudgetArithmetic {
+  readonly metric: string;
+  readonly limit: string;
+  readonly raised: string;
+  readonly spend: string;
+  /** What calls under way have set aside. */
+  readonly held: string;
+  /** `limit + raised - spend - held`, at least 0. */
+  readonly remaining: string;
+  readonly asked: string;
+  /** ISO-8601; `null`: never. */
+  readonly resetsAt: string | null;
+  /** When it is worth asking again; `null`: not before the reset. */
+  readonly retryAfterMs: number | null;
+}
+
 /** Refuses the call. */
 export interface RefuseDecision {
   readonly outcome: 'refuse';
@@ -72,6 +100,8 @@ export interface RefuseDecision {
   readonly message: string;
   /** `null` where no rule is the reason (`UNINITIALIZED`). */
   readonly rule: TrippedRule | null;
+  /** Set where a hard budget refused. */
+  readonly budget?: BudgetArithmetic;
   /** As {@link AllowDecision.observed}: a rule that refuses hides no rule that observes. */
   readonly observed?: readonly Observation[];
 }

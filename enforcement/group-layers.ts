@@ -1,10 +1,11 @@
 /** The groups of one rule while they change: a large table that stays, and what changed since. */
+import type { GroupVerdict } from '../src/wire/feed.js';
 import { comparable } from './dimensions.js';
-import type { GroupReading, GroupTable } from './verdict.js';
+import { type GroupReading, type GroupTable, groupReading } from './verdict.js';
 
 /** A change of some groups of one rule. */
 export interface GroupsChange {
-  readonly set: readonly { readonly groupValue: string; readonly breached: boolean; readonly currentValue?: number }[];
+  readonly set: readonly GroupVerdict[];
   readonly removed: readonly string[];
 }
 
@@ -45,7 +46,7 @@ export class GroupLayers implements GroupTable {
       if (taken % GROUPS_PER_STEP === 0) yield;
       const value = comparable(this.dimension, group.groupValue);
       if (group.breached && this.get(value)?.breached !== true) breached.push(value);
-      changes.set(value, { breached: group.breached, currentValue: group.currentValue ?? null });
+      changes.set(value, groupReading(group));
     }
     const table = new GroupLayers(this.dimension, this.#base, changes);
     const isSmall = changes.size <= Math.max(CHANGES_MIN, this.#base.size / CHANGES_PART);

@@ -3,10 +3,13 @@ import type { DepartmentMaps, Rule } from '../src/wire/feed.js';
 import { GroupLayers, type GroupsChange } from './group-layers.js';
 import { IndexLayers } from './index-layers.js';
 import { compareKeys } from './layered-index.js';
-import { namedRuleIds, type RuleSet } from './rule-set.js';
+import { namedRuleIds, type RuleSet, ruleSetOf } from './rule-set.js';
 import type { ScopeEntry } from './scope-index.js';
 import {
   groupedEntries,
+  holdingEntry,
+  holdingVerdict,
+  isHolding,
   kindOf,
   pooledEntry,
   pooledVerdict,
@@ -21,6 +24,8 @@ interface Item {
   /** `undefined`: the rule does nothing to any call. */
   verdict: Verdict | undefined;
   groups: GroupLayers | undefined;
+  /** Of a rule of a hard control. */
+  holding: Verdict | undefined;
 }
 
 const RULES_PER_STEP = 500;
@@ -34,6 +39,7 @@ export class RuleSetEditor {
   readonly #items = new Map<string, Item>();
   readonly #blocking = new IndexLayers();
   readonly #observing = new IndexLayers();
+  readonly #holding = new IndexLayers();
   #departments: DepartmentMaps;
   #departmentIds: ReadonlySet<string> = new Set();
   #departmentRules: ReadonlyMap<string, Rule> = new Map();
@@ -81,6 +87,7 @@ export class RuleSetEditor {
     const entries = yield* entriesOf(item);
     this.#blocking.put(key, verdict?.kind === 'block' ? entries : []);
     this.#observing.put(key, verdict?.kind === 'block' ? [] : entries);
+    this.#holding.put(key, item.holding === undefined ? [] : [holdingEntry(item.holding)]);
     this.#areDepartmentRulesOld = true;
   }
 
@@ -89,6 +96,7 @@ export class RuleSetEditor {
     this.#items.delete(key);
     this.#blocking.remove(key);
     this.#observing.remove(key);
+    this.#holding.remove(key);
     this.#areDepartmentRulesOld = true;
   }
 
@@ -99,6 +107,7 @@ export class RuleSetEditor {
     const { currentValue: _former, ...rest } = item.rule;
     item.rule = currentValue === undefined ? rest : { ...rest, currentValue };
     if (item.verdict !== undefined) this.#adjust(key, item, { ...item.verdict, rule: item.rule }, []);
+    if (item.holding !== undefined) this.#adjustHolding(key, item, { ...item.holding, rule: item.rule });
     this.#areDepartmentRulesOld = true;
   }
 
@@ -110,6 +119,7 @@ export class RuleSetEditor {
     item.groups = table;
     const verdict = { ...item.verdict, groups: { dimension: table.dimension, byValue: table } };
     this.#adjust(key, item, verdict, groupedEntries(verdict, breached));
+    if (item.holding !== undefined) this.#adjustHolding(key, item, { ...item.holding, groups: verdict.groups });
   }
 
   /** Puts other department maps in place. */
@@ -121,16 +131,22 @@ export class RuleSetEditor {
 
   /** The rule set as it is now. */
   *build(): Generator<void, RuleSet> {
-    if (this.#blocking.isHeavy || this.#observing.isHeavy) yield* this.#rebuild();
+    if (this.#blocking.isHeavy || this.#observing.isHeavy || this.#holding.isHeavy) yield* this.#rebuild();
     if (this.#areDepartmentRulesOld) this.#departmentRules = yield* this.#readDepartmentRules();
     this.#areDepartmentRulesOld = false;
-    return {
+    return ruleSetOf({
       size: this.#items.size,
       blocking: yield* this.#blocking.build(),
       observing: yield* this.#observing.build(),
+      holding: yield* this.#holding.build(),
       departments: this.#departments,
       departmentRules: this.#departmentRules,
-    };
+    });
+  }
+
+  #adjustHolding(key: string, item: Item, verdict: Verdict): void {
+    item.holding = verdict;
+    this.#holding.adjust(key, verdict, []);
   }
 
   #adjust(key: string, item: Item, verdict: Verdict, more: readonly ScopeEntry<Verdict>[]): void {
@@ -141,13 +157,16 @@ export class RuleSetEditor {
   *#rebuild(): Generator<void, void> {
     const blocking: ScopeEntry<Verdict>[] = [];
     const observing: ScopeEntry<Verdict>[] = [];
+    const holding: ScopeEntry<Verdict>[] = [];
     const items = [...this.#items.values()].sort(inOrder);
     for (const [at, item] of items.entries()) {
       if (at % RULES_PER_STEP === 0) yield;
       for (const entry of yield* entriesOf(item)) (entry.payload.kind === 'block' ? blocking : observing).push(entry);
+      if (item.holding !== undefined) holding.push(holdingEntry(item.holding));
     }
     yield* this.#blocking.rebuild(blocking);
     yield* this.#observing.rebuild(observing);
+    yield* this.#holding.rebuild(holding);
   }
 
   /** The rules that the maps name; of several with one id the first. */
@@ -169,18 +188,16 @@ export class RuleSetEditor {
 
 function* readItem(rule: Rule): Generator<void, Item> {
   const kind = kindOf(rule);
-  if (kind === undefined) return { rule, verdict: undefined, groups: undefined };
-  if (rule.groupBreakdown === undefined) return { rule, verdict: pooledVerdict(rule, kind), groups: undefined };
-  const reading = yield* readGroups(rule);
-  if (reading === undefined) return { rule, verdict: undefined, groups: undefined };
-  const groups = new GroupLayers(reading.dimension, reading.byValue);
-  const verdict = {
-    kind,
-    rule,
-    untilMs: validUntilMs(rule),
-    groups: { dimension: reading.dimension, byValue: groups },
-  };
-  return { rule, verdict, groups };
+  const reading = rule.groupBreakdown === undefined ? undefined : yield* readGroups(rule);
+  const groups = reading === undefined ? undefined : new GroupLayers(reading.dimension, reading.byValue);
+  const table = groups === undefined ? undefined : { dimension: groups.dimension, byValue: groups };
+  const holding = isHolding(rule) ? holdingVerdict(rule, kind === undefined ? undefined : table) : undefined;
+  if (kind === undefined) return { rule, verdict: undefined, groups: undefined, holding };
+  if (rule.groupBreakdown === undefined) {
+    return { rule, verdict: pooledVerdict(rule, kind), groups: undefined, holding };
+  }
+  if (table === undefined) return { rule, verdict: undefined, groups: undefined, holding };
+  return { rule, verdict: { kind, rule, untilMs: validUntilMs(rule), groups: table }, groups, holding };
 }
 
 function* entriesOf({ verdict, groups }: Item): Generator<void, readonly ScopeEntry<Verdict>[]> {

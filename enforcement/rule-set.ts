@@ -1,8 +1,12 @@
 /** A feed, compiled once into what a decision reads. */
 import type { DepartmentMaps, Feed, Rule } from '../src/wire/feed.js';
+import type { CallDimensions } from './decision.js';
 import { createScopeIndexInSteps, type ScopeEntry, type ScopeIndex } from './scope-index.js';
 import {
   groupedEntries,
+  holdingEntry,
+  holdingVerdict,
+  isHolding,
   kindOf,
   pooledEntry,
   pooledVerdict,
@@ -17,9 +21,18 @@ export interface RuleSet {
   readonly size: number;
   readonly blocking: ScopeIndex<Verdict>;
   readonly observing: ScopeIndex<Verdict>;
+  /** Rules of hard controls, found by their filters alone. */
+  readonly holding: ScopeIndex<Verdict>;
+  /** How many of them there are, at most. */
+  readonly holdingCount: number;
   readonly departments: DepartmentMaps;
   /** The rules that the department maps name, by their id as text. */
   readonly departmentRules: ReadonlyMap<string, Rule>;
+  /**
+   * Whether a call could be one that is admitted against holds. `false` is certain. `true` is not: only the service knows
+   * who is in a department. Takes well under a microsecond, and looks at no verdict.
+   */
+  holdingFor(call: CallDimensions): boolean;
 }
 
 /** Rules, groups or map entries between two steps. */
@@ -40,6 +53,7 @@ export function* compileInSteps(feed: Pick<Feed, 'rules' | 'departments'>): Gene
   const departmentRules = new Map<string, Rule>();
   const blocking: ScopeEntry<Verdict>[] = [];
   const observing: ScopeEntry<Verdict>[] = [];
+  const holding: ScopeEntry<Verdict>[] = [];
   let taken = 0;
   for (const rule of feed.rules) {
     taken += 1;
@@ -49,21 +63,32 @@ export function* compileInSteps(feed: Pick<Feed, 'rules' | 'departments'>): Gene
       if (departmentIds.has(id) && !departmentRules.has(id)) departmentRules.set(id, rule);
     }
     const kind = kindOf(rule);
+    const groups = rule.groupBreakdown === undefined ? undefined : yield* readGroups(rule);
+    if (isHolding(rule)) holding.push(holdingEntry(holdingVerdict(rule, kind === undefined ? undefined : groups)));
     if (kind === undefined) continue;
     const side = kind === 'block' ? blocking : observing;
     if (rule.groupBreakdown === undefined) side.push(pooledEntry(pooledVerdict(rule, kind)));
-    else {
-      const groups = yield* readGroups(rule);
-      if (groups === undefined) continue;
+    else if (groups !== undefined) {
       side.push(...groupedEntries({ kind, rule, untilMs: validUntilMs(rule), groups }, groups.breached));
     }
   }
-  return {
+  return ruleSetOf({
     size: feed.rules.length,
     blocking: yield* createScopeIndexInSteps(blocking),
     observing: yield* createScopeIndexInSteps(observing),
+    holding: yield* createScopeIndexInSteps(holding),
     departments: feed.departments,
     departmentRules,
+  });
+}
+
+/** A rule set of its parts. */
+export function ruleSetOf(parts: Omit<RuleSet, 'holdingCount' | 'holdingFor'>): RuleSet {
+  const { holding } = parts;
+  return {
+    ...parts,
+    holdingCount: holding.size,
+    holdingFor: (call) => holding.size > 0 && holding.first(call) !== undefined,
   };
 }
 

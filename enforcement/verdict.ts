@@ -1,5 +1,5 @@
 /** What a rule does to the calls that it covers, and the scopes by which it is found. */
-import type { Rule, RuleFilter } from '../src/wire/feed.js';
+import type { GroupVerdict, Rule, RuleFilter } from '../src/wire/feed.js';
 import type { Observation, TrippedRule } from './decision.js';
 import { comparable, dimensionNumber } from './dimensions.js';
 import type { ScopeEntry } from './scope-index.js';
@@ -8,6 +8,8 @@ import type { ScopeEntry } from './scope-index.js';
 export interface GroupReading {
   readonly breached: boolean;
   readonly currentValue: number | null;
+  /** Of a hard control: its limit is reached, whatever the verdict says. */
+  readonly exhausted?: boolean;
 }
 
 /** The groups of a rule, by the value in the form in which it is compared. */
@@ -88,10 +90,38 @@ export function* readGroups(rule: Rule): Generator<void, GroupsReading | undefin
     if (taken % GROUPS_PER_STEP === 0) yield;
     const value = comparable(dimension, group.groupValue);
     if (byValue.has(value)) continue;
-    byValue.set(value, { breached: group.breached, currentValue: group.currentValue ?? null });
+    byValue.set(value, groupReading(group));
     if (group.breached) breached.push(value);
   }
   return { dimension, byValue, breached };
+}
+
+/** What a group says, as it is kept. */
+export function groupReading(group: Omit<GroupVerdict, 'groupValue'>): GroupReading {
+  const currentValue = group.currentValue ?? null;
+  return group.exhausted === true
+    ? { breached: group.breached, currentValue, exhausted: true }
+    : { breached: group.breached, currentValue };
+}
+
+/** Whether calls that a rule covers are admitted against holds. */
+export function isHolding(rule: Rule): boolean {
+  return rule.hard !== undefined && !rule.shadowMode;
+}
+
+/** A hard rule as the index of such rules has it: found by its filters, whatever its verdict is. */
+export function holdingVerdict(rule: Rule, groups: Verdict['groups']): Verdict {
+  return { kind: 'block', rule, untilMs: validUntilMs(rule), groups };
+}
+
+/** Its entry. Who is in a department is what the service knows: such a row counts as covering the call. */
+export function holdingEntry(verdict: Verdict): ScopeEntry<Verdict> {
+  return { filters: filtersOf(verdict.rule).filter(isOfTheCall), payload: verdict };
+}
+
+/** Who is in a department is what the maps say; a call cannot, and a row about it must not void the verdict. */
+export function isOfTheCall({ dimension }: RuleFilter): boolean {
+  return dimension !== 'DEPARTMENT';
 }
 
 /** The entry of a rule without groups. */

@@ -5,6 +5,7 @@ import {
   FILTER_OPERATORS,
   type FilterOperator,
   type GroupVerdict,
+  type HardRule,
   RULE_ACTIONS,
   type Rule,
   type RuleAction,
@@ -32,6 +33,8 @@ const KNOWN_DIMENSIONS = new Map<string, Dimension>(DIMENSIONS.map((name) => [na
 KNOWN_DIMENSIONS.set('ORG_UNIT', 'DEPARTMENT');
 const KNOWN_OPERATORS = new Map<string, FilterOperator>(FILTER_OPERATORS.map((name) => [name, name]));
 const KNOWN_ACTIONS = new Map<string, RuleAction>(RULE_ACTIONS.map((name) => [name, name]));
+
+const EXHAUSTED = { exhausted: true } as const;
 
 /** Groups between two steps. */
 const GROUPS_PER_STEP = 1_000;
@@ -107,7 +110,14 @@ export function parseRule(
     groupBreakdown,
     credential: credential === '' ? undefined : credential,
     departmentId,
+    hard: readHard(raw),
   };
+}
+
+/** Our extension. What is not understood in it is as if it were not there: the verdict still decides. */
+function readHard(raw: Record<string, unknown>): HardRule | undefined {
+  if (raw['enforcement'] !== 'HARD') return undefined;
+  return { graded: raw['graded'] === true, exhausted: raw['exhausted'] === true };
 }
 
 /** Absent is false; `undefined` for what is no boolean. */
@@ -228,5 +238,6 @@ export function readGroup(raw: unknown): GroupVerdict | undefined {
     currentValue: readNumber(raw['currentValue']),
     usagePercent: readNumber(raw['usagePercent']),
     breached,
+    ...(raw['exhausted'] === true ? EXHAUSTED : undefined),
   };
 }

@@ -52,6 +52,16 @@ export interface GroupVerdict {
   /** A ratio: 1.0 is the limit. */
   readonly usagePercent?: number;
   readonly breached: boolean;
+  /** Our extension, for groups of hard controls: as {@link HardRule.exhausted}. */
+  readonly exhausted?: boolean;
+}
+
+/** Our extension: what the rule of a hard control says beside its verdict (DESIGN section 5, ring 3). */
+export interface HardRule {
+  /** It reacts before it refuses, so that its verdict says `breached: false` to everybody who only polls. */
+  readonly graded: boolean;
+  /** Its limit is reached, whatever `breached` says: refuses where no hold can be asked for. */
+  readonly exhausted: boolean;
 }
 
 /** One rule of the feed after parsing: numbers are numbers, legacy names are gone, times are milliseconds. */
@@ -84,6 +94,8 @@ export interface Rule {
   readonly credential?: string;
   /** Set, or `groupBy` DEPARTMENT: the rule acts through the department maps only. */
   readonly departmentId?: number | string;
+  /** Set: `enforcement` is HARD, calls are admitted against holds. Absent: the verdict alone decides. */
+  readonly hard?: HardRule;
 }
 
 /** Which callers a department budget blocks or warns; keys are normalised e-mail addresses (contract 2.5). */
