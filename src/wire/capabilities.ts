@@ -6,9 +6,16 @@ export const CAPABILITIES_HEADER = 'fusewire-capabilities';
 /**
  * What this SDK makes use of. `feed-wait`: a poll may wait for a change. `feed-delta`: a poll may be answered with the
  * difference. `feed-whole`: a feed without the bound of 1 MiB. `ingest-batch`: several usage events in one request.
- * `refusals`: refused calls may be reported.
+ * `refusals`: refused calls may be reported. `holds`: amounts can be set aside for calls under way.
  */
-export const USED_CAPABILITIES = ['feed-wait', 'feed-delta', 'feed-whole', 'ingest-batch', 'refusals'] as const;
+export const USED_CAPABILITIES = [
+  'feed-wait',
+  'feed-delta',
+  'feed-whole',
+  'ingest-batch',
+  'refusals',
+  'holds',
+] as const;
 
 /** One of {@link USED_CAPABILITIES}. */
 export type Capability = (typeof USED_CAPABILITIES)[number];
