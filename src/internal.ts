@@ -10,7 +10,10 @@ export { callOf } from '../enforcement/dimensions.js';
 export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.js';
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
+export { type Allowances, type BoundBody, boundOf, DEFAULT_ALLOWANCES, hostedToolOf } from './bound/call-bound.js';
+export { type MessageParts, mayHaveParts, messagePartsOf, noParts } from './bound/message-parts.js';
 export { ratesKeyOf } from './bound/rates-key.js';
+export { boundBodyOfBytes } from './bound/raw-body.js';
 export type { CallBound, CallCounts, RateBound, RateLine } from './bound/types.js';
 export { capturePrompts } from './capture/capture-prompts.js';
 export {

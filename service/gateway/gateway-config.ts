@@ -1,21 +1,12 @@
 /** The gateway's configuration: environment variables and one file, read once, all problems in one error. */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { type Allowances, DEFAULT_ALLOWANCES } from 'fusewire/internal';
 import { ServiceConfigError } from '../config.js';
 import { ConfiguredUpstream, keyHeader, readBaseUrl, type UpstreamFields } from './configured-upstream.js';
 import { CONFIG_FILE_BYTES_MAX, type GatewayConfigFile, readConfigFile } from './gateway-config-file.js';
 import { type ModelRoutes, readRoutes } from './model-routes.js';
 import { DEFAULT_LIMITS, type Dialect, type GatewayLimits } from './types.js';
-
-/** Tokens that are set aside for what a request does not count itself; bounds, not estimates (DESIGN section 5). */
-export interface Allowances {
-  /** Of one image; `undefined`: by provider and model. */
-  readonly imageTokens: number | undefined;
-  /** Of one document in the request. */
-  readonly fileTokens: number;
-  /** What a server adds by itself: templates, system prompts of its model files. */
-  readonly templateTokens: number;
-}
 
 /** The gateway's settings. */
 export interface GatewayConfig {
@@ -58,7 +49,6 @@ type Variable = (typeof GATEWAY_VARIABLES)[number];
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One image at the most by the providers' own rules is in `media-allowance.ts`; a document at most fills a context. */
-const DEFAULT_ALLOWANCES: Allowances = { imageTokens: undefined, fileTokens: 200_000, templateTokens: 1_024 };
 
 /**
  * Reads the settings from `env`; what is unset or empty takes its default. Relative paths start at `workingDir`.

@@ -1,14 +1,12 @@
 /** From a request that has arrived whole to the call that is decided on, or why there is none. Pure, but for the log. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { callOf, stripInjectedUsage } from 'fusewire/internal';
-import { boundOf } from './bound/call-bound.js';
+import { boundBodyOfBytes, boundOf, callOf, noParts, stripInjectedUsage } from 'fusewire/internal';
 import { upstreamPathOf } from './configured-upstream.js';
 import { type GatewayConfig, ollamaUpstream } from './gateway-config.js';
 import { Failure } from './http/failure.js';
 import { queryOf } from './http/surfaces.js';
 import { type Edit, edited, modelEdits, usageEdit } from './read/body-edits.js';
 import { createCallerMetadata } from './read/caller-metadata.js';
-import { noParts } from './read/message-parts.js';
 import { type ReadBody, readBody } from './read/read-body.js';
 import { refusedRequest } from './read/request-policy.js';
 import { readForUpstream } from './read/upstream-reading.js';
@@ -73,7 +71,7 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
       reading,
       metadata,
       dimensions: callOf(metadata.dimensions, reading.model, reading.provider),
-      bound: boundOf(reading, body, config),
+      bound: boundOf(reading, boundBodyOfBytes(body), config),
       body: edited(body.raw, usage === undefined ? edits : [...edits, usage]),
       rewrite: usage === undefined ? undefined : stripInjectedUsage,
     };

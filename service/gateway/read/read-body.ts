@@ -1,8 +1,8 @@
 /** The body of a call, read once: JSON or a form. Its bytes stay as they are. */
+import { type MessageParts, mayHaveParts, messagePartsOf, noParts } from 'fusewire/internal';
 import { readForm } from './form-fields.js';
 import { foldedName, type Member, readMembers } from './json-members.js';
 import { isHeavyJson } from './json-weight.js';
-import { type MessageParts, mayHaveParts, messagePartsOf, noParts } from './message-parts.js';
 
 /** What was read, with where the model's name stands. */
 export interface ReadBody {

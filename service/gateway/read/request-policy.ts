@@ -4,8 +4,7 @@
  * cannot be billed.
  */
 
-import { listOf, recordOf } from 'fusewire/internal';
-import { hostedToolOf } from '../bound/call-bound.js';
+import { hostedToolOf, listOf, recordOf } from 'fusewire/internal';
 import { Failure } from '../http/failure.js';
 import type { Dialect } from '../types.js';
 import type { ReadBody } from './read-body.js';

@@ -1,9 +1,8 @@
 /** The bound of a call against what providers counted, in every recorded exchange that tells. RECORDINGS_DIR tells where. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { anthropicAdapter, ollamaAdapter, openaiAdapter } from 'fusewire/internal';
+import { anthropicAdapter, boundBodyOfBytes, boundOf, ollamaAdapter, openaiAdapter } from 'fusewire/internal';
 import { describe, expect, it } from 'vitest';
-import { boundOf } from '../../../../service/gateway/bound/call-bound.js';
 import { readBody } from '../../../../service/gateway/read/read-body.js';
 import { refusedRequest } from '../../../../service/gateway/read/request-policy.js';
 import { configOf } from '../read-support.js';
@@ -40,7 +39,7 @@ function counted(recording: Recording) {
   const context = adapter === anthropicAdapter ? input + cached : input;
   // Some count thinking beside the output.
   const made = Math.max(output, (expected['total_tokens'] ?? 0) - (adapter === anthropicAdapter ? 1e12 : input));
-  return { context, made, bound: boundOf(reading, body, configOf()) };
+  return { context, made, bound: boundOf(reading, boundBodyOfBytes(body), configOf()) };
 }
 
 describe.skipIf(directory === undefined)('the bound of recorded calls (RECORDINGS_DIR)', () => {

@@ -2,7 +2,7 @@
  * What stands beside the text of a request: images, sound, documents, and what lies at the provider under an id. Looks
  * only where the protocols read such parts, so that text in their shape (in a tool's arguments, in a schema) stays text.
  */
-import { listOf, recordOf, textOf } from 'fusewire/internal';
+import { listOf, recordOf, textOf } from '../providers/values.js';
 
 /** Counts, and how many bytes of the body are media that no tokenizer reads as text. */
 export interface MessageParts {

@@ -1,6 +1,6 @@
 /** The output limit that a request names itself, in the words of each endpoint. */
-import type { RequestReading } from 'fusewire/internal';
-import { recordOf } from 'fusewire/internal';
+import type { RequestReading } from '../providers/adapter.js';
+import { recordOf } from '../providers/values.js';
 
 /** Tokens that can come out, and whether the request says so. */
 export interface OutputBound {

@@ -3,11 +3,8 @@
  * covers at least one byte, and JSON never writes a text in fewer bytes than it has. So the bytes of the body bound it as
  * they come, names and braces paying for what a server's template adds; only media are looked for, and count by allowance.
  */
-import type { RequestReading } from 'fusewire/internal';
-import { recordOf } from 'fusewire/internal';
-import type { Allowances } from '../gateway-config.js';
-import type { MessageParts } from '../read/message-parts.js';
-import type { CallBound } from '../types.js';
+import type { RequestReading } from '../providers/adapter.js';
+import { recordOf } from '../providers/values.js';
 import {
   EDITED_IMAGE_TOKENS,
   HEARD_TOKENS_A_SECOND,
@@ -18,17 +15,43 @@ import {
   SPOKEN_TOKENS_A_CHARACTER,
   WRITTEN_TOKENS_A_SECOND,
 } from './media-allowance.js';
+import type { MessageParts } from './message-parts.js';
 import { outputBound } from './output-bound.js';
+import type { CallBound } from './types.js';
 
-/** A body as it was read. */
+/** A body, whether it came as bytes (`raw-body.ts`) or is a value that is still to be written (`parsed-body.ts`). */
 export interface BoundBody {
-  readonly raw: Buffer;
+  /** At least the UTF-8 bytes of every text that a tokenizer can get to read, media and files of a form included. */
+  readonly bytes: number;
   /** The members of the JSON object, or the fields of the form. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly parts: MessageParts;
   /** Files of a form, by their fields. */
   readonly files: readonly { readonly field: string; readonly bytes: number }[];
+  /** What the body asks to be written to caches; for an hour where that cannot be ruled out. */
+  cachesAsked(): 'none' | 'short' | 'long';
+  /** Whether sound can be among what is asked for. */
+  mentionsSound(): boolean;
+  /** Why it could not be read to its end. */
+  readonly unreadable?: string | undefined;
 }
+
+/** Tokens that are set aside for what a request does not count itself; bounds, not estimates (DESIGN section 5). */
+export interface Allowances {
+  /** Of one image; `undefined`: by provider and model. */
+  readonly imageTokens: number | undefined;
+  /** Of one document in the request. */
+  readonly fileTokens: number;
+  /** What a server adds by itself: templates, system prompts of its model files. */
+  readonly templateTokens: number;
+}
+
+/** What holds where nothing else is configured. */
+export const DEFAULT_ALLOWANCES: Allowances = Object.freeze({
+  imageTokens: undefined,
+  fileTokens: 200_000,
+  templateTokens: 1_024,
+});
 
 /** What the configuration says. */
 export interface BoundOptions {
@@ -37,7 +60,12 @@ export interface BoundOptions {
 }
 
 /** What of a reading counts. */
-export type BoundReading = Pick<RequestReading, 'endpoint' | 'operationType' | 'provider' | 'model' | 'media'>;
+export type BoundReading = Readonly<
+  Pick<RequestReading, 'endpoint' | 'operationType' | 'provider'> & {
+    model?: string | undefined;
+    media?: RequestReading['media'] | undefined;
+  }
+>;
 
 /** Anthropic adds a system prompt for tools, and one for each tool of its own making. */
 const TOOLS_TOKENS = 1_000;
@@ -58,9 +86,9 @@ const NO_MEDIA = { images: 0, characters: 0, mediaSeconds: 0 } as const;
 
 function textBound(reading: BoundReading, body: BoundBody, options: BoundOptions): CallBound {
   const { provider, model = '' } = reading;
-  const { raw, parts, fields } = body;
+  const { bytes, parts, fields } = body;
   const { allowances } = options;
-  const text = raw.length - parts.imageBytes - parts.soundBytes - parts.fileBytes;
+  const text = bytes - parts.imageBytes - parts.soundBytes - parts.fileBytes;
   const media =
     parts.images * (allowances.imageTokens ?? imageTokensMax(provider, model)) +
     Math.ceil(parts.soundBytes / SOUND_BYTES_A_TOKEN) +
@@ -68,32 +96,24 @@ function textBound(reading: BoundReading, body: BoundBody, options: BoundOptions
     parts.files * allowances.fileTokens;
   const template = provider === 'OLLAMA' ? allowances.templateTokens : 0;
   const output = outputBound(reading, fields, options.assumedOutputTokens);
-  const hides = raw.includes(HIDDEN);
   const unbounded = unboundedReason(reading, body);
   return {
     inputTokensMax: text + media + template + toolsTokens(fields['tools']),
     outputTokensMax: output.tokens,
     isOutputLimited: output.isLimited,
     ...NO_MEDIA,
-    cacheWrites: cacheWritesOf(raw, provider, hides),
-    hasSound: hides || raw.includes(AUDIO) || model.includes('audio') || model.includes('realtime'),
+    cacheWrites: cacheWritesOf(body, provider),
+    hasSound: body.mentionsSound() || model.includes('audio') || model.includes('realtime'),
     ...(fields['speed'] === 'fast' ? { tiers: ['fast'] } : {}),
     ...(unbounded === undefined ? {} : { unbounded }),
   };
 }
 
-/** An escape of an ASCII character: nobody needs one, and a name could hide in it. */
-const HIDDEN = Buffer.from('\\u00');
-const AUDIO = Buffer.from('audio');
-const CACHE_CONTROL = Buffer.from('cache_control');
-const AN_HOUR = Buffer.from('"1h"');
-
 /** Anthropic writes to caches where it is asked to; the newest models of OpenAI do by themselves, for minutes. */
-function cacheWritesOf(raw: Buffer, provider: string, hides: boolean): 'none' | 'short' | 'long' {
+function cacheWritesOf(body: BoundBody, provider: string): 'none' | 'short' | 'long' {
   if (provider === 'OLLAMA') return 'none';
-  if (hides) return 'long';
-  if (raw.includes(CACHE_CONTROL)) return raw.includes(AN_HOUR) ? 'long' : 'short';
-  return provider === 'ANTHROPIC' ? 'none' : 'short';
+  const asked = body.cachesAsked();
+  return asked !== 'none' || provider === 'ANTHROPIC' ? asked : 'short';
 }
 
 function toolsTokens(tools: unknown): number {
@@ -132,14 +152,14 @@ export function hostedToolOf(fields: Readonly<Record<string, unknown>>): string 
 
 const HOSTED_MEMBERS = ['web_search_options', 'mcp_servers', 'container', 'plugins'] as const;
 
-function imageBound({ media }: BoundReading, { raw, fields, files, parts }: BoundBody): CallBound {
+function imageBound({ media }: BoundReading, { bytes, fields, files, parts }: BoundBody): CallBound {
   const count = media?.requestedImageCount ?? 1;
   const partial = Number(fields['partial_images'] ?? 0);
   const previews = Number.isFinite(partial) && partial > 0 ? partial * 100 : 0;
   const sent = files.length + parts.images + imagesNamed(fields['images']);
   const fileBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
-    inputTokensMax: raw.length - fileBytes - parts.imageBytes + sent * EDITED_IMAGE_TOKENS,
+    inputTokensMax: bytes - fileBytes - parts.imageBytes + sent * EDITED_IMAGE_TOKENS,
     outputTokensMax: Math.min(count * (MADE_IMAGE_TOKENS + previews), Number.MAX_SAFE_INTEGER),
     isOutputLimited: true,
     images: count,
@@ -155,10 +175,10 @@ function imagesNamed(images: unknown): number {
 }
 
 /** Speech is billed by the character, or by tokens of text and of sound. */
-function speechBound({ media }: BoundReading, { raw }: BoundBody): CallBound {
+function speechBound({ media }: BoundReading, { bytes }: BoundBody): CallBound {
   const characters = media?.characterCount ?? 0;
   return {
-    inputTokensMax: raw.length,
+    inputTokensMax: bytes,
     outputTokensMax: SPOKEN_TOKENS_A_CHARACTER * Math.max(1, characters),
     isOutputLimited: true,
     images: 0,
@@ -169,12 +189,12 @@ function speechBound({ media }: BoundReading, { raw }: BoundBody): CallBound {
   };
 }
 
-function transcriptBound({ raw, files }: BoundBody): CallBound {
+function transcriptBound({ bytes, files }: BoundBody): CallBound {
   const fileBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
   // A file that the form's reader did not see is in the body all the same.
-  const mediaSeconds = Math.ceil((files.length === 0 ? raw.length : fileBytes) / SOUND_BYTES_A_SECOND) + 1;
+  const mediaSeconds = Math.ceil((files.length === 0 ? bytes : fileBytes) / SOUND_BYTES_A_SECOND) + 1;
   return {
-    inputTokensMax: raw.length - fileBytes + mediaSeconds * HEARD_TOKENS_A_SECOND,
+    inputTokensMax: bytes - fileBytes + mediaSeconds * HEARD_TOKENS_A_SECOND,
     outputTokensMax: mediaSeconds * WRITTEN_TOKENS_A_SECOND,
     isOutputLimited: true,
     images: 0,
