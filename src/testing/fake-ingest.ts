@@ -16,6 +16,12 @@ export class FakeIngest {
   readonly #transactionIds = new Set<string>();
   readonly #refusalIds = new Set<string>();
   readonly #answersByKey = new Map<string, { readonly body: string; readonly answer: FakeAnswer }>();
+  readonly #onUsage: (event: Json) => void;
+
+  /** `onUsage` sees each usage event once. */
+  constructor(onUsage: (event: Json) => void = () => {}) {
+    this.#onUsage = onUsage;
+  }
 
   /** One event of a type of contract 5.1, such as `ai/completions` or `tool/events`. */
   take(body: string, key: string, type = 'ai/completions'): FakeAnswer {
@@ -32,6 +38,7 @@ export class FakeIngest {
     if (!this.#transactionIds.has(transactionId)) {
       this.#transactionIds.add(transactionId);
       (type === TOOL_EVENTS ? this.toolEvents : this.events).push(event);
+      if (type !== TOOL_EVENTS) this.#onUsage(event);
     }
     const answer: FakeAnswer = {
       status: 201,

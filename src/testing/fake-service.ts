@@ -1,8 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import type { RateBound } from '../bound/types.js';
 import type { FusewireOptions } from '../config.js';
+import type { HoldState } from '../holds/hold-types.js';
+import { wallClock } from '../runtime.js';
 import { type FakeAnswer, type FakeBypass, FakeFeed, type FakeRule } from './fake-feed.js';
+import { FAKE_RATES, type FakeBudget, type FakeHardControl } from './fake-hold-book.js';
+import { FakeHolds } from './fake-holds.js';
 import { FakeIngest } from './fake-ingest.js';
 
 /** One request, as it came. */
@@ -28,6 +33,8 @@ export interface FakeService {
   readonly refusals: readonly Readonly<Record<string, unknown>>[];
   /** Every request, in order of arrival. */
   readonly requests: readonly FakeRequest[];
+  /** Every hold that was taken, as it stands. */
+  readonly holds: readonly HoldState[];
   /** How many polls of the feed were asked. */
   readonly polls: number;
   /**
@@ -37,6 +44,17 @@ export interface FakeService {
   setRules(rules: readonly FakeRule[], envelope?: Readonly<Record<string, unknown>>): void;
   /** Switches an operators' bypass on or off. */
   setBypass(bypass: FakeBypass | undefined): void;
+  /**
+   * Replaces the hard controls that holds are taken of; what was spent stays. Rules with `enforcement: "HARD"` that send
+   * calls there are set by {@link setRules}. Without `rates` each token costs a nano-dollar.
+   */
+  setHardControls(controls: readonly FakeHardControl[], rates?: RateBound): void;
+  /** Spend, open holds and charges of one budget. @throws Error where there is no such hard control */
+  holdBudget(controlId: string, group?: string | null): FakeBudget;
+  /** Asks the owners of all holds for what they do not need. */
+  recallHolds(): void;
+  /** Ends all open holds, as if nobody had renewed them. */
+  expireHolds(): void;
   /** What is announced, and done, beyond the contract; by default all that the real service can. */
   setCapabilities(capabilities: readonly string[]): void;
   /** Answers every request with this status until {@link recover}; `0` cuts the connection instead. */
@@ -56,7 +74,7 @@ const INGEST_TYPES = new Set(['ai/completions', 'ai/images', 'ai/audio', 'ai/vid
 /** Everything that the real service can beyond the contract. */
 const CAPABILITIES = [
   ...['feed-revision', 'feed-etag', 'feed-wait', 'feed-delta', 'feed-whole'],
-  ...['ingest-batch', 'refusals', 'bypass'],
+  ...['ingest-batch', 'refusals', 'bypass', 'holds'],
 ];
 /** Shorter answers are not worth compressing. */
 const COMPRESSED_MIN_CHARS = 1_024;
@@ -71,6 +89,7 @@ interface State {
   readonly requests: FakeRequest[];
   readonly feed: FakeFeed;
   readonly ingest: FakeIngest;
+  readonly holds: FakeHolds;
 }
 
 /**
@@ -83,6 +102,8 @@ interface State {
  * service.setRules([{ name: 'Cap', breached: true }]);
  */
 export async function startFakeService(): Promise<FakeService> {
+  let bypass: FakeBypass | undefined;
+  const holds = new FakeHolds(wallClock, () => bypass !== undefined && Date.parse(bypass.until) > wallClock());
   const state: State = {
     apiKey: API_KEY,
     failure: undefined,
@@ -90,7 +111,8 @@ export async function startFakeService(): Promise<FakeService> {
     capabilities: new Set(CAPABILITIES),
     requests: [],
     feed: new FakeFeed(),
-    ingest: new FakeIngest(),
+    ingest: new FakeIngest((event) => holds.book.settle(event)),
+    holds,
   };
   const server = createServer((request, response) => {
     respond(state, request, response).catch(() => response.destroy());
@@ -111,7 +133,14 @@ export async function startFakeService(): Promise<FakeService> {
       return state.polls;
     },
     setRules: (rules, envelope = {}) => state.feed.setRules(rules, envelope),
-    setBypass: (bypass) => state.feed.setBypass(bypass),
+    setBypass(next) {
+      bypass = next;
+      state.feed.setBypass(next);
+    },
+    ...holdMethods(holds),
+    get holds() {
+      return holds.list();
+    },
     setCapabilities(capabilities) {
       state.capabilities = new Set(capabilities);
     },
@@ -127,6 +156,21 @@ export async function startFakeService(): Promise<FakeService> {
       state.apiKey = apiKey;
     },
     close: () => closeServer(server),
+  };
+}
+
+function holdMethods(
+  holds: FakeHolds,
+): Pick<FakeService, 'setHardControls' | 'holdBudget' | 'recallHolds' | 'expireHolds'> {
+  return {
+    setHardControls(controls, rates = FAKE_RATES) {
+      holds.book.controls = controls;
+      holds.book.rates = rates;
+      holds.version += 1;
+    },
+    holdBudget: (controlId, group = null) => holds.book.budget(controlId, group),
+    recallHolds: () => holds.recall(),
+    expireHolds: () => holds.expireAll(),
   };
 }
 
@@ -200,6 +244,7 @@ function take(state: State, path: string, body: string, headers: IncomingMessage
     return ingest.takeBatch(body, String(headers['content-type'] ?? ''));
   }
   if (path === '/meter/v2/fusewire/refusals' && capabilities.has('refusals')) return ingest.takeRefusals(body);
+  if (path === '/v2/api/holds/batch' && capabilities.has('holds')) return state.holds.answer(body);
   return undefined;
 }
 
