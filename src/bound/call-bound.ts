@@ -7,9 +7,11 @@ import type { RequestReading } from '../providers/adapter.js';
 import { recordOf } from '../providers/values.js';
 import {
   EDITED_IMAGE_TOKENS,
+  EDITED_IMAGES_MAX,
   HEARD_TOKENS_A_SECOND,
   imageTokensMax,
   MADE_IMAGE_TOKENS,
+  MADE_VIDEO_SECONDS,
   SOUND_BYTES_A_SECOND,
   SOUND_BYTES_A_TOKEN,
   SPOKEN_TOKENS_A_CHARACTER,
@@ -34,6 +36,8 @@ export interface BoundBody {
   mentionsSound(): boolean;
   /** Why it could not be read to its end. */
   readonly unreadable?: string | undefined;
+  /** Files of a form may be on their way with it that are not in {@link files}. */
+  readonly hidesFiles?: boolean;
 }
 
 /** Tokens that are set aside for what a request does not count itself; bounds, not estimates (DESIGN section 5). */
@@ -77,6 +81,8 @@ export function boundOf(reading: BoundReading, body: BoundBody, options: BoundOp
       return imageBound(reading, body);
     case 'AUDIO':
       return reading.endpoint === 'audio.speech' ? speechBound(reading, body) : transcriptBound(body);
+    case 'VIDEO':
+      return videoBound(reading, body);
     default:
       return textBound(reading, body, options);
   }
@@ -127,8 +133,12 @@ function toolsTokens(tools: unknown): number {
 }
 
 /** Models that search by themselves, tools that run at the provider: what they read and fetch is in no request. */
-function unboundedReason({ model = '' }: BoundReading, { fields, parts }: BoundBody): string | undefined {
+function unboundedReason({ model = '', provider }: BoundReading, body: BoundBody): string | undefined {
+  const { fields, parts, unreadable } = body;
+  if (unreadable !== undefined) return unreadable;
   if (parts.remoteFiles > 0) return 'a document that the provider fetches';
+  if (provider !== 'OLLAMA' && (parts.reference !== undefined || isStored(fields)))
+    return 'something that is stored at the provider';
   if (/search-(preview|api)|deep-research/.test(model)) return 'a model that searches by itself';
   return hostedToolOf(fields) === undefined ? undefined : 'a tool that runs at the provider';
 }
@@ -150,13 +160,23 @@ export function hostedToolOf(fields: Readonly<Record<string, unknown>>): string 
   return HOSTED_MEMBERS.find((name) => fields[name] !== undefined && fields[name] !== null);
 }
 
+/** What a request names of an earlier one is consumed with it. A template of a prompt is an object, a prompt a text. */
+const STORED = ['previous_response_id', 'conversation', 'previous_interaction_id', 'cachedContent'] as const;
+
+function isStored(fields: Readonly<Record<string, unknown>>): boolean {
+  return recordOf(fields['prompt']) !== undefined || STORED.some((name) => (fields[name] ?? null) !== null);
+}
+
 const HOSTED_MEMBERS = ['web_search_options', 'mcp_servers', 'container', 'plugins'] as const;
 
-function imageBound({ media }: BoundReading, { bytes, fields, files, parts }: BoundBody): CallBound {
+function imageBound(reading: BoundReading, body: BoundBody): CallBound {
+  const { bytes, fields, files, parts, hidesFiles, unreadable } = body;
+  const { media } = reading;
   const count = media?.requestedImageCount ?? 1;
   const partial = Number(fields['partial_images'] ?? 0);
   const previews = Number.isFinite(partial) && partial > 0 ? partial * 100 : 0;
-  const sent = files.length + parts.images + imagesNamed(fields['images']);
+  const hidden = hidesFiles === true && reading.endpoint !== 'images.generations' ? EDITED_IMAGES_MAX : 0;
+  const sent = files.length + parts.images + imagesNamed(fields['images']) + hidden;
   const fileBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
   return {
     inputTokensMax: bytes - fileBytes - parts.imageBytes + sent * EDITED_IMAGE_TOKENS,
@@ -167,6 +187,7 @@ function imageBound({ media }: BoundReading, { bytes, fields, files, parts }: Bo
     mediaSeconds: 0,
     cacheWrites: 'none',
     hasSound: false,
+    ...(unreadable === undefined ? {} : { unbounded: unreadable }),
   };
 }
 
@@ -189,8 +210,28 @@ function speechBound({ media }: BoundReading, { bytes }: BoundBody): CallBound {
   };
 }
 
-function transcriptBound({ bytes, files }: BoundBody): CallBound {
+/** By the second. What is edited or gone on with has a length that is in no request. */
+function videoBound({ endpoint, media }: BoundReading, { bytes, files, parts, unreadable }: BoundBody): CallBound {
+  const asked = media?.requestedDurationSeconds ?? (endpoint === 'videos' ? MADE_VIDEO_SECONDS : undefined);
+  const fileBytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const unbounded = unreadable ?? (asked === undefined ? 'a film whose length the request does not say' : undefined);
+  return {
+    inputTokensMax: bytes - fileBytes - parts.imageBytes,
+    outputTokensMax: 0,
+    isOutputLimited: true,
+    images: 0,
+    characters: 0,
+    mediaSeconds: Math.ceil(asked ?? 0),
+    cacheWrites: 'none',
+    hasSound: false,
+    ...(unbounded === undefined ? {} : { unbounded }),
+  };
+}
+
+function transcriptBound({ bytes, files, hidesFiles, unreadable }: BoundBody): CallBound {
   const fileBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const isHidden = files.length === 0 && hidesFiles === true;
+  const unbounded = unreadable ?? (isHidden ? 'sound whose length is not known before it is sent' : undefined);
   // A file that the form's reader did not see is in the body all the same.
   const mediaSeconds = Math.ceil((files.length === 0 ? bytes : fileBytes) / SOUND_BYTES_A_SECOND) + 1;
   return {
@@ -202,5 +243,6 @@ function transcriptBound({ bytes, files }: BoundBody): CallBound {
     mediaSeconds,
     cacheWrites: 'none',
     hasSound: true,
+    ...(unbounded === undefined ? {} : { unbounded }),
   };
 }

@@ -22,6 +22,8 @@ export function imageTokensMax(provider: string, model: string): number {
 export const MADE_IMAGE_TOKENS = 10_000;
 /** One image that is worked on, in high fidelity. */
 export const EDITED_IMAGE_TOKENS = 10_000;
+/** More are not taken by one request. */
+export const EDITED_IMAGES_MAX = 16;
 
 /** Sound of a chat: ten tokens a second, and no codec takes less than 500 bytes for one. Base64 makes them more. */
 export const SOUND_BYTES_A_TOKEN = 50;
@@ -33,3 +35,6 @@ export const HEARD_TOKENS_A_SECOND = 20;
 export const WRITTEN_TOKENS_A_SECOND = 20;
 /** Tokens of sound for one character that is spoken: 20 a second, and nobody is slower than a character a second. */
 export const SPOKEN_TOKENS_A_CHARACTER = 25;
+
+/** Seconds of film where the request does not say them: what OpenAI makes then. */
+export const MADE_VIDEO_SECONDS = 4;

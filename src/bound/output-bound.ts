@@ -48,6 +48,9 @@ export function outputBound(
         1,
         0,
       );
+    // Anthropic's old endpoint.
+    case 'complete':
+      return times(limitOf([fields['max_tokens_to_sample']], assumedTokens), assumedTokens, 1, 0);
     case 'api.chat':
     case 'api.generate':
       // -1 and 0 are no limit, -2 is what fits into the context.

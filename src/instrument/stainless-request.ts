@@ -1,4 +1,5 @@
 /** What the instrument does to a request before it leaves: takes the metadata out, works out where it goes. */
+import { type FormFile, withFormFiles } from '../bound/form-files.js';
 import { recordOf } from '../providers/values.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
 import type { StainlessClient, StainlessRequestOptions } from './stainless-client.js';
@@ -55,13 +56,15 @@ function splitText(body: string): SplitBody {
 
 /** The client flattens nested fields of a form: `usageMetadata[subscriber][id]`. */
 function splitForm(form: FormData): SplitBody {
-  const fields: Record<string, unknown> = {};
+  const files: FormFile[] = [];
+  const fields: Record<string, unknown> = withFormFiles({}, files);
   const metadata: Record<string, unknown> = {};
   let carried = false;
   for (const [name, value] of form.entries()) {
     const match = METADATA_FIELD.exec(name);
     if (match === null) {
       if (typeof value === 'string') fields[name] = value;
+      else files.push({ field: name, bytes: value.size });
       continue;
     }
     carried = true;

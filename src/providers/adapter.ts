@@ -3,6 +3,7 @@
  * package; requests and answers are described structurally. The gateway uses the same adapters.
  */
 
+import type { CallBound } from '../bound/types.js';
 import type { MediaFields } from '../wire/usage-event.js';
 
 /** The operation types that the wire knows (contract 5.8). */
@@ -83,6 +84,11 @@ export interface RequestReading {
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** The prompt as capture keeps it (contract 5.12). Called only where capture is on. */
   prompts?(): CapturedPrompts;
+  /**
+   * The most that the request can consume; `assumedOutputTokens` is taken for the output where it names no limit. Computed
+   * only when called: where a hard budget concerns the call. Absent: the adapter does not know.
+   */
+  bound?(assumedOutputTokens: number): CallBound;
 }
 
 /** What capture keeps of a request. */

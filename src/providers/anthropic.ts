@@ -2,10 +2,17 @@
  * Anthropic's messages API, wherever it is spoken: Anthropic itself, Bedrock, Vertex AI, Azure AI Foundry, proxies. Pure:
  * from method, URL and body to a reading, from an answer to its usage (contract 5.10, 6.0 to 6.2, 6.6).
  */
+import { boundOfValue, NO_CONSUMPTION, sumOfBounds } from '../bound/parsed-body.js';
 import type { ProviderAdapter, ProviderRequest, RequestReading, UsageReader, UsageReading } from './adapter.js';
 import { type AnthropicEndpoint, readAnthropicEndpoint } from './anthropic-endpoints.js';
 import { ANTHROPIC_CONVENTION, type AnthropicPlatform, readAnthropicHost } from './anthropic-host.js';
-import { anthropicPrompts, anthropicPromptText, batchModels, hasVisionContent } from './anthropic-prompt.js';
+import {
+  anthropicPrompts,
+  anthropicPromptText,
+  batchModels,
+  batchParams,
+  hasVisionContent,
+} from './anthropic-prompt.js';
 import { AnthropicReader } from './anthropic-reader.js';
 import { bedrockModel, namesBedrockModel } from './bedrock-model.js';
 import { pathOf } from './openai-host.js';
@@ -53,6 +60,7 @@ export function readAnthropicRequest(
     ...(typeof temperature === 'number' ? { temperature } : {}),
     promptText: () => anthropicPromptText(body),
     prompts: () => anthropicPrompts(body),
+    ...boundedBy(endpoint, host.provider, models[0], body),
     // A read of a batch is named by no event.
     idsAreUnique: host.idsAreUnique && endpoint.kind !== 'poll',
     kind: endpoint.kind,
@@ -71,6 +79,21 @@ function modelsOf(endpoint: AnthropicEndpoint, body: Record<string, unknown>): r
   if (endpoint.name === 'messages.batches') return batchModels(body);
   const model = endpoint.model ?? textOf(body['model']);
   return model === undefined ? [] : [model];
+}
+
+/** A batch consumes what its requests do. */
+function boundedBy(
+  { name, known, kind }: AnthropicEndpoint,
+  provider: string,
+  model: string | undefined,
+  body: Record<string, unknown>,
+): Pick<RequestReading, 'bound'> {
+  if (!known || kind !== 'call') return {};
+  const bounded = (endpoint: string, asked: Record<string, unknown>, assumed: number) =>
+    boundOfValue({ endpoint, operationType: 'CHAT', provider, model }, asked, assumed);
+  if (name !== 'messages.batches') return { bound: (assumed) => bounded(name, body, assumed) };
+  const each = (assumed: number) => batchParams(body).map((params) => bounded('messages', params, assumed));
+  return { bound: (assumed) => sumOfBounds(each(assumed), NO_CONSUMPTION) };
 }
 
 function createAnthropicReader(request: RequestReading): UsageReader {

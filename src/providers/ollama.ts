@@ -2,6 +2,7 @@
  * Ollama's own API (contract 6.1, 6.2): newline-delimited JSON, counts on the object that says `done: true`. Ids are
  * never unique there, so the attempt's own id is the transaction id (I4).
  */
+import { boundOfValue } from '../bound/parsed-body.js';
 import { isRecord } from '../wire/is-record.js';
 import type {
   OperationType,
@@ -77,6 +78,12 @@ function readRequest(request: ProviderRequest): RequestReading | undefined {
     streaming: endpoint.streams && body['stream'] !== false,
     ...(temperature === undefined ? {} : { temperature }),
     kind: 'call',
+    bound: (assumed) =>
+      boundOfValue(
+        { endpoint: endpoint.name, operationType: endpoint.operationType, provider: 'OLLAMA' },
+        body,
+        assumed,
+      ),
   };
 }
 

@@ -2,10 +2,12 @@
  * OpenAI's API, wherever it is spoken: OpenAI itself, Azure, Ollama's compatible endpoint, other servers. Pure: from
  * method, URL and body to a reading, from an answer to its usage (contract 6.0 to 6.3).
  */
+import type { BoundReading } from '../bound/call-bound.js';
+import { boundOfValue } from '../bound/parsed-body.js';
 import type { ProviderAdapter, ProviderRequest, RequestReading, UsageReader } from './adapter.js';
 import { azureModel } from './azure-model.js';
 import { SpeechReader, TranscriptReader } from './openai-audio-reader.js';
-import { plainPath, readEndpoint } from './openai-endpoints.js';
+import { type Endpoint, plainPath, readEndpoint } from './openai-endpoints.js';
 import { type OpenAIHost, pathOf, readOpenAIHost } from './openai-host.js';
 import { readerForHost } from './openai-host-reader.js';
 import { ImageReader, VideoReader } from './openai-media-reader.js';
@@ -73,6 +75,7 @@ export function readOpenAIRequest(request: ProviderRequest, overrides: OpenAIOve
     ...(typeof temperature === 'number' ? { temperature } : {}),
     promptText: () => openAIPromptText(body),
     prompts: () => openAIPrompts(body),
+    ...boundedBy(endpoint, { provider: host.provider, model, media }, body),
     // Recorded ids of moderations are short numbers; what nobody knows may answer with the id of a thread or a run.
     idsAreUnique: host.idsAreUnique && endpoint.known && endpoint.name !== 'moderations',
     kind: endpoint.kind,
@@ -88,6 +91,16 @@ export function readOpenAIRequest(request: ProviderRequest, overrides: OpenAIOve
     background: endpoint.name === 'responses' && body['background'] === true,
     ...(host.isOpenAI ? {} : { host }),
   };
+}
+
+/** Only of what is known to be a call: a poll consumes nothing, and of anything else nobody knows. */
+function boundedBy(
+  { name, operationType, known, kind }: Endpoint,
+  reading: Pick<BoundReading, 'provider' | 'model' | 'media'>,
+  body: Record<string, unknown>,
+): Pick<RequestReading, 'bound'> {
+  if (!known || kind !== 'call') return {};
+  return { bound: (assumed) => boundOfValue({ ...reading, endpoint: name, operationType }, body, assumed) };
 }
 
 function modelOf(deployment: string, { deployments = {} }: OpenAIOverrides): string {

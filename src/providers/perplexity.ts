@@ -1,10 +1,11 @@
 /** Perplexity's own API, as its own client speaks it. Pure: from method, URL and body to a reading, from an answer to its usage. */
+import { boundOfValue, NO_CONSUMPTION } from '../bound/parsed-body.js';
 import type { ProviderAdapter, ProviderRequest, RequestReading, UsageReader } from './adapter.js';
 import { openaiAdapter } from './openai.js';
 import { pathOf } from './openai-host.js';
 import { openAIPromptText } from './openai-prompt-text.js';
 import { hasOpenAIVision, openAIPrompts } from './openai-request-facts.js';
-import { readPerplexityEndpoint } from './perplexity-endpoints.js';
+import { type PerplexityEndpoint, readPerplexityEndpoint } from './perplexity-endpoints.js';
 import { AsyncChatReader, PerplexityReader, SearchReader } from './perplexity-reader.js';
 import { recordOf, textOf } from './values.js';
 
@@ -54,9 +55,28 @@ export function readPerplexityRequest(request: ProviderRequest): PerplexityReque
     ...(host === undefined ? {} : { assumedHost: host }),
     ...(hasOpenAIVision(body) ? { hasVisionContent: true } : {}),
     ...(endpoint.name === 'search' ? { attributes: { numSearchQueries: queriesOf(body['query']) } } : {}),
+    ...boundedBy(endpoint, model, body),
     prompts: () => openAIPrompts({ ...body, input: body['input'] ?? body['query'] }),
     ...(endpoint.polledId === undefined ? {} : { polledId: endpoint.polledId }),
     background: isAsync || (endpoint.name === 'responses' && body['background'] === true),
+  };
+}
+
+/** A search is billed by the request; a model that fetches by itself says so in its bound. */
+function boundedBy(
+  { name, known, kind, operationType }: PerplexityEndpoint,
+  model: string | undefined,
+  body: Record<string, unknown>,
+): Pick<RequestReading, 'bound'> {
+  if (!known || kind !== 'call') return {};
+  if (name === 'search') return { bound: () => NO_CONSUMPTION };
+  const endpoint = name.replace(/^async\./, '');
+  return {
+    bound: (assumed) => {
+      const bound = boundOfValue({ endpoint, operationType, provider: 'PERPLEXITY', model }, body, assumed);
+      const isPreset = endpoint === 'responses' && body['preset'] !== undefined;
+      return isPreset ? { ...bound, unbounded: 'a preset, which says what is done with it' } : bound;
+    },
   };
 }
 
