@@ -2,13 +2,17 @@
  * The main path of one call: guard → provider → meter. Read this first.
  *
  * An instrument (src/instrument) stands around a client object. For every HTTP attempt of that client it calls
- * `admit` (station 2: may this be sent?), then `begin` (station 3: it is being sent), and tells the attempt what came
- * back; the attempt turns that into one usage event (station 4) and puts it into the outbox (station 5).
+ * `admit` (station 2: may this be sent?), then `secure` (where a hard budget concerns it: what it can cost at most is set
+ * aside), then `begin` (station 3: it is being sent), and tells the attempt what came back; the attempt turns that into
+ * one usage event (station 4), which names the hold, and puts it into the outbox (station 5).
  */
 import { BudgetExceededError } from '../enforcement/budget-exceeded-error.js';
 import type { CallDimensions, Decision, RefuseDecision } from '../enforcement/decision.js';
 import { callOf } from '../enforcement/dimensions.js';
 import { AnnouncedCall, AnnouncedCalls, type Announcement } from './announced-calls.js';
+import type { CallAdjustment, CallHold } from './holds/call-hold.js';
+import type { CallHolds, CallHoldsPath } from './holds/call-holds.js';
+import type { SecureOptions } from './holds/secure-options.js';
 import type { MetadataResolver, ResolvedMetadata } from './metadata/resolver.js';
 import { Attempt, type AttemptSink } from './metering/attempt.js';
 import { MeteringGateways } from './metering-gateways.js';
@@ -30,6 +34,13 @@ export interface Admission {
   readonly metered: boolean;
   /** The layer around whose call this is, where there is one. */
   readonly outer?: OuterCall | undefined;
+  /** Set where a hard budget could concern the call, which these are the dimensions of: it has to be secured. */
+  readonly heldFor?: CallDimensions | undefined;
+  /** What it was admitted against, once secured. Has to be begun or released. */
+  readonly hold?: CallHold;
+  /** The body that is to leave, where a reaction of a hard budget changed it, and what was changed. */
+  readonly body?: object;
+  readonly adjustment?: CallAdjustment;
 }
 
 /** What a call goes through. One per Fusewire instance. */
@@ -47,6 +58,15 @@ export interface CallPath {
    * @throws BudgetExceededError with the reason `UNKNOWN_ENDPOINT`.
    */
   refuseUnknown(request: RequestReading, callMetadata: unknown): void;
+  /**
+   * Between both: a call that a hard budget concerns is covered by a hold. At once for all others, and where a slice of a
+   * hold is here; with a round trip else. `options` is asked for only where it is needed.
+   *
+   * @throws BudgetExceededError, from the promise too.
+   */
+  secure(admission: Admission, options?: () => SecureOptions): Admission | Promise<Admission>;
+  /** The same where nothing can be waited for: what no slice here covers is judged as where no service answers. */
+  secureNow(admission: Admission, options?: () => SecureOptions): Admission;
   /** Station 3. The request is about to leave: the attempt is noted, and will be metered exactly once. */
   begin(admission: Admission): Attempt;
   /** For layers around other clients: the attempt as a call that guarded clients inside take over (src/outer-call.ts). */
@@ -65,12 +85,18 @@ export function createCallPath(
   sink: AttemptSink,
   runtime: Runtime,
   selectiveMetering = false,
+  holds?: CallHolds,
 ): CallPath {
   const announced = new AnnouncedCalls();
   const outerOf = (request: RequestReading) => {
     const outer = currentOuterCall(sink);
     return outer instanceof AnnouncedCall ? announced.callOf(outer, request) : outer;
   };
+  const lent: CallHoldsPath = {
+    decide: (call) => decider.decide(call),
+    refusal: (request, resolved, decision, call) => refusal(sink, request, resolved, decision, call),
+  };
+  const heldFor = (call: CallDimensions) => (holds?.rules.concern(call) === true ? call : undefined);
   return {
     admit(request, callMetadata) {
       const outer = outerOf(request);
@@ -80,18 +106,33 @@ export function createCallPath(
           ? metadata.resolve(callMetadata)
           : metadata.resolve(outer.admission.metadata.fields, callMetadata);
       const metered = !selectiveMetering || resolved.selected === true || outer?.admission.metered === true;
-      // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1).
-      if (request.kind !== 'call' || !request.known)
-        return { request, metadata: resolved, decision: FREE, metered, outer };
-      const taken = outer?.covers(request) ? outer.takeAdmission(request.model, request.provider) : undefined;
-      if (taken !== undefined) return { request, metadata: resolved, decision: taken.decision, metered, outer };
+      if (request.kind !== 'call') return { request, metadata: resolved, decision: FREE, metered, outer };
       const call = callOf(resolved.dimensions, request.model, request.provider);
+      // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1), but a hard
+      // one, which lets nothing pass of which nobody knows what it costs. A layer around knows more, and holds for it.
+      if (!request.known) {
+        const concerned = outer === undefined ? heldFor(call) : undefined;
+        const isHeld = concerned !== undefined && !NOT_ENFORCING.has(decider.decide(call).code);
+        return { request, metadata: resolved, decision: FREE, metered, outer, heldFor: isHeld ? concerned : undefined };
+      }
+      const taken = outer?.covers(request) ? outer.takeAdmission(request.model, request.provider) : undefined;
+      if (taken !== undefined)
+        return { request, metadata: resolved, decision: taken.decision, metered, outer, heldFor: taken.heldFor };
       const decision = decider.decide(call);
       if (runtime.log.isDebug()) {
         runtime.log.debug('decided', { endpoint: request.endpoint, model: request.model, decision });
       }
       if (decision.outcome === 'refuse') throw refusal(sink, request, resolved, decision, call);
-      return { request, metadata: resolved, decision, metered, outer };
+      const isFree = holds === undefined || NOT_ENFORCING.has(decision.code);
+      return { request, metadata: resolved, decision, metered, outer, heldFor: isFree ? undefined : heldFor(call) };
+    },
+    secure(admission, options) {
+      if (admission.heldFor === undefined || holds === undefined) return admission;
+      return holds.secure(lent, admission, admission.heldFor, options?.() ?? {});
+    },
+    secureNow(admission, options) {
+      if (admission.heldFor === undefined || holds === undefined) return admission;
+      return holds.secureNow(lent, admission, admission.heldFor, options?.() ?? {});
     },
     refuseUnknown(request, callMetadata) {
       const resolved = metadata.resolve(callMetadata);
@@ -102,8 +143,11 @@ export function createCallPath(
       throw refusal(sink, request, resolved, decision, call);
     },
     begin(admission) {
-      const { request, outer } = admission;
+      const { request, outer, hold, heldFor: concerned } = admission;
+      const isLate = hold?.begin() === false;
       const attempt = new Attempt(request, admission.metadata, sink, {
+        hold: isLate && concerned !== undefined ? holds?.late(admission, concerned) : hold,
+        adjustment: admission.adjustment,
         bypassed: admission.decision.code === 'BYPASSED',
         decision: admission.decision,
         metered: admission.metered,
@@ -144,3 +188,19 @@ function refusal(
 const NOT_ENFORCING: ReadonlySet<string> = new Set(['BYPASSED', 'DISABLED', 'NOT_CONFIGURED']);
 
 const FREE: Decision = Object.freeze({ outcome: 'allow', code: 'ALLOWED' });
+
+/**
+ * Decides on a request and on the calls that it stands for beside the one that it reads as (a batch). A hard budget that
+ * concerns one of them concerns the request.
+ */
+export function admitWithParts(
+  path: CallPath,
+  request: RequestReading,
+  parts: readonly RequestReading[] = [],
+  metadata: unknown = undefined,
+): Admission {
+  let heldFor: CallDimensions | undefined;
+  for (const part of parts) heldFor ??= path.admit(part, metadata).heldFor;
+  const admission = path.admit(request, metadata);
+  return heldFor === undefined || admission.heldFor !== undefined ? admission : { ...admission, heldFor };
+}

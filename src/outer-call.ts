@@ -53,6 +53,11 @@ export class OuterCall {
     return this.isMeteredInside ? undefined : this.#attempt.id;
   }
 
+  /** A layer inside holds for this call from now on. */
+  releaseHold(): void {
+    this.#attempt.releaseHold();
+  }
+
   /** What was metered inside was another call after all: the outer layer's own attempt counts again. */
   meterOutside(): void {
     this.#attempt.reinstate();

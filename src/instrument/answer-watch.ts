@@ -1,9 +1,11 @@
 /** What an answer tells while the caller reads it: feeds the usage reader, and ends the attempt once. */
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
-import type { UsageReader } from '../providers/adapter.js';
+import type { RequestReading, UsageReader, UsageReading } from '../providers/adapter.js';
 import { bedrockEventOf, EventStreamDecoder } from '../providers/aws-event-stream.js';
+import { WholeLines } from '../providers/cut/whole-lines.js';
 import { SseDecoder, type SseRewrite } from '../providers/sse.js';
 import { LINE_BYTES_MAX, LineSplitter } from '../providers/sse-lines.js';
+import type { StreamCover, StreamHold } from './stream-cover.js';
 
 /** How an answer is watched. */
 export interface WatchOptions {
@@ -17,6 +19,8 @@ export interface WatchOptions {
   readonly endOf?: ((error: unknown) => AttemptEnd) | undefined;
   /** The request's signal. An abort ends the attempt also where nobody reads at that moment. */
   readonly signal?: AbortSignal | undefined;
+  /** What a streamed answer was admitted against: it is counted as it passes, and may have to be cut. */
+  readonly cover?: StreamCover | undefined;
 }
 
 /** A body that is read as bytes and is to be understood whole is kept up to this size, else its usage is unknown. */
@@ -39,7 +43,12 @@ export interface AnswerHead {
 }
 
 /** What is told of an answer: an attempt, or who decides in its stead what an end means. */
-export type WatchedAttempt = Pick<Attempt, 'answered' | 'progressed' | 'firstToken' | 'outgrew' | 'settle'>;
+export type WatchedAttempt = Pick<Attempt, 'answered' | 'progressed' | 'firstToken' | 'outgrew' | 'settle'> & {
+  readonly id?: string;
+  readonly request?: RequestReading;
+  /** What it was admitted against. */
+  readonly hold?: StreamHold | undefined;
+};
 
 /** Watches one answer. States: open → ended, once. No method throws (I2). */
 export class AnswerWatch {
@@ -51,6 +60,8 @@ export class AnswerWatch {
   readonly #isOctets: boolean;
   #sse: SseDecoder | undefined;
   #lines: LineSplitter | undefined;
+  readonly #cover: StreamCover | undefined;
+  #wholeLines: WholeLines | undefined;
   #frames: EventStreamDecoder | undefined;
   #whole: Uint8Array[] = [];
   #wholeBytes = 0;
@@ -62,6 +73,7 @@ export class AnswerWatch {
     this.#reader = reader;
     this.#options = options;
     this.#status = head.status;
+    this.#cover = head.status >= ERROR_STATUS ? undefined : options.cover;
     this.#format = formatOf(head, options.streaming);
     this.#isOctets = isOctets(head.contentType.toLowerCase());
     // A body that is read whole fails by itself.
@@ -78,7 +90,27 @@ export class AnswerWatch {
 
   /** Whether the bytes that the caller reads may differ from those that came. */
   get rewrites(): boolean {
+    if (this.#cover?.cuts === true) return true;
     return this.#options.rewrite !== undefined && (this.#format === undefined || this.#format === 'sse');
+  }
+
+  /** What this answer is covered by; absent where nothing is to be waited for and nothing to be cut. */
+  get cover(): StreamCover | undefined {
+    return this.#cover;
+  }
+
+  /** What the answer says by now. */
+  reading(): UsageReading {
+    const read = this.#reader.reading();
+    return this.#cover === undefined ? read : this.#cover.reading(read);
+  }
+
+  /** Ends the answer here: returns the bytes that the caller gets in place of all that would have come. */
+  cut(): Uint8Array {
+    this.#wholeLines = undefined;
+    const ending = this.#guarded(() => this.#cover?.cut() ?? NOTHING, NOTHING);
+    this.#settle('completed');
+    return new Uint8Array(ending);
   }
 
   /** The caller reads. */
@@ -133,7 +165,7 @@ export class AnswerWatch {
 
   /** A read failed. Returns the bytes that were held back, which the caller gets before the error. */
   failed(error: unknown): Uint8Array {
-    const held = this.#guarded(() => this.#sse?.abandon() ?? NOTHING, NOTHING);
+    const held = this.#guarded(() => this.#sse?.abandon() ?? this.#wholeLines?.takeRest() ?? NOTHING, NOTHING);
     this.#settle(this.#endOf(error), { reason: reasonOf(error) });
     return held;
   }
@@ -154,12 +186,15 @@ export class AnswerWatch {
     }
     this.#format ??= formatOfBytes(chunk, this.#options.streaming, this.#isOctets);
     if (this.#format === 'sse') {
-      this.#sse ??= new SseDecoder(({ name, data }) => this.#event(name, data), this.#options.rewrite);
+      const whole = this.#cover?.cuts === true ? passWhole : undefined;
+      this.#sse ??= new SseDecoder(({ name, data }) => this.#event(name, data), this.#options.rewrite ?? whole);
       const passed = this.#sse.push(chunk);
       this.#noteOverflow(this.#sse.overflowed);
+      this.#cover?.look();
       return passed;
     }
     if (this.#format === 'frames') {
+      this.#cover?.cannotEnd();
       this.#frames ??= new EventStreamDecoder((frame) => this.#value(bedrockEventOf(frame)));
       this.#frames.push(chunk);
       this.#noteOverflow(this.#frames.overflowed);
@@ -167,6 +202,11 @@ export class AnswerWatch {
       this.#lines ??= new LineSplitter((line) => this.#event('', line.toString('utf8')));
       this.#lines.push(chunk);
       this.#noteOverflow(this.#lines.overflowed);
+      this.#cover?.look();
+      if (this.#cover?.cuts === true) {
+        this.#wholeLines ??= new WholeLines();
+        return this.#wholeLines.push(chunk);
+      }
     } else if (this.#format !== 'binary' && this.#reader.ignoresWhole !== true) {
       this.#keep(chunk, WHOLE_BYTES_MAX);
     }
@@ -185,6 +225,8 @@ export class AnswerWatch {
   #noteOverflow(overflowed: boolean): void {
     if (!overflowed || this.#tooLong) return;
     this.#tooLong = true;
+    // What is not seen any more has no events between which it could end.
+    this.#cover?.cannotEnd();
     this.#attempt.outgrew(LINE_BYTES_MAX);
   }
 
@@ -198,9 +240,13 @@ export class AnswerWatch {
   }
 
   #read(name: string, data: string): void {
-    if (data === '' || data === '[DONE]') return;
+    if (data === '' || data === '[DONE]') {
+      this.#cover?.gauge.data(data);
+      return;
+    }
     if (name === '' && data.length <= SKIM_MAX && this.#reader.skim?.(data) === true) {
       this.#attempt.firstToken();
+      this.#cover?.gauge.data(data);
       return;
     }
     const value = parsed(data);
@@ -212,12 +258,13 @@ export class AnswerWatch {
   #value(value: unknown): void {
     if (value === undefined) return;
     this.#attempt.firstToken();
+    this.#cover?.gauge.chunk(value);
     this.#reader.chunk(value);
   }
 
   #finish(): Uint8Array {
     this.#lines?.end();
-    const held = this.#sse?.end() ?? NOTHING;
+    const held = this.#sse?.end() ?? this.#wholeLines?.takeRest() ?? NOTHING;
     if (this.#sse === undefined && this.#lines === undefined && this.#whole.length > 0) {
       const text = Buffer.concat(this.#whole).toString('utf8');
       this.#whole = [];
@@ -265,6 +312,9 @@ export class AnswerWatch {
     }
   }
 }
+
+/** Events go on as they came, but only when they are whole. */
+const passWhole: SseRewrite = (raw) => raw;
 
 type Format = 'sse' | 'ndjson' | 'frames' | 'json' | 'binary';
 

@@ -1,7 +1,8 @@
 /** A `fetch` that knows the requests of every provider: decides on them before they leave, and meters what comes back. */
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
-import type { CallPath } from '../call.js';
+import { admitWithParts, type CallPath } from '../call.js';
 import type { WithUsageMetadata } from '../guarded.js';
+import type { ChangeableRequest } from '../holds/secure-options.js';
 import type { SentRequest } from '../metering-gateways.js';
 import type { RequestReading } from '../providers/adapter.js';
 import type { FalRequestReading } from '../providers/fal.js';
@@ -14,7 +15,7 @@ import { anthropicDialect } from './anthropic.js';
 import { FalTraffic } from './fal-traffic.js';
 import { cannotLeave, type FetchInput, type FetchRequest, readFetchBody, readFetchHead } from './fetch-request.js';
 import { GoogleWork } from './google-work.js';
-import { endOf, TRANSACTION_ID_PROPERTY } from './metered-call.js';
+import { endOf, nameAdjustment, TRANSACTION_ID_PROPERTY } from './metered-call.js';
 import { openaiDialect } from './openai.js';
 import { isLeaving, nameOriginalFetch, originalFetchOf, whileLeaving } from './original-fetch.js';
 import { perplexityDialect } from './perplexity.js';
@@ -159,13 +160,17 @@ class FetchGuard {
     const dialect = DIALECTS[provider.name];
     const pending = this.#pendingOf(provider.name);
     const reading = pending?.withWork?.(read) ?? read;
-    for (const part of dialect?.parts?.(reading) ?? []) path.admit(part, request.metadata);
-    const admitted = path.admit(reading, request.metadata);
+    const admitted = admitWithParts(path, reading, dialect?.parts?.(reading), request.metadata);
     const madeFor = pending?.madeFor(reading);
-    const admission = madeFor === undefined ? admitted : { ...admitted, metadata: madeFor };
     const asking = this.#harmless(() => dialect?.askForUsage?.(request.fields, reading, this.#options));
     const isAsking = asking !== undefined && typeof request.init?.body === 'string';
-    const init = isAsking ? { ...request.init, body: JSON.stringify(asking) } : request.init;
+    const secured = path.secure(madeFor === undefined ? admitted : { ...admitted, metadata: madeFor }, () => ({
+      signal: request.signal,
+      change: changeOf(provider, request, isAsking ? asking : request.fields, reading),
+    }));
+    const admission = secured instanceof Promise ? await secured : secured;
+    const body = admission.body ?? (isAsking ? asking : undefined);
+    const init = body === undefined ? request.init : { ...request.init, body: JSON.stringify(body) };
     const attempt = path.begin(admission);
     let response: Response;
     try {
@@ -181,13 +186,15 @@ class FetchGuard {
       attempt.withdraw();
       return response;
     }
-    const reader = provider.adapter.createUsageReader(reading);
+    const reader = provider.adapter.createUsageReader(admission.request);
     const isElsewhere = path.gateways.answered(attempt, response, this.#sentAs(request));
     const watched = isElsewhere ? reader : (pending?.watch(reading, reader, admission.metadata, attempt) ?? reader);
     const rewrite = isAsking ? dialect?.rewrite : undefined;
     const { signal } = request;
     const options = { streaming: reading.streaming, endOf, signal, rewrite, endsWithMark: dialect?.endsWithMark };
-    return named(tapResponse(response, attempt, watched, options), () => attempt.transactionId);
+    const tapped = tapResponse(response, attempt, watched, options);
+    nameAdjustment(tapped, attempt.adjustment);
+    return named(tapped, () => attempt.transactionId);
   }
 
   #sentAs({ url, input, init }: FetchRequest): SentRequest {
@@ -210,6 +217,17 @@ class FetchGuard {
       return undefined;
     }
   }
+}
+
+/** What a hard budget may change: a body that is JSON text, sent by `init`. */
+function changeOf(
+  provider: RegisteredProvider,
+  request: FetchRequest,
+  body: unknown,
+  reading: RequestReading,
+): ChangeableRequest | undefined {
+  if (typeof body !== 'object' || body === null || typeof request.init?.body !== 'string') return undefined;
+  return { body, read: (other) => readingOf(provider, { ...request, fields: other }) ?? reading };
 }
 
 /** The adapter's reading; of a request that the adapter does not take for its own, one that says so. */

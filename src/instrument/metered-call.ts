@@ -1,11 +1,14 @@
 /** One call of a client's method, from its admission to the event of each of its attempts. */
 import type { Admission, CallPath } from '../call.js';
+import type { CallAdjustment } from '../holds/call-hold.js';
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
 import type { SentRequest } from '../metering-gateways.js';
 import type { UsageReader } from '../providers/adapter.js';
 
 /** The non-enumerable property of an answer, and of every chunk, that names its usage event. */
 export const TRANSACTION_ID_PROPERTY = '_revenium_transaction_id';
+/** Beside it, where a hard budget changed the call before it was let through. */
+export const ADJUSTED_PROPERTY = '_fusewire_adjusted';
 
 const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
 const CAUSE_DEPTH_MAX = 5;
@@ -21,6 +24,8 @@ export class MeteredCall {
   #admission: Admission;
   #reader: UsageReader;
   #attempt: Attempt | undefined;
+  /** The next request is a retry that was decided on. */
+  #isAgain = false;
   #status: number | undefined;
   /** While no head of an answer came. */
   #waitingFor: SentRequest | undefined;
@@ -44,20 +49,46 @@ export class MeteredCall {
   }
 
   /**
-   * A request leaves. The second one of a call is the client's own retry: another attempt, decided like a call. `request`
-   * is known where the instrument sees HTTP.
+   * A request leaves. The second one of a call is the client's own retry: another attempt, decided like a call, which
+   * may have to be waited for ({@link again}). `request` is known where the instrument sees HTTP.
    *
    * @throws BudgetExceededError when that other attempt is refused.
    */
   sent(request?: SentRequest): void {
-    if (this.#attempt !== undefined) {
-      this.settle('failed', { reason: 'the client sent the request again' });
-      this.#admission = this.#path.admit(this.#admission.request, this.#callMetadata);
-      this.#reader = this.#createReader();
-      this.#status = undefined;
-    }
+    if (this.#attempt !== undefined && !this.#isAgain) this.#renew(this.#path.secureNow(this.#admitAgain()));
+    this.#isAgain = false;
     this.#attempt = this.#path.begin(this.#admission);
     this.#waitingFor = request;
+  }
+
+  /**
+   * Before {@link sent}, where that can wait. At once for the first request of a call.
+   *
+   * @throws BudgetExceededError when the other attempt is refused.
+   */
+  again(signal?: AbortSignal): Promise<void> | undefined {
+    if (this.#attempt === undefined) return undefined;
+    const secured = this.#path.secure(this.#admitAgain(), () => ({ signal }));
+    if (secured instanceof Promise) return secured.then((admission) => this.#renew(admission));
+    this.#renew(secured);
+    return undefined;
+  }
+
+  #admitAgain(): Admission {
+    this.settle('failed', { reason: 'the client sent the request again' });
+    return this.#path.admit(this.#admission.request, this.#callMetadata);
+  }
+
+  #renew(admission: Admission): void {
+    this.#isAgain = true;
+    this.#admission = admission;
+    this.#reader = this.#createReader();
+    this.#status = undefined;
+  }
+
+  /** No request of this call leaves any more: what was set aside for one is free. */
+  unsent(): void {
+    if (this.#attempt === undefined) this.#admission.hold?.release();
   }
 
   /** The head of the answer is there; without one where the instrument does not see HTTP. */
@@ -115,7 +146,8 @@ export class MeteredCall {
   /** Names the usage event on an answer or a chunk; a frozen one goes without. */
   expose(answer: unknown): void {
     if (typeof answer !== 'object' || answer === null || this.#attempt === undefined) return;
-    const { request } = this.#admission;
+    const { request, adjustment } = this.#admission;
+    nameAdjustment(answer, adjustment);
     Reflect.defineProperty(answer, TRANSACTION_ID_PROPERTY, {
       value: this.#attempt.gatewayId ?? (request.idsAreUnique ? this.#attempt.transactionId : this.#attempt.id),
       enumerable: false,
@@ -130,6 +162,13 @@ export class MeteredCall {
     if (this.#waitingFor !== undefined) this.#path.gateways.unanswered(this.#attempt, end, this.#waitingFor);
     this.#attempt.settle(end, failure);
   }
+}
+
+/** Tells on an answer what a hard budget changed: `{maxTokens, model, waitedMs}`, each only where it was changed. */
+export function nameAdjustment(answer: object, adjustment: CallAdjustment | undefined): void {
+  if (adjustment === undefined) return;
+  const { downgradedFrom: _, ...value } = adjustment;
+  Reflect.defineProperty(answer, ADJUSTED_PROPERTY, { value, enumerable: false, configurable: true, writable: true });
 }
 
 /** What the error of a client says about how the attempt ended. */

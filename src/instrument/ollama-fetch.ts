@@ -48,6 +48,8 @@ function watchFetch(
   const watched: Fetch = async (url, init) => {
     const call = takeCall(correlation, url);
     if (call === undefined) return fetchRaw(inner, url, init, path, isGateway);
+    const again = call.again(init?.signal ?? undefined);
+    if (again !== undefined) await again;
     call.sent({ url: String(url), headers: init?.headers, isGateway });
     // `abort()` on the stream or the client; also where nobody reads at that moment.
     init?.signal?.addEventListener('abort', () => call.left(), { once: true });

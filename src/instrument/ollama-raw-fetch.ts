@@ -1,5 +1,6 @@
 /** Requests of an ollama client that no guarded method announced: `processStreamableRequest`, `client.fetch`, new methods. */
 import type { CallPath } from '../call.js';
+import type { ChangeableRequest } from '../holds/secure-options.js';
 import type { AttemptEnd, AttemptFailure } from '../metering/attempt.js';
 import type { ProviderRequest, RequestReading } from '../providers/adapter.js';
 import { ollamaAdapter } from '../providers/ollama.js';
@@ -23,8 +24,15 @@ export async function fetchRaw(
 ): Promise<Response> {
   const read = readRaw(url, init);
   if (read === undefined || read.reading.kind === 'free') return inner(url, init);
-  const attempt = path.begin(path.admit(read.reading, read.metadata));
-  const sent = read.body === undefined ? init : { ...init, body: read.body };
+  const { reading } = read;
+  const secured = path.secure(path.admit(reading, read.metadata), () => ({
+    signal: init?.signal ?? undefined,
+    change: changeOf(read, (body) => readAs(url, init, body)?.reading ?? reading),
+  }));
+  const admission = secured instanceof Promise ? await secured : secured;
+  const attempt = path.begin(admission);
+  const body = admission.body === undefined ? read.body : JSON.stringify(admission.body);
+  const sent = body === undefined ? init : { ...init, body };
   const request = { url: String(url), headers: sent?.headers, isGateway };
   let isWaiting = true;
   const response = await sendRaw(inner, url, sent, (end, failure) => {
@@ -33,8 +41,8 @@ export async function fetchRaw(
   });
   isWaiting = false;
   path.gateways.answered(attempt, response, request);
-  return tapResponse(response, attempt, ollamaAdapter.createUsageReader(read.reading), {
-    streaming: read.reading.streaming,
+  return tapResponse(response, attempt, ollamaAdapter.createUsageReader(admission.request), {
+    streaming: reading.streaming,
     endOf,
   });
 }
@@ -57,19 +65,30 @@ async function sendRaw(
 interface RawRequest {
   readonly reading: RequestReading;
   readonly metadata: unknown;
+  /** The body, parsed, without usage metadata. */
+  readonly fields?: object;
   /** Set where the usage metadata had to be taken out of the body. */
   readonly body?: string;
 }
 
+/** What a hard budget may change of it. */
+function changeOf({ fields }: RawRequest, read: (body: object) => RequestReading): ChangeableRequest | undefined {
+  return fields === undefined ? undefined : { body: fields, read };
+}
+
 function readRaw(url: string, init: RequestInit | undefined): RawRequest | undefined {
+  return readAs(url, init, parsed(init?.body));
+}
+
+function readAs(url: string, init: RequestInit | undefined, body: unknown): RawRequest | undefined {
   const method = (init?.method ?? 'GET').toUpperCase();
-  const body = parsed(init?.body);
   const request: ProviderRequest = { method, url: String(url), body };
   const reading = ollamaAdapter.readRequest(request);
   if (reading === undefined) return undefined;
   if (typeof body !== 'object' || body === null) return { reading, metadata: undefined };
   const { carried, metadata } = carriedMetadata(body);
-  return { reading, metadata, ...(carried ? { body: JSON.stringify(withoutMetadata(body)) } : {}) };
+  const fields = carried ? withoutMetadata(body) : body;
+  return { reading, metadata, fields, ...(carried ? { body: JSON.stringify(fields) } : {}) };
 }
 
 function parsed(body: unknown): unknown {

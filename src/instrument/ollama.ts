@@ -2,8 +2,9 @@
  * The instrument of the ollama client: own methods over the prototype's, so that `instanceof`, subclasses and the type
  * stay. A call is decided in its method, before anything is sent, and its HTTP request is seen in the client's `fetch`.
  */
-import type { CallPath } from '../call.js';
+import type { Admission, CallPath } from '../call.js';
 import type { Log } from '../log.js';
+import type { RequestReading } from '../providers/adapter.js';
 import { ollamaAdapter } from '../providers/ollama.js';
 import type { ClientInstrument } from './client-instrument.js';
 import { isGuarded, markGuarded } from './guarded-mark.js';
@@ -77,9 +78,10 @@ function guardMethod(
   return async function (this: unknown, request: unknown, ...rest: unknown[]): Promise<unknown> {
     if (typeof request !== 'object' || request === null) return original.call(this, request, ...rest);
     const { metadata } = carriedMetadata(request);
-    const copy = withoutMetadata(request);
-    const call = admit(path, endpointPath, copy, metadata);
-    if (call === undefined) return original.call(this, copy, ...rest);
+    const asked = withoutMetadata(request);
+    const admitted = admit(path, endpointPath, asked, metadata);
+    if (admitted === undefined) return original.call(this, asked, ...rest);
+    const { call, copy } = admitted instanceof Promise ? await admitted : admitted;
     announceWhenSerialised(copy, () => {
       correlation.leaving = call;
     });
@@ -92,6 +94,7 @@ function guardMethod(
       throw error;
     } finally {
       correlation.unsent.delete(call);
+      call.unsent();
       if (correlation.leaving === call) correlation.leaving = undefined;
       writeBack(WRITTEN_BY_CLIENT.get(name) ?? [], copy, request);
     }
@@ -100,14 +103,36 @@ function guardMethod(
   };
 }
 
+interface Admitted {
+  readonly call: MeteredCall;
+  /** What is sent. */
+  readonly copy: object;
+}
+
 /** Stations 1 and 2. `undefined` where the adapter does not know the request. */
-function admit(path: CallPath, endpointPath: string, copy: object, metadata: unknown): MeteredCall | undefined {
-  // The client turns an absent `stream` into false; the server's own default is true.
-  const body = { ...copy, stream: Boolean((copy as { stream?: unknown }).stream) };
-  const reading = ollamaAdapter.readRequest({ method: 'POST', url: `/${endpointPath}`, body });
+function admit(
+  path: CallPath,
+  endpointPath: string,
+  copy: object,
+  metadata: unknown,
+): Admitted | Promise<Admitted> | undefined {
+  const reading = read(endpointPath, copy);
   if (reading === undefined) return undefined;
-  const admission = path.admit(reading, metadata);
-  return new MeteredCall(path, admission, metadata, () => ollamaAdapter.createUsageReader(reading));
+  const secured = path.secure(path.admit(reading, metadata), () => ({
+    change: { body: copy, read: (body) => read(endpointPath, body) ?? reading },
+  }));
+  const begin = (admission: Admission): Admitted => {
+    const { request, body = copy } = admission;
+    const createReader = () => ollamaAdapter.createUsageReader(request);
+    return { call: new MeteredCall(path, admission, metadata, createReader), copy: body };
+  };
+  return secured instanceof Promise ? secured.then(begin) : begin(secured);
+}
+
+/** The client turns an absent `stream` into false; the server's own default is true. */
+function read(endpointPath: string, request: object): RequestReading | undefined {
+  const body = { ...request, stream: Boolean((request as { stream?: unknown }).stream) };
+  return ollamaAdapter.readRequest({ method: 'POST', url: `/${endpointPath}`, body });
 }
 
 /** Hands the answer to the call; whatever goes wrong here is ours and must not cost the caller the answer (I2). */

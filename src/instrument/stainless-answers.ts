@@ -1,5 +1,6 @@
 /** Names the usage event on what an openai client gives back: on the parsed answer and on every chunk of a stream. */
 import type { Attempt } from '../metering/attempt.js';
+import { nameAdjustment } from './metered-call.js';
 import { override } from './stainless-client.js';
 
 /** The non-enumerable property that names the event. */
@@ -75,6 +76,7 @@ function nameAnswer(value: unknown, attempt: Attempt): unknown {
   if ('then' in value) return value;
   if (isStream(value)) nameChunks(value, attempt);
   else nameObject(value, attempt.transactionId);
+  nameAdjustment(value, attempt.adjustment);
   return value;
 }
 
@@ -91,14 +93,18 @@ function nameChunks(stream: StreamLike, attempt: Attempt): void {
     if (door === Symbol.asyncIterator && !Object.hasOwn(stream, door)) continue;
     const open = stream[door];
     if (NAMES_CHUNKS in open) continue;
-    const watched = () => nameIteration(open.call(stream), idOf);
+    const watched = () => nameIteration(open.call(stream), idOf, attempt);
     override(watched, NAMES_CHUNKS, true);
     if (door === 'iterator') stream.iterator = watched;
     else override(stream, door, watched);
   }
 }
 
-function nameIteration(iterator: AsyncIterator<unknown>, idOf: () => string): AsyncIterator<unknown> {
+function nameIteration(
+  iterator: AsyncIterator<unknown>,
+  idOf: () => string,
+  { adjustment }: Attempt,
+): AsyncIterator<unknown> {
   const { next } = iterator;
   // One descriptor for all chunks of a stream.
   const name = { value: '', writable: true, configurable: true, enumerable: false };
@@ -107,6 +113,7 @@ function nameIteration(iterator: AsyncIterator<unknown>, idOf: () => string): As
     if (!result.done && typeof value === 'object' && value !== null) {
       name.value = idOf();
       Reflect.defineProperty(value, TRANSACTION_ID, name);
+      if (adjustment !== undefined) nameAdjustment(value, adjustment);
     }
     return result;
   };

@@ -63,3 +63,26 @@ export const STAINLESS_METHODS: readonly string[] = [
   ...['request', 'get', 'post', 'put', 'patch', 'delete', 'methodRequest', 'getAPIList', 'requestAPIList'],
   'withOptions',
 ];
+
+/** At once, or when a hold was waited for. */
+export type Held<T> = T | Promise<T>;
+
+/** Goes on with a value, when it is there. */
+export function after<T, U>(value: Held<T>, next: (value: T) => U): Held<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/** What is kept on an object under `name`. */
+export function kept<T>(holder: unknown, name: symbol): T | undefined {
+  return isObject(holder) ? (Reflect.get(holder, name) as T | undefined) : undefined;
+}
+
+/** Whether properties can be read of it. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Whether it is to be waited for. */
+export function isThenable(value: unknown): boolean {
+  return isObject(value) && typeof Reflect.get(value, 'then') === 'function';
+}

@@ -2,6 +2,7 @@
  * The client's event-stream helpers (`stream`, `runTools`) start by a timer and wrap whatever goes wrong in an error of
  * their own. So the first request is decided before the helper starts, and the refusal itself is thrown to its caller.
  */
+import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import { ADMITTED, type AdmittedAhead, override } from './stainless-client.js';
 
 /** Decides on the first request of a helper, or `undefined` where that is left to the request. May throw a refusal. */
@@ -33,6 +34,21 @@ function guarded(original: Helper, method: string, path: string, decide: DecideA
     const streamed = method === 'stream' ? { ...body, stream: true } : body;
     const ahead = decide(path, streamed, options);
     if (ahead === undefined) return original.call(this, body, options, ...rest);
-    return original.call(this, body, { ...(options as object | undefined), [ADMITTED]: ahead }, ...rest);
+    const begun = original.call(this, body, { ...(options as object | undefined), [ADMITTED]: ahead }, ...rest);
+    handOnRefusals(begun);
+    return begun;
   };
+}
+
+/**
+ * A hard budget is asked when the helper has started: the refusal then reaches whoever listens or waits as it is, and not as
+ * the cause of the helper's own error (I1).
+ */
+function handOnRefusals(helper: unknown): void {
+  const emit: unknown = typeof helper === 'object' && helper !== null ? Reflect.get(helper, '_emit') : undefined;
+  if (typeof emit !== 'function') return;
+  override(helper as object, '_emit', function (this: unknown, event: unknown, ...given: unknown[]) {
+    const refusal = event === 'error' ? BudgetExceededError.find(given[0]) : undefined;
+    return emit.call(this, event, ...(refusal === undefined ? given : [refusal]));
+  });
 }

@@ -10,7 +10,7 @@
  * - `fetch`: sends, and taps what comes back.
  */
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
-import type { CallPath } from '../call.js';
+import { type Admission, admitWithParts, type CallPath } from '../call.js';
 import type { GuardOptions } from '../guard-client.js';
 import type { ResolvedMetadata } from '../metadata/resolver.js';
 import type { Attempt } from '../metering/attempt.js';
@@ -26,14 +26,19 @@ import { type AttemptOf, nameAnswers } from './stainless-answers.js';
 import {
   ADMITTED,
   type AdmittedAhead,
+  after,
   type FetchFunction,
+  type Held,
+  isObject,
+  isThenable,
+  kept,
   override,
   type StainlessClient,
   type StainlessRequestOptions,
 } from './stainless-client.js';
 import { endOfStainlessError } from './stainless-end.js';
 import { type DecideAhead, guardHelpers, type StainlessHelper } from './stainless-helpers.js';
-import { splitBody, urlOf } from './stainless-request.js';
+import { isPlainBody, splitBody, urlOf } from './stainless-request.js';
 import { tapResponse } from './tap-response.js';
 
 /** What one provider's client has of its own. `R` is the reading that its adapter makes. */
@@ -79,7 +84,7 @@ const ATTEMPT = Symbol('fusewire.attempt');
 
 /** An attempt that was let through and has not left yet. */
 interface Prepared<R extends RequestReading> {
-  readonly admission: ReturnType<CallPath['admit']>;
+  readonly admission: Admission;
   readonly reading: R;
   readonly metadata: unknown;
   readonly injected: boolean;
@@ -93,6 +98,8 @@ interface Prepared<R extends RequestReading> {
 interface Taken {
   readonly metadata: unknown;
   readonly injected: boolean;
+  /** The body as it was before a hard budget changed it. */
+  readonly unchanged: unknown;
 }
 
 /**
@@ -154,7 +161,7 @@ class StainlessInstrument<R extends RequestReading> {
     if (typeof prepareOptions === 'function' && typeof prepareRequest === 'function') {
       override(client, 'prepareOptions', async (options: StainlessRequestOptions) => {
         await prepareOptions.call(client, options);
-        this.#prepare(options);
+        await this.#prepare(options);
       });
       override(client, 'prepareRequest', async (...given: Parameters<typeof prepareRequest>) => {
         await prepareRequest.apply(client, given);
@@ -219,28 +226,45 @@ class StainlessInstrument<R extends RequestReading> {
     return clone;
   }
 
-  /** Before each attempt. Throws a refusal, and nothing else (I2). */
-  #prepare(options: StainlessRequestOptions): void {
-    this.#harmless(() => {
-      const given = options.body;
+  /** Before each attempt. Throws a refusal, and nothing else (I2); the promise is there where a hold is waited for. */
+  #prepare(options: StainlessRequestOptions): Promise<void> | undefined {
+    return this.#harmless(() => {
       // The options are the same over all retries, but for one path that copies them; the body is the same there too.
-      const earlier = kept<Taken>(options, TAKEN) ?? kept<Taken>(given, TAKEN);
+      const earlier = kept<Taken>(options, TAKEN) ?? kept<Taken>(options.body, TAKEN);
+      // A retry may be had for the whole of what was asked for.
+      if (earlier?.unchanged !== undefined) options.body = earlier.unchanged;
+      const given = options.body;
       const split = splitBody(given);
       const metadata = earlier?.metadata ?? split.metadata ?? options.usageMetadata;
       if (split.body !== given) options.body = split.body;
-      const reading = this.#read(options.method, this.#urlOf(options), split.fields);
+      const url = this.#urlOf(options);
+      const reading = this.#read(options.method, url, split.fields);
       const asking =
         earlier === undefined ? this.#dialect.askForUsage?.(split.body, reading, this.#options) : undefined;
       const injected = earlier?.injected === true || asking !== undefined;
       // Decided before anything else is written: a refusal leaves the options as they were, metadata aside.
-      const admission = takeAhead(options) ?? this.#admit(reading, metadata);
+      const ahead = takeAhead(options);
+      const admission = ahead === undefined ? this.#admit(reading, metadata) : { ...ahead, request: reading };
       if (asking !== undefined) options.body = asking;
-      if (options.body !== given) {
-        override(options, TAKEN, { metadata, injected });
-        if (isObject(options.body)) override(options.body, TAKEN, { metadata, injected });
-      }
       const signal = options.signal ?? undefined;
-      override(options, PREPARED, { admission, reading, metadata, injected, signal, sent: false });
+      const leave = (secured: Admission) => {
+        const unchanged = secured.body === undefined ? undefined : options.body;
+        if (secured.body !== undefined) options.body = secured.body;
+        const taken: Taken = { metadata, injected, unchanged };
+        if (options.body !== given) {
+          override(options, TAKEN, taken);
+          if (isObject(options.body)) override(options.body, TAKEN, taken);
+        }
+        const read = secured.request as R;
+        override(options, PREPARED, { admission: secured, reading: read, metadata, injected, signal, sent: false });
+      };
+      const secured = this.#path.secure(admission, () => {
+        const body = asking ?? split.body;
+        const isChangeable = isPlainBody(body) && body === (asking ?? split.fields);
+        const read = (other: object) => this.#read(options.method, url, other);
+        return { change: isChangeable ? { body, read } : undefined, signal };
+      });
+      return secured instanceof Promise ? secured.then(leave) : void leave(secured);
     });
   }
 
@@ -253,7 +277,7 @@ class StainlessInstrument<R extends RequestReading> {
   }
 
   async #send(input: unknown, init?: Record<string, unknown>): Promise<Response> {
-    const prepared = this.#harmless(() => this.#preparedFor(input, init));
+    const prepared = await this.#harmless(() => this.#preparedFor(input, init));
     const headers = init?.['headers'];
     this.#litellm.authorise(String(input), headers, this.#client.baseURL);
     if (prepared === undefined || prepared.reading.kind === 'free') return this.#fetch.call(undefined, input, init);
@@ -294,24 +318,30 @@ class StainlessInstrument<R extends RequestReading> {
   }
 
   /** The decision that this request leaves under. Sent again under the same one, it is another attempt. */
-  #preparedFor(input: unknown, init: Record<string, unknown> | undefined): Prepared<R> | undefined {
+  #preparedFor(input: unknown, init: Record<string, unknown> | undefined): Held<Prepared<R>> | undefined {
     const known = kept<Prepared<R>>(init, PREPARED) ?? kept<Prepared<R>>(init?.['headers'], PREPARED);
     if (known === undefined) return this.#prepareLate(String(input), init);
     if (!known.sent) {
       known.sent = true;
       return known;
     }
-    return { ...known, admission: this.#admit(known.reading, known.metadata) };
+    const { signal } = known;
+    const secured = this.#path.secure(this.#admit(known.reading, known.metadata), () => ({ signal }));
+    return after(secured, (admission) => ({ ...known, admission }));
   }
 
   /** A request that came past the hooks. Not to the provider: not ours. */
-  #prepareLate(url: string, init: Record<string, unknown> | undefined): Prepared<R> | undefined {
+  #prepareLate(url: string, init: Record<string, unknown> | undefined): Held<Prepared<R>> | undefined {
     const { baseURL } = this.#client;
     if (typeof baseURL !== 'string' || !url.startsWith(baseURL)) return undefined;
     const { fields } = splitBody(init?.['body']);
     const reading = this.#read(String(init?.['method'] ?? 'GET'), url, fields);
-    const admission = this.#admit(reading, undefined);
-    return { admission, reading, metadata: undefined, injected: false, signal: undefined, sent: true };
+    const given = init?.['signal'];
+    const signal = given instanceof AbortSignal ? given : undefined;
+    return after(
+      this.#path.secure(this.#admit(reading, undefined), () => ({ signal })),
+      (admission) => ({ admission, reading, metadata: undefined, injected: false, signal: undefined, sent: true }),
+    );
   }
 
   #decideAhead(path: string, body: object, options: unknown): AdmittedAhead | undefined {
@@ -336,8 +366,7 @@ class StainlessInstrument<R extends RequestReading> {
   }
 
   #admit(reading: R, metadata: unknown) {
-    for (const part of this.#dialect.parts?.(reading) ?? []) this.#path.admit(part, metadata);
-    const admission = this.#path.admit(reading, metadata);
+    const admission = admitWithParts(this.#path, reading, this.#dialect.parts?.(reading), metadata);
     const madeFor = this.#pending?.madeFor(reading);
     return madeFor === undefined ? admission : { ...admission, metadata: madeFor };
   }
@@ -359,21 +388,9 @@ class StainlessInstrument<R extends RequestReading> {
   }
 }
 
-function takeAhead(options: StainlessRequestOptions): ReturnType<CallPath['admit']> | undefined {
+function takeAhead(options: StainlessRequestOptions): Admission | undefined {
   const ahead = kept<AdmittedAhead>(options, ADMITTED) ?? kept<AdmittedAhead>(options.signal, ADMITTED);
   const admission = ahead?.admission;
   if (ahead !== undefined) ahead.admission = undefined;
   return admission;
-}
-
-function kept<T>(holder: unknown, name: symbol): T | undefined {
-  return isObject(holder) ? (Reflect.get(holder, name) as T | undefined) : undefined;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
-function isThenable(value: unknown): boolean {
-  return isObject(value) && typeof Reflect.get(value, 'then') === 'function';
 }

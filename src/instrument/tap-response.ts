@@ -5,6 +5,7 @@
  */
 import type { UsageReader } from '../providers/adapter.js';
 import { AnswerWatch, type WatchedAttempt, type WatchOptions } from './answer-watch.js';
+import { coverOf, type StreamCover } from './stream-cover.js';
 
 /** A BYOB read that is pending at the end must be answered, with no bytes. */
 type ByteController = { readonly byobRequest: { respond(bytes: number): void } | null };
@@ -31,10 +32,13 @@ export function tapResponse(
 ): Response {
   try {
     const { status } = response;
-    attempt.answered(() => reader.reading(), status);
+    const cover =
+      attempt.hold === undefined || !options.streaming ? undefined : coverOfResponse(response, attempt, options);
+    const covered = cover === undefined ? options : { ...options, cover };
+    attempt.answered(cover === undefined ? () => reader.reading() : () => cover.reading(reader.reading()), status);
     tellHead(response, reader);
     const head = { status, contentType: response.headers?.get('content-type') ?? '' };
-    const watch = new AnswerWatch(head, attempt, reader, options);
+    const watch = new AnswerWatch(head, attempt, reader, covered);
     if (response.body === null) watch.end();
     else new ResponseTap(response, watch, attempt).lay();
   } catch {
@@ -51,6 +55,24 @@ function tellHead(response: Response, reader: UsageReader): void {
   } catch {
     // What the head would have said stays unknown.
   }
+}
+
+const CHARACTERS_PER_TOKEN = 4;
+
+/** The cover of a streamed answer whose attempt was admitted against a hold. */
+function coverOfResponse(
+  response: Response,
+  attempt: WatchedAttempt,
+  { rewrite }: WatchOptions,
+): StreamCover | undefined {
+  const { hold, request, id = 'cut' } = attempt;
+  return coverOf(hold, request, {
+    inputTokens: () => Math.ceil((request?.promptText().length ?? 0) / CHARACTERS_PER_TOKEN),
+    nowMs: () => Date.parse(response.headers?.get('date') ?? '') || 0,
+    newId: () => id,
+    // Usage that we asked for is taken out again; the caller did not.
+    isUsageAsked: rewrite === undefined ? undefined : false,
+  });
 }
 
 type BytesMethod = (typeof BYTES_METHODS)[number];
@@ -105,13 +127,29 @@ class ResponseTap {
     return body;
   }
 
+  /** A stream that may have to be cut is read as one, also by who wants all of it at once. */
+  #asStream(): Response | undefined {
+    if (this.#source === undefined && this.#watch.cover?.cuts === true && !this.#isTaken()) {
+      const { body } = this.#response;
+      if (body !== null && typeof body.getReader === 'function') this.#readFrom(deriveStream(body.getReader()));
+    }
+    return this.#source;
+  }
+
+  #readFrom(stream: ReadableStream<Uint8Array>): void {
+    const { status, statusText, headers } = this.#response;
+    this.#source = new Response(stream, { status, statusText, headers });
+    Object.defineProperty(this.#response, 'bodyUsed', { configurable: true, get: () => this.#source!.bodyUsed });
+  }
+
   /** Reading twice is the caller's mistake and no end of the attempt: the error passes, unwatched. */
   #isTaken(): boolean {
     return this.#response.bodyUsed || this.#tappedBody?.locked === true;
   }
 
   json(): Promise<unknown> {
-    if (this.#source !== undefined) return this.#source.json();
+    const source = this.#asStream();
+    if (source !== undefined) return source.json();
     const original = this.#originals.json!;
     if (this.#isTaken()) return original.call(this.#response);
     this.#watch.progressed();
@@ -126,7 +164,8 @@ class ResponseTap {
   }
 
   text(): Promise<unknown> {
-    if (this.#source !== undefined) return this.#source.text();
+    const source = this.#asStream();
+    if (source !== undefined) return source.text();
     const original = this.#originals.text!;
     if (this.#isTaken()) return original.call(this.#response);
     this.#watch.progressed();
@@ -142,7 +181,7 @@ class ResponseTap {
   }
 
   async bytes(name: BytesMethod): Promise<unknown> {
-    const source = this.#source as unknown as Record<string, () => Promise<unknown>> | undefined;
+    const source = this.#asStream() as unknown as Record<string, () => Promise<unknown>> | undefined;
     if (source !== undefined) return source[name]!();
     const original = this.#originals[name]!;
     if (this.#isTaken()) return original.call(this.#response);
@@ -169,9 +208,8 @@ class ResponseTap {
     const body = this.#response.body;
     if (body === null || this.#response.bodyUsed || body.locked) return Response.prototype.clone.call(this.#response);
     const [left, right] = body.tee();
+    this.#readFrom(left);
     const { status, statusText, headers } = this.#response;
-    this.#source = new Response(left, { status, statusText, headers });
-    Object.defineProperty(this.#response, 'bodyUsed', { configurable: true, get: () => this.#source!.bodyUsed });
     return withHeadOf(new Response(right, { status, statusText, headers }), this.#response);
   }
 }
@@ -253,7 +291,11 @@ function tapReader(reader: ReadableStreamDefaultReader<Uint8Array>, watch: Answe
   define(
     reader,
     'read',
-    pullFrom(() => read.call(reader) as Promise<ReadResult>, watch),
+    pullFrom(
+      () => read.call(reader) as Promise<ReadResult>,
+      () => cancel.call(reader),
+      watch,
+    ),
   );
   define(reader, 'cancel', (reason?: unknown) => {
     const done = cancel.call(reader, reason);
@@ -273,7 +315,11 @@ function tapIterator(
   define(
     iterator,
     'next',
-    pullFrom(() => original.call(iterator) as Promise<ReadResult>, watch),
+    pullFrom(
+      () => original.call(iterator) as Promise<ReadResult>,
+      () => stop?.call(iterator),
+      watch,
+    ),
   );
   if (stop !== undefined) {
     define(iterator, 'return', (value?: unknown) => {
@@ -294,8 +340,19 @@ function tapForeignStream(stream: AsyncIterable<Uint8Array>, watch: AnswerWatch)
   );
 }
 
-/** The caller's read. Where a rewrite leaves nothing of a chunk, the next one is read. */
-function pullFrom(next: () => Promise<ReadResult>, watch: AnswerWatch): () => Promise<ReadResult> {
+/**
+ * The caller's read. Where a rewrite leaves nothing of a chunk, the next one is read. Where the hold of the attempt is used
+ * up, the answer is ended and what would still come is given up by `stop`.
+ */
+function pullFrom(next: () => Promise<ReadResult>, stop: () => unknown, watch: AnswerWatch): () => Promise<ReadResult> {
+  const { cover } = watch;
+  let isCut = false;
+  const cut = (): ReadResult => {
+    isCut = true;
+    const value = watch.cut();
+    Promise.resolve(stop()).catch(() => undefined);
+    return { done: value.length === 0, value };
+  };
   const came = (result: ReadResult): ReadResult | Promise<ReadResult> => {
     const { value } = result;
     if (result.done) {
@@ -318,6 +375,10 @@ function pullFrom(next: () => Promise<ReadResult>, watch: AnswerWatch): () => Pr
   const pull = (): Promise<ReadResult> => {
     watch.progressed();
     if (watch.deferred !== undefined) return Promise.reject(watch.deferred.error);
+    if (isCut) return Promise.resolve({ done: true, value: undefined });
+    if (cover?.isSpent === true) return Promise.resolve(cut());
+    const waiting = cover?.waiting;
+    if (waiting !== undefined) return waiting.then(pull);
     return next().then(came, broke);
   };
   return pull;

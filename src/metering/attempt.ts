@@ -1,11 +1,16 @@
 /** Station 4: one attempt, from the moment before it is sent to its one usage event. */
 import type { CallDimensions, Decision, RefuseDecision } from '../../enforcement/decision.js';
+import type { CallAdjustment, CallHold } from '../holds/call-hold.js';
+import type { HoldShelf } from '../holds/hold-shelf.js';
 import type { ResolvedMetadata } from '../metadata/resolver.js';
 import type { RequestReading, StopReason, UsageReading } from '../providers/adapter.js';
 import type { Runtime, Timer } from '../runtime.js';
-import type { PromptFields, UsageEvent } from '../wire/usage-event.js';
+import type { PromptFields } from '../wire/usage-event.js';
+import type { AttemptObserver, AttemptWatch } from './attempt-observer.js';
 import { buildUsageEvent } from './build-usage-event.js';
 import type { Outbox } from './outbox.js';
+
+export type { AttemptObserver, AttemptWatch } from './attempt-observer.js';
 
 /** How an attempt ended. */
 export type AttemptEnd =
@@ -42,24 +47,10 @@ export interface AttemptSink {
   readonly observer?: AttemptObserver | undefined;
   /** What is kept of prompt and answer (contract 5.12); absent where nothing ever is. */
   capture?(request: RequestReading, reading: UsageReading, metadata: ResolvedMetadata): PromptFields | undefined;
+  /** Holds of work that goes on after the answer; absent where nothing is ever held. */
+  readonly shelf?: HoldShelf | undefined;
   /** Estimates tokens of a text; for what an aborted answer cost (I5), never for bounds. */
   estimateTokens(text: string): number;
-}
-
-/** Who watches attempts: telemetry, the terminal summary. None of its methods may throw (I2). */
-export interface AttemptObserver {
-  /** A call was refused before it was sent. */
-  refused(request: RequestReading, metadata: ResolvedMetadata, decision: RefuseDecision): void;
-  /** An attempt is about to leave. What it returns is told of the attempt's end. */
-  began(attempt: Attempt, metadata: ResolvedMetadata, decision: Decision): AttemptWatch | undefined;
-}
-
-/** Is told of one attempt, once. */
-export interface AttemptWatch {
-  /** The attempt was metered as `event`. */
-  metered(event: UsageEvent, end: AttemptEnd): void;
-  /** The attempt needs no event of its own: a layer inside or a gateway meters it. */
-  withdrawn(): void;
 }
 
 /** An answer that nobody reads is metered after this time (I4). */
@@ -83,6 +74,9 @@ export interface AttemptFacts {
   readonly bypassed: boolean;
   /** Wall clock, ms. */
   readonly requestedAtMs: number;
+  /** What it was admitted against. */
+  readonly holdId?: string | undefined;
+  readonly adjustment?: CallAdjustment | undefined;
   /** Milliseconds from the request to the first token or the answer's head; `undefined` while none came. */
   readonly firstTokenMs: number | undefined;
   readonly answeredMs: number | undefined;
@@ -97,6 +91,9 @@ export interface AttemptOptions {
   readonly metered?: boolean;
   /** The attempt of the layer around, which this one meters from now on: its note ends where this one's begins. */
   readonly replaces?: string | undefined;
+  /** What it was admitted against; ends with the attempt. */
+  readonly hold?: CallHold | undefined;
+  readonly adjustment?: CallAdjustment | undefined;
 }
 
 /** An answer of its own inside the answer of an attempt: one result of a batch. */
@@ -134,6 +131,8 @@ export class Attempt {
   #settled = false;
   #withdrawn: 'layer' | 'gateway' | undefined;
   #gatewayId: string | undefined;
+  #hold: CallHold | undefined;
+  #adjustment: CallAdjustment | undefined;
   #reading: () => UsageReading = () => EMPTY_READING;
   #status: number | undefined;
 
@@ -144,6 +143,8 @@ export class Attempt {
     this.#metadata = metadata;
     this.#bypassed = options.bypassed;
     this.#metered = options.metered ?? true;
+    this.#hold = options.hold;
+    this.#adjustment = options.adjustment;
     this.#requestedAtMs = sink.runtime.now();
     this.#startedAt = sink.runtime.monotonicNow();
     if (request.kind !== 'call') return;
@@ -156,6 +157,11 @@ export class Attempt {
 
   get request(): RequestReading {
     return this.#request;
+  }
+
+  /** How a hard budget changed the call before it was let through. */
+  get adjustment(): CallAdjustment | undefined {
+    return this.#adjustment;
   }
 
   get settled(): boolean {
@@ -212,6 +218,25 @@ export class Attempt {
     if (this.#metered) this.#sink.outbox.note(this.id, () => this.#event('recovered', reading, {}));
   }
 
+  /** The layer that began this attempt could not wait for its hold before. One that ended meanwhile needs none. */
+  keepHold(hold: CallHold | undefined): void {
+    if (hold === undefined) return;
+    hold.begin();
+    if (this.#settled || this.#hold !== undefined) {
+      hold.release();
+      return;
+    }
+    this.#hold = hold;
+    // Whoever meters it after a crash names the hold too.
+    if (this.#metered) this.#sink.outbox.note(this.id, () => this.#event('recovered', EMPTY_READING, {}));
+  }
+
+  /** A layer inside holds for this call. */
+  releaseHold(): void {
+    this.#hold?.release();
+    this.#hold = undefined;
+  }
+
   /** The caller reads: the answer is not abandoned. Called for each chunk; cheap. */
   progressed(): void {
     this.#lastReadAt = this.#sink.runtime.monotonicNow();
@@ -242,11 +267,14 @@ export class Attempt {
       if (!this.#metered || isNothingToMeter(this.#request, reading)) {
         this.#sink.outbox.forget(this.id);
         this.#watcher?.withdrawn();
+        this.#leaveHold(reading);
         return;
       }
+      if (this.#request.kind === 'poll') this.#hold = this.#sink.shelf?.take(this.#metadata);
       const actualEnd = reading.finished && end !== 'failed' ? 'completed' : end;
       const event = this.#event(actualEnd, reading, failure);
       this.#sink.outbox.append(this.id, event);
+      this.#hold?.settle(event, this.id);
       this.#watcher?.metered(event, actualEnd);
     } catch (error) {
       this.#sink.runtime.log.error('an attempt could not be metered; please report this', { error: String(error) });
@@ -288,7 +316,17 @@ export class Attempt {
     this.#watch?.cancel();
     this.#sink.open.delete(this);
     this.#sink.outbox.forget(this.id);
+    this.releaseHold();
     this.#watcher?.withdrawn();
+  }
+
+  /** What was asked for may go on: then it is held until its end is metered. */
+  #leaveHold(reading: UsageReading): void {
+    const hold = this.#hold;
+    if (hold === undefined) return;
+    const goesOn = this.#metered && reading.pending === true && this.#sink.shelf !== undefined;
+    if (goesOn) this.#sink.shelf?.put(this.#metadata, hold);
+    else hold.release();
   }
 
   /** A withdrawal was wrong: the attempt is open again, and its end is metered. Does nothing for any other attempt. */
@@ -329,6 +367,8 @@ export class Attempt {
       metadata: this.#metadata,
       bypassed: this.#bypassed,
       requestedAtMs: this.#requestedAtMs,
+      holdId: this.#hold?.id,
+      adjustment: this.#adjustment,
       firstTokenMs: this.#firstTokenMs,
       answeredMs: this.#answeredMs,
       durationMs: this.#elapsed(),

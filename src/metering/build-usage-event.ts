@@ -80,6 +80,7 @@ export function buildUsageEvent(
   put(event, 'speed', reading.speed);
   put(event, 'errorReason', cleanReason(reading.errorReason ?? failure.reason));
   put(event, 'errorCode', failure.status);
+  put(event, 'holdId', facts.holdId);
   // Sound among the tokens of a chat has prices of its own.
   putMissing(event, counts.media ?? reading.media);
   if (end !== 'recovered') putMissing(event, estimator.capture?.(request, reading, facts.metadata));
@@ -164,6 +165,11 @@ function attributesOf(
   put(attributes, 'host', request.assumedHost);
   if (facts.bypassed) attributes['bypass'] = true;
   if (end === 'recovered') attributes['recovered'] = true;
+  if (facts.adjustment !== undefined) {
+    put(attributes, 'outputLimitedTo', facts.adjustment.maxTokens);
+    put(attributes, 'downgradedFrom', facts.adjustment.downgradedFrom);
+    put(attributes, 'throttledMs', facts.adjustment.waitedMs);
+  }
   put(attributes, 'workflowId', facts.metadata.fields.workflowId);
   // What an answer shows of its counting beats what is known of its sender.
   putMissing(attributes, reading.attributes);
@@ -181,6 +187,7 @@ function attributesOf(
 const OWN_ATTRIBUTES: ReadonlySet<string> = new Set([
   ...['usageState', 'endpoint', 'end', 'attemptId', 'requestedModel', 'providerResponseId', 'unknownEndpoint'],
   ...['host', 'bypass', 'recovered', 'cacheInside', 'reasoningInside', 'inputImageTokens'],
+  ...['outputLimitedTo', 'downgradedFrom', 'throttledMs'],
 ]);
 
 /** A provider's error may repeat the key that it refused. */

@@ -1,6 +1,8 @@
 /** A call path whose decisions the test makes, and whose events it reads; time stands still until it is moved. */
 import type { CallDimensions, Decision } from '../../enforcement/decision.js';
 import { type CallPath, createCallPath } from '../../src/call.js';
+import type { CallHolds } from '../../src/holds/call-holds.js';
+import { createHoldShelf } from '../../src/holds/hold-shelf.js';
 import type { Log } from '../../src/log.js';
 import { createMetadataResolver } from '../../src/metadata/resolver.js';
 import type { Attempt, AttemptSink } from '../../src/metering/attempt.js';
@@ -42,7 +44,10 @@ export const REFUSAL: Decision = {
   },
 };
 
-export function createRecordingPath(env: Record<string, string> = {}): RecordingPath {
+export function createRecordingPath(
+  env: Record<string, string> = {},
+  holdsOf?: (runtime: Runtime) => CallHolds,
+): RecordingPath {
   const events: UsageEvent[] = [];
   const decided: CallDimensions[] = [];
   const started: RequestReading[] = [];
@@ -103,6 +108,7 @@ export function createRecordingPath(env: Record<string, string> = {}): Recording
       recording.refusals += 1;
     },
     started: (request) => void started.push(request),
+    ...(holdsOf === undefined ? {} : { shelf: createHoldShelf(runtime) }),
     estimateTokens: (text) => Math.ceil(text.length / 4),
   };
   const decide = (call: CallDimensions) => {
@@ -110,7 +116,7 @@ export function createRecordingPath(env: Record<string, string> = {}): Recording
     return decision;
   };
   return Object.assign(recording, {
-    path: createCallPath({ decide }, createMetadataResolver(runtime), sink, runtime),
+    path: createCallPath({ decide }, createMetadataResolver(runtime), sink, runtime, false, holdsOf?.(runtime)),
   });
 }
 

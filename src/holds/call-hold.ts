@@ -1,0 +1,116 @@
+/** What one call was admitted against, from the decision to its usage event. */
+import type { CallBound, CallCounts } from '../bound/types.js';
+import type { UsageEvent } from '../wire/usage-event.js';
+import type { HoldTicket } from './holder-types.js';
+
+/** How the reactions of a hard budget changed a call before it was let through. */
+export interface CallAdjustment {
+  /** The output limit that was put in, or the lower one that took its place. */
+  readonly maxTokens?: number;
+  /** The model that is asked instead. */
+  readonly model?: string;
+  readonly downgradedFrom?: string;
+  readonly waitedMs?: number;
+}
+
+/**
+ * A ticket on its way. States: kept → begun → ended, or kept → ended where the request never leaves. No method throws, and
+ * the first end counts.
+ */
+export class CallHold {
+  readonly #ticket: HoldTicket;
+  readonly #worst: CallBound;
+  #keeper: UnbegunHolds | undefined;
+  #signal: AbortSignal | undefined;
+  readonly #onAbort = () => this.release();
+  #isEnded = false;
+
+  constructor(ticket: HoldTicket, worst: CallBound) {
+    this.#ticket = ticket;
+    this.#worst = worst;
+  }
+
+  /** What the usage event names. */
+  get id(): string {
+    return this.#ticket.holdId;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  get ticket(): HoldTicket {
+    return this.#ticket;
+  }
+
+  /** Until it is begun, `keeper` sees to it that it is not forgotten; where the caller leaves before, it is given back. */
+  keptBy(keeper: UnbegunHolds, signal: AbortSignal | undefined): this {
+    this.#keeper = keeper;
+    keeper.add(this);
+    this.#signal = signal;
+    if (signal?.aborted === true) this.release();
+    else signal?.addEventListener('abort', this.#onAbort, { once: true });
+    return this;
+  }
+
+  /** The request leaves. `false`: it waited too long for that, and was given back. */
+  begin(): boolean {
+    this.#leaveKeeper();
+    return !this.#isEnded;
+  }
+
+  /** The call is metered by `event`, which the outbox knows as `key`. Usage that nobody knows counts as the bound (I5). */
+  settle(event: UsageEvent, key: string): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#leaveKeeper();
+    this.#ticket.settle(consumedBy(event) ?? mostOf(this.#worst), key);
+  }
+
+  /** Nothing was consumed: it was not sent, or somebody else meters it. */
+  release(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#leaveKeeper();
+    this.#ticket.release();
+  }
+
+  #leaveKeeper(): void {
+    this.#keeper?.delete(this);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#signal = undefined;
+  }
+}
+
+/** What waits for its request to leave. A client may throw in between, and tells nobody. */
+export interface UnbegunHolds {
+  add(hold: CallHold): void;
+  delete(hold: CallHold): void;
+}
+
+/**
+ * At least what an event counts as; `undefined` where it does not say. Cache tokens are in the input count with some providers and
+ * beside it with others: both are added, because too much is given back as soon as the ledger has the event.
+ */
+export function consumedBy(event: UsageEvent): CallCounts | undefined {
+  if (event.attributes?.['usageState'] === 'unknown') return undefined;
+  const input = event.inputTokenCount + (event.cacheReadTokenCount ?? 0) + (event.cacheCreationTokenCount ?? 0);
+  const output = event.outputTokenCount + (event.reasoningTokenCount ?? 0);
+  return {
+    inputTokens: Math.max(input, event.totalTokenCount - output),
+    outputTokens: output,
+    images: event.actualImageCount ?? event.requestedImageCount ?? 0,
+    characters: event.characterCount ?? 0,
+    mediaSeconds: event.durationSeconds ?? event.requestedDurationSeconds ?? 0,
+  };
+}
+
+function mostOf(worst: CallBound): CallCounts {
+  return {
+    inputTokens: worst.inputTokensMax,
+    outputTokens: worst.outputTokensMax,
+    images: worst.images,
+    characters: worst.characters,
+    mediaSeconds: worst.mediaSeconds,
+  };
+}

@@ -1,0 +1,288 @@
+/**
+ * Between the decision and the request: a call that a hard budget concerns is admitted only against a hold (DESIGN section
+ * 5, ring 3). From a slice that is here at once, else by a round trip; where none can be asked for, by the fail mode.
+ */
+
+import type { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import type { CallDimensions, Decision, RefuseDecision } from '../../enforcement/decision.js';
+import { callOf } from '../../enforcement/dimensions.js';
+import type { FailMode } from '../../enforcement/guard.js';
+import type { Admission } from '../call.js';
+import type { ResolvedMetadata } from '../metadata/resolver.js';
+import type { RequestReading } from '../providers/adapter.js';
+import type { Runtime } from '../runtime.js';
+import type { BodyEdits } from './body-edits.js';
+import { CallHold } from './call-hold.js';
+import { type ExpectedCounts, holdAskOf } from './hold-ask.js';
+import { type CallForm, type CoveredForm, type ReactionKind, tryForm, withLimit } from './hold-reactions.js';
+import type { HoldRefusal } from './hold-types.js';
+import type { HoldAnswer, HoldAsk, Holder, HolderStatus, HoldTicket } from './holder-types.js';
+import { decisionOfRefusal } from './refused-by-hold.js';
+import type { SecureOptions } from './secure-options.js';
+import { aborted, pause } from './throttle.js';
+import { UnbegunHoldSet } from './unbegun-holds.js';
+
+/** What the rules in force say of hard budgets. */
+export interface HardRules {
+  /** Whether one could concern the call; `false` is certain. Well under a microsecond. */
+  concern(call: CallDimensions): boolean;
+  /** The refusal that stands in for a hold where none can be asked for. */
+  exhausted(call: CallDimensions): RefuseDecision | undefined;
+}
+
+/** What {@link CallHolds} is made of. */
+export interface CallHoldsOptions {
+  readonly runtime: Runtime;
+  readonly rules: HardRules;
+  readonly holder: Holder;
+  readonly failMode: FailMode;
+  readonly edits: BodyEdits;
+  readonly expected?: ExpectedCounts | undefined;
+  /** A step before a refusal was taken; for the service's enforcement events. */
+  onReaction?(kind: ReactionKind, decision: RefuseDecision, call: CallDimensions): void;
+}
+
+/** What the main path lends it. */
+export interface CallHoldsPath {
+  decide(call: CallDimensions): Decision;
+  /** Records the refusal; the error is to be thrown. */
+  refusal(
+    request: RequestReading,
+    metadata: ResolvedMetadata,
+    decision: RefuseDecision,
+    call: CallDimensions,
+  ): BudgetExceededError;
+}
+
+/** Counts since the instance was made. */
+export interface CallHoldsStatus extends HolderStatus {
+  /** Calls that a hard budget concerns and that were let through without a hold: fail-open, and no service answered. */
+  readonly unheld: number;
+  /** Secured, and not sent yet. */
+  readonly unbegun: number;
+}
+
+/** Of one instance. No method throws anything but a refusal. */
+export class CallHolds {
+  readonly rules: HardRules;
+  readonly #options: CallHoldsOptions;
+  readonly #unbegun: UnbegunHoldSet;
+  #unheld = 0;
+  #isAway = false;
+
+  constructor(options: CallHoldsOptions) {
+    this.#options = options;
+    this.rules = options.rules;
+    this.#unbegun = new UnbegunHoldSet(options.runtime);
+  }
+
+  /** See `CallPath.secure`. `heldFor` are the dimensions of the call. */
+  secure(
+    path: CallHoldsPath,
+    admission: Admission,
+    heldFor: CallDimensions,
+    options: SecureOptions,
+  ): Admission | Promise<Admission> {
+    const ask = this.#prepare(admission, heldFor);
+    // What is not metered never becomes spend: there is nothing to set aside for it.
+    if (!admission.metered) return this.#byVerdict(path, admission, heldFor);
+    const drawn = this.#options.holder.draw(ask);
+    if (drawn === undefined) return this.#take(path, admission, heldFor, options);
+    if (drawn === 'free') return admission;
+    return this.#covered(path, admission, { ...formOf(admission, heldFor), ticket: drawn }, options);
+  }
+
+  /** The same where nothing can be waited for: what no slice here covers is judged as where no service answers. */
+  secureNow(path: CallHoldsPath, admission: Admission, heldFor: CallDimensions, options: SecureOptions): Admission {
+    const ask = this.#prepare(admission, heldFor);
+    if (!admission.metered) return this.#byVerdict(path, admission, heldFor);
+    const drawn = this.#options.holder.draw(ask);
+    if (drawn === 'free') return admission;
+    if (drawn !== undefined)
+      return this.#covered(path, admission, { ...formOf(admission, heldFor), ticket: drawn }, options);
+    if (isUnbounded(admission)) throw this.#refuseUnbounded(path, admission, heldFor);
+    return this.#unheldBy(path, admission, heldFor, 'the call cannot wait for a hold');
+  }
+
+  /** A request leaves that was secured too long ago, or never: from a slice that is here, or counted. */
+  late(admission: Admission, heldFor: CallDimensions): CallHold | undefined {
+    const ask = this.#askOf(admission.request, heldFor);
+    const drawn = this.#options.holder.draw(ask);
+    if (drawn === 'free') return undefined;
+    if (drawn !== undefined) return new CallHold(drawn, ask.need.worst);
+    this.#unheld += 1;
+    return undefined;
+  }
+
+  status(): CallHoldsStatus {
+    return { ...this.#options.holder.status(), unheld: this.#unheld, unbegun: this.#unbegun.size };
+  }
+
+  /** Gives back what is not needed, bounded in time. */
+  async close(): Promise<void> {
+    this.#unbegun.close();
+    await this.#options.holder.close();
+  }
+
+  #prepare(admission: Admission, heldFor: CallDimensions): HoldAsk {
+    // The layer around holds for the same call: what it set aside is what this attempt needs.
+    if (admission.outer?.covers(admission.request) === true) admission.outer.releaseHold();
+    return this.#askOf(admission.request, heldFor);
+  }
+
+  #askOf(request: RequestReading, call: CallDimensions): HoldAsk {
+    return holdAskOf(request, call, this.#options.expected?.of(request, call));
+  }
+
+  async #take(
+    path: CallHoldsPath,
+    admission: Admission,
+    heldFor: CallDimensions,
+    options: SecureOptions,
+  ): Promise<Admission> {
+    const { runtime } = this.#options;
+    const startedAt = runtime.monotonicNow();
+    let form = formOf(admission, heldFor);
+    for (;;) {
+      const tried = await tryForm(this.#stepsFor(path, admission), form, options);
+      if (tried.outcome === 'covered') return this.#covered(path, admission, tried.form, options);
+      if (tried.outcome === 'other') {
+        if (tried.answer === 'aborted') return admission;
+        return this.#unheldBy(path, admission, heldFor, tried.answer.reason);
+      }
+      this.#isAway = false;
+      if (isUnbounded(admission)) throw this.#refuseUnbounded(path, admission, heldFor);
+      const waitedMs = runtime.monotonicNow() - startedAt;
+      const waitMs = waitFor(tried.refusal, waitedMs, runtime.now());
+      if (waitMs === undefined) {
+        throw path.refusal(admission.request, admission.metadata, decisionOfRefusal(tried.refusal), heldFor);
+      }
+      if (form.adjustment.waitedMs === undefined) this.#told('throttled', tried.refusal, form);
+      if (await pause(runtime, waitMs, options.signal)) return admission;
+      form = { ...form, adjustment: { waitedMs: Math.round(runtime.monotonicNow() - startedAt) } };
+    }
+  }
+
+  #stepsFor(path: CallHoldsPath, { metadata }: Admission) {
+    const { edits, holder } = this.#options;
+    return {
+      edits,
+      ask: (ask: HoldAsk, signal: AbortSignal | undefined) => takeUnlessAborted(holder, ask, signal),
+      askOf: (form: CallForm) => this.#askOf(form.request, form.call),
+      callOf: (request: RequestReading) => callOf(metadata.dimensions, request.model, request.provider),
+      decideOn: ({ call }: CallForm) => {
+        if (path.decide(call).outcome === 'refuse') return 'refused' as const;
+        return this.rules.concern(call) ? ('held' as const) : ('free' as const);
+      },
+      told: (kind: ReactionKind, refusal: HoldRefusal, form: CallForm) => this.#told(kind, refusal, form),
+    };
+  }
+
+  #told(kind: ReactionKind, refusal: HoldRefusal, form: CallForm): void {
+    const { log } = this.#options.runtime;
+    if (log.isDebug()) log.debug(`a call was ${kind}`, { rule: refusal.name, ...form.adjustment });
+    this.#options.onReaction?.(kind, decisionOfRefusal(refusal), form.call);
+  }
+
+  #covered(path: CallHoldsPath, admission: Admission, form: CoveredForm, options: SecureOptions): Admission {
+    this.#isAway = false;
+    const { ticket } = form;
+    if (ticket !== undefined && isUnbounded(admission)) {
+      ticket.release();
+      throw this.#refuseUnbounded(path, admission, form.call);
+    }
+    const { request, body, adjustment } = ticket === undefined ? form : this.#injected(form, ticket, options);
+    // A copy of the metadata: work that goes on elsewhere is found again by it.
+    const secured: Admission = { ...admission, request, metadata: { ...admission.metadata }, heldFor: form.call };
+    const changed = body === undefined ? secured : { ...secured, body };
+    const told = Object.keys(adjustment).length === 0 ? changed : { ...changed, adjustment };
+    if (ticket === undefined) return { ...told, heldFor: undefined };
+    const worst = this.#askOf(request, form.call).need.worst;
+    return { ...told, hold: new CallHold(ticket, worst).keptBy(this.#unbegun, options.signal) };
+  }
+
+  /** A call that names no output limit is given the one that was assumed, where its budget wants that. */
+  #injected(form: CoveredForm, ticket: HoldTicket, options: SecureOptions): CallForm {
+    if (options.change === undefined || !ticket.parts.some(({ outputLimit }) => outputLimit === 'inject')) return form;
+    const { worst } = this.#askOf(form.request, form.call).need;
+    if (worst.isOutputLimited || worst.outputTokensMax === 0) return form;
+    return withLimit(this.#options.edits, form, ticket.outputTokensMax, options) ?? form;
+  }
+
+  #unheldBy(path: CallHoldsPath, admission: Admission, heldFor: CallDimensions, reason: string): Admission {
+    const { failMode, runtime } = this.#options;
+    if (failMode === 'closed') throw path.refusal(admission.request, admission.metadata, NO_SERVICE, heldFor);
+    const passed = this.#byVerdict(path, admission, heldFor);
+    this.#unheld += 1;
+    if (!this.#isAway) {
+      runtime.log.warn(
+        `no hold can be taken (${reason}): calls under hard budgets are let through by the last known verdicts (fail mode open)`,
+      );
+    }
+    this.#isAway = true;
+    return passed;
+  }
+
+  #byVerdict(path: CallHoldsPath, admission: Admission, heldFor: CallDimensions): Admission {
+    const verdict = this.rules.exhausted(heldFor);
+    if (verdict !== undefined) throw path.refusal(admission.request, admission.metadata, verdict, heldFor);
+    return { ...admission, heldFor: undefined };
+  }
+
+  #refuseUnbounded(path: CallHoldsPath, { request, metadata }: Admission, heldFor: CallDimensions) {
+    const message = `${request.provider} bills what is asked for here (${request.endpoint}) by what no hard budget can set aside: not sent`;
+    return path.refusal(
+      request,
+      metadata,
+      { outcome: 'refuse', code: 'UNKNOWN_ENDPOINT', message, rule: null },
+      heldFor,
+    );
+  }
+}
+
+const NO_SERVICE: RefuseDecision = Object.freeze({
+  outcome: 'refuse',
+  code: 'HOLD_UNAVAILABLE',
+  message:
+    'Request blocked: a hard budget covers it, no hold can be taken for it now, and REVENIUM_CB_FAIL_MODE=closed.',
+  rule: null,
+});
+
+function formOf({ request }: Admission, call: CallDimensions): CallForm {
+  return { request, call, adjustment: {} };
+}
+
+/** What no hold can cover: nobody knows what it costs, or other requests meter it, hours later. */
+function isUnbounded({ request }: Admission): boolean {
+  return !request.known || request.pricingTier === 'BATCH';
+}
+
+/** How long to wait before the next try; `undefined`: it is refused now. */
+function waitFor(
+  { reactions, retryAfterMs, resetsAt }: HoldRefusal,
+  waitedMs: number,
+  nowMs: number,
+): number | undefined {
+  if (reactions.throttleMs === null) return undefined;
+  const leftMs = reactions.throttleMs - waitedMs;
+  const wantedMs = retryAfterMs ?? (resetsAt === null ? Number.POSITIVE_INFINITY : Date.parse(resetsAt) - nowMs);
+  if (leftMs <= 0) return undefined;
+  // Before the reset nothing changes, unless somebody gives back: then it is told when to ask again.
+  return retryAfterMs === null && !(wantedMs <= leftMs) ? undefined : Math.max(1, Math.min(wantedMs, leftMs));
+}
+
+/** What arrives after the caller left is given back. */
+async function takeUnlessAborted(
+  holder: Holder,
+  ask: HoldAsk,
+  signal: AbortSignal | undefined,
+): Promise<HoldAnswer | 'aborted'> {
+  if (signal?.aborted === true) return 'aborted';
+  const taken = holder.take(ask);
+  if (signal === undefined) return await taken;
+  const { left, done } = aborted(signal);
+  const first = await Promise.race([taken, left]).finally(done);
+  if (first !== 'aborted') return first;
+  void taken.then((answer) => answer.outcome === 'held' && answer.ticket.release());
+  return 'aborted';
+}

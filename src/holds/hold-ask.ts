@@ -1,0 +1,58 @@
+/** What a call asks to be set aside, from what is known of it before it is sent. */
+import type { CallDimensions } from '../../enforcement/decision.js';
+import type { CallBound, CallCounts } from '../bound/types.js';
+import type { RequestReading } from '../providers/adapter.js';
+import type { HoldAsk } from './holder-types.js';
+
+/** Tokens for the output of a call that names no limit, as long as no control says another number. */
+export const ASSUMED_OUTPUT_TOKENS = 4_096;
+
+/** What calls like this one consume as a rule, learnt from those that ended. */
+export interface ExpectedCounts {
+  of(request: RequestReading, call: CallDimensions): CallCounts | undefined;
+}
+
+/** The question for a hold. */
+export function holdAskOf(request: RequestReading, call: CallDimensions, expected?: CallCounts): HoldAsk {
+  return {
+    call: {
+      dimensions: call,
+      provider: request.provider,
+      modelSource: request.modelSource,
+      model: request.model ?? '',
+      operationType: request.operationType,
+      requestedServiceTier: request.requestedServiceTier,
+      pricingTier: request.pricingTier,
+      hasVisionContent: request.hasVisionContent,
+      billingUnit: request.media?.billingUnit,
+    },
+    need: expected === undefined ? { worst: boundOf(request) } : { worst: boundOf(request), expected },
+  };
+}
+
+/** The adapter's bound; of a reading that has none, the bytes of its prompt, and that more may be in it. */
+export function boundOf(request: RequestReading): CallBound {
+  try {
+    const bound = request.bound?.(ASSUMED_OUTPUT_TOKENS);
+    if (bound !== undefined) return bound;
+  } catch {
+    // A bound that cannot be computed is none.
+  }
+  return {
+    inputTokensMax: Buffer.byteLength(promptOf(request)),
+    outputTokensMax: request.operationType === 'EMBED' ? 0 : ASSUMED_OUTPUT_TOKENS,
+    isOutputLimited: request.operationType === 'EMBED',
+    images: request.media?.requestedImageCount ?? 0,
+    characters: request.media?.characterCount ?? 0,
+    mediaSeconds: request.media?.requestedDurationSeconds ?? 0,
+    unbounded: 'its adapter does not say how much such a request can consume',
+  };
+}
+
+function promptOf(request: RequestReading): string {
+  try {
+    return request.promptText();
+  } catch {
+    return '';
+  }
+}
