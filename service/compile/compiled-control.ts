@@ -86,6 +86,8 @@ export function valueText(compiled: CompiledControl, value: bigint): string {
 
 /** The group of an event under a control, or `undefined` where the event cannot be attributed to any. */
 export function groupOf(control: CostControl, event: CountedEvent): string | undefined {
+  const placed = event.placements?.[control.id];
+  if (typeof placed === 'object' && control.groupBy !== null) return placed[1];
   const { asked } = event;
   switch (control.groupBy) {
     case 'SUBSCRIBER':

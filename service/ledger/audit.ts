@@ -24,6 +24,7 @@ export const AUDIT_SUBJECTS = [
   'team',
   'customer',
   'gateway-key',
+  'hold',
 ] as const;
 /** One of {@link AUDIT_SUBJECTS}. */
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number];

@@ -15,6 +15,18 @@ export interface BookedBalance {
   readonly value: bigint;
   readonly unknownCount: bigint;
   readonly announced: Announced;
+  /** What open holds set aside and did not draw; never part of `value` (I7). */
+  readonly held: bigint;
+  /** What was spent above the limit of a hard control. */
+  readonly overrun: bigint;
+}
+
+/** What a balance gains; what it loses is negative. */
+export interface BalanceDelta {
+  readonly value: bigint;
+  readonly unknownCount: bigint;
+  readonly held?: bigint;
+  readonly overrun?: bigint;
 }
 
 /** Names a balance. */
@@ -31,8 +43,12 @@ interface Entry {
   value: bigint;
   unknownCount: bigint;
   announced: Announced;
+  held: bigint;
+  overrun: bigint;
   written: boolean;
 }
+
+const EMPTY = { value: 0n, unknownCount: 0n, announced: 0, held: 0n, overrun: 0n } as const;
 
 /** Statements that read balances: what is in memory is written before them. A test holds the list against the files. */
 export const BALANCE_READERS: ReadonlySet<StatementName> = new Set<StatementName>([
@@ -49,6 +65,7 @@ export const BALANCE_READERS: ReadonlySet<StatementName> = new Set<StatementName
   'select-groups',
   'select-next-turn',
   'select-open-verdicts',
+  'select-overruns',
   'select-roster-counts',
   'select-roster-rows',
 ]);
@@ -133,7 +150,7 @@ export class BalanceBook implements Sql {
     const sets: Entry['params'][] = [];
     for (const [name, { controlId, window, groupKey }] of missing) {
       const params = { controlId, windowStartMs: window.startMs, windowEndMs: window.endMs, groupKey };
-      this.#entries.set(name, { params, value: 0n, unknownCount: 0n, announced: 0, written: true });
+      this.#entries.set(name, { params, ...EMPTY, written: true });
       sets.push(params);
     }
     const asked = sets.map(({ controlId, windowStartMs, groupKey }) => ({ controlId, windowStartMs, groupKey }));
@@ -145,6 +162,8 @@ export class BalanceBook implements Sql {
       entry.value = bigintOf(row, 'value');
       entry.unknownCount = bigintOf(row, 'unknown_count');
       entry.announced = Number(bigintOf(row, 'announced')) as Announced;
+      entry.held = bigintOf(row, 'held');
+      entry.overrun = bigintOf(row, 'overrun');
     }
   }
 
@@ -154,20 +173,19 @@ export class BalanceBook implements Sql {
   }
 
   /** Adds to a balance and returns it as it is now. */
-  async move(
-    controlId: string,
-    window: Window,
-    groupKey: string,
-    delta: { readonly value: bigint; readonly unknownCount: bigint },
-  ): Promise<BookedBalance> {
+  async move(controlId: string, window: Window, groupKey: string, delta: BalanceDelta): Promise<BookedBalance> {
     const entry =
       this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
     const before = entry.value;
     entry.value = heldBy(window, before + delta.value);
     entry.unknownCount += delta.unknownCount;
+    entry.held += delta.held ?? 0n;
+    entry.overrun += delta.overrun ?? 0n;
     entry.written = false;
-    this.#sums.add(controlId, groupKey, window.startMs, { ...delta, value: entry.value - before });
-    return { value: entry.value, unknownCount: entry.unknownCount, announced: entry.announced };
+    const { unknownCount } = delta;
+    this.#sums.add(controlId, groupKey, window.startMs, { value: entry.value - before, unknownCount });
+    const { value, announced, held, overrun } = entry;
+    return { value, unknownCount: entry.unknownCount, announced, held, overrun };
   }
 
   /** The sum of the buckets of a ROLLING balance as it is now. */
@@ -198,8 +216,8 @@ export class BalanceBook implements Sql {
     const sets: SqlParams[] = [];
     for (const entry of this.#entries.values()) {
       if (entry.written) continue;
-      const { params, value, unknownCount, announced } = entry;
-      sets.push({ ...params, value, unknownCount, announced });
+      const { params, value, unknownCount, announced, held, overrun } = entry;
+      sets.push({ ...params, value, unknownCount, announced, held, overrun });
       entry.written = true;
     }
     if (sets.length > 0) await this.#sql.many('put-balance', sets);

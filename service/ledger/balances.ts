@@ -12,8 +12,9 @@ import type { CostControl, EnforcementEvent } from '../store/store.js';
 import type { BalanceKey } from './balance-book.js';
 import type { LedgerContext } from './context.js';
 import { moveRevision } from './context.js';
-import type { CountedEvent } from './counted-event.js';
+import { type CountedEvent, countedAtOf } from './counted-event.js';
 import { noteEnforcement } from './enforcement-log.js';
+import { noteOverrun, type Settlement } from './holds/overruns.js';
 import { countsNow, headFor, headOf, moveBucket, rollingKeys, spanNow } from './rolling-balances.js';
 import { deltaOf, noteUnknownPrice } from './unknown-price.js';
 import type { Window } from './windows.js';
@@ -39,7 +40,7 @@ export function balanceOf(row: SqlRow): Balance {
 /** The balances that {@link countEvent} will move, so that those of many events are read together. */
 export function balanceKeysOf(context: LedgerContext, compiled: CompiledControl, event: CountedEvent): BalanceKey[] {
   const { control } = compiled;
-  const window = context.cache.windows.of(control, event.windowTimeMs);
+  const window = context.cache.windows.of(control, countedAtOf(event, control.id));
   const group = groupOf(control, event);
   return group === undefined || group === TOTAL
     ? keysIn(context, control, window, TOTAL)
@@ -54,7 +55,8 @@ export function keysIn(context: LedgerContext, control: CostControl, window: Win
 
 /**
  * Counts an event under one control: its total and its group. With `before`, the event as it was counted until now, only
- * the difference. Returns whether a verdict changed.
+ * the difference. What it spends above the limit of a hard control is its overrun; `settlement`: the hold that it names.
+ * Returns whether a verdict changed.
  */
 export async function countEvent(
   context: LedgerContext,
@@ -62,9 +64,10 @@ export async function countEvent(
   event: CountedEvent,
   transactionId: string,
   before?: CountedEvent,
+  settlement?: Settlement,
 ): Promise<boolean> {
   const { control } = compiled;
-  const window = context.cache.windows.of(control, event.windowTimeMs);
+  const window = context.cache.windows.of(control, countedAtOf(event, control.id));
   if (window.startMs < countedFrom(compiled)) return false;
   const delta = before === undefined ? deltaOf(compiled, event) : differenceOf(compiled, before, event);
   // An event that adds nothing moves nothing; only a limit of 0 is tripped by it.
@@ -74,11 +77,15 @@ export async function countEvent(
   let changed = false;
   if (control.groupBy === null) {
     changed = await announce(context, compiled, window, TOTAL, total, transactionId);
+    const spent = { window, groupKey: TOTAL, delta: delta.value, value: total.value };
+    await noteOverrun(context, compiled, spent, transactionId, settlement);
   } else {
     const group = groupOf(control, event);
     if (group !== undefined && group !== TOTAL) {
       const balance = await moveBalance(context, compiled, window, group, delta);
       changed = await announce(context, compiled, window, group, balance, transactionId);
+      const spent = { window, groupKey: group, delta: delta.value, value: balance.value };
+      await noteOverrun(context, compiled, spent, transactionId, settlement);
     }
   }
   if (delta.unknownCount > 0n && total.unknownCount === 1n) {

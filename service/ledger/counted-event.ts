@@ -10,6 +10,8 @@ import { type MediaCounts, mediaCountsOf } from './media-facts.js';
 export interface CountedEvent extends MediaCounts {
   readonly id: string;
   readonly windowTimeMs: number;
+  /** Controls that count it elsewhere than its own time and group say: where its hold was taken. */
+  readonly placements?: Placements | undefined;
   /** What a guard knew of the call: it decides by the model that was asked for. */
   readonly asked: CallDimensions;
   /** The model that answered, where it has another name. */
@@ -25,6 +27,21 @@ export interface CountedEvent extends MediaCounts {
   readonly failed: boolean;
   readonly amountNanoUsd: bigint;
   readonly priceUnknown: boolean;
+}
+
+/** By control id: the instant by which the event is counted, and the group where that is another one. */
+export type Placements = Readonly<Record<string, number | readonly [atMs: number, group: string]>>;
+
+/** The instant by which a control counts an event. */
+export function countedAtOf(event: CountedEvent, controlId: string): number {
+  const placed = event.placements?.[controlId];
+  if (placed === undefined) return event.windowTimeMs;
+  return typeof placed === 'number' ? placed : placed[0];
+}
+
+/** The placements of an event as they are kept. */
+export function placementsOf(text: string | null): Placements | undefined {
+  return text === null ? undefined : (JSON.parse(text) as Placements);
 }
 
 /** How an e-mail address is compared (contract 2.5). */
@@ -97,6 +114,7 @@ export function countedFromRow(row: SqlRow): CountedEvent {
   return {
     id: textOf(row, 'id'),
     windowTimeMs: numberOf(row, 'window_time_ms'),
+    placements: placementsOf(textOrNull(row, 'placements')),
     asked: {
       model: requestedModel ?? textOf(row, 'model'),
       provider: textOf(row, 'provider'),

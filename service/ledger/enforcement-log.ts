@@ -1,6 +1,6 @@
 /** What a control did, written in the transaction that caused it. The one writer of enforcement events. */
 import type { CompiledControl } from '../compile/compiled-control.js';
-import { valueText } from '../compile/compiled-control.js';
+import { limitTextOf, valueText } from '../compile/compiled-control.js';
 import { type SqlParams, textOf, textOrNull } from '../store/sql.js';
 import type { CostControl, EnforcementEvent, EnforcementKind, EnforcementOutcome } from '../store/store.js';
 import { noteAlerts } from './alerts.js';
@@ -20,6 +20,8 @@ export interface EnforcementNote {
   readonly windowKey?: string;
   /** The event that caused it, if one did. */
   readonly transactionId: string | null;
+  /** For people. */
+  readonly details?: string;
 }
 
 /** A row of the log, but for the team, its id and what follows from the kind. */
@@ -45,7 +47,11 @@ export const ENFORCEMENT_OUTCOMES: Readonly<Record<EnforcementKind, EnforcementO
   warn: 'WARNED',
   shadow: 'OBSERVED',
   'unknown-price': 'PRICE_UNKNOWN',
+  overrun: 'OVERRUN',
+  'hold-charged': 'CHARGED',
+  'hold-released': 'RELEASED',
 };
+const WARNINGS: ReadonlySet<EnforcementKind> = new Set(['warn', 'unknown-price', 'hold-released']);
 /** Notes that wait for the end of their operation; more are written early (I10). */
 const NOTES_MAX = 5_000;
 const UNKNOWN_PRICE = 'an event whose price is unknown was counted as 0: from here on the value is a lower bound';
@@ -61,7 +67,7 @@ export async function noteEnforcement(
 ): Promise<void> {
   const { control } = compiled;
   const { kind, groupValue, windowStartMs, transactionId } = note;
-  const threshold = kind === 'warn' ? (control.warnThreshold ?? control.hardLimit) : control.hardLimit;
+  const threshold = kind === 'warn' ? (control.warnThreshold ?? control.hardLimit) : limitTextOf(control);
   const row: PendingNote['row'] = {
     controlId: control.id,
     kind,
@@ -80,7 +86,7 @@ export async function noteEnforcement(
     atMs: context.nowMs,
     transactionId,
     times: 1,
-    details: kind === 'unknown-price' ? UNKNOWN_PRICE : null,
+    details: note.details ?? (kind === 'unknown-price' ? UNKNOWN_PRICE : null),
     reportId: null,
   };
   const { notes } = context.effects;
@@ -120,7 +126,7 @@ function paramsOf(id: string, teamId: string, row: EnforcementRow): SqlParams {
     ...row,
     id,
     teamId,
-    level: row.kind === 'warn' || row.kind === 'unknown-price' ? 'WARN' : 'HARD',
+    level: WARNINGS.has(row.kind) ? 'WARN' : 'HARD',
     outcome: ENFORCEMENT_OUTCOMES[row.kind],
     searchKey: searchKeyOf([row.ruleName, ...affected, row.transactionId, row.details]),
     affectedKey: searchKeyOf(affected),

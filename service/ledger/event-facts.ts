@@ -63,6 +63,8 @@ export interface EventFacts {
   readonly media: MediaFacts | undefined;
   readonly job: EventJob | undefined;
   readonly traceId: string | undefined;
+  /** The hold that it was admitted against. */
+  readonly holdId: string | undefined;
   readonly usageState: 'reported' | 'estimated' | 'unknown';
   readonly billingSkipped: boolean;
   readonly cacheInside: boolean | undefined;
@@ -108,6 +110,7 @@ export function eventFactsOf(event: IncomingEvent): EventFacts {
     media: mediaFactsOf(kind, body),
     job: jobOf(body),
     traceId: text(body['traceId']),
+    holdId: text(body['holdId'])?.toLowerCase(),
     usageState: usageState === 'estimated' || usageState === 'unknown' ? usageState : 'reported',
     billingSkipped: body['billingSkipped'] === true,
     cacheInside: flag(attributes['cacheInside']),

@@ -1,7 +1,7 @@
 /** Two groups that turn out to be one person. */
 import { type CompiledControl, verdictOf } from '../compile/compiled-control.js';
 import { noteFeedChange } from '../compile/feed-changes.js';
-import { numberOf } from '../store/sql.js';
+import { bigintOf, numberOf, type SqlRow } from '../store/sql.js';
 import { announce, balanceOf, keysIn, moveBalance } from './balances.js';
 import { type LedgerContext, moveRevision } from './context.js';
 import { HEAD_START_MS, headFor, headOf, sumAnew } from './rolling-balances.js';
@@ -24,19 +24,29 @@ export async function mergeGroup(
     // The head of a ROLLING control comes before its buckets; its verdict follows when they are all there.
     if (startMs === HEAD_START_MS) {
       told = old.announced;
+      await context.balances.move(control.id, headOf(), into, { ...NOTHING, ...besideValue(row) });
       continue;
     }
     const window = context.cache.windows.of(control, startMs);
     await context.balances.load(keysIn(context, control, window, into));
     const merged = await moveBalance(context, compiled, window, into, old);
+    await context.balances.move(control.id, window, into, { ...NOTHING, ...besideValue(row) });
     if (control.windowType !== 'ROLLING') await moveVerdict(context, compiled, window, into, merged, old.announced);
   }
   if (control.windowType === 'ROLLING' && rows.length > 0) {
     await moveVerdict(context, compiled, headOf(), into, await sumAnew(context, control, into), told);
   }
   if (rows.length === 0) return;
+  await context.sql.query('rename-hold-parts', { controlId: control.id, groupKey: from, into });
   for (const group of [from, into]) noteFeedChange(context, control.teamId, control.id, group);
   await moveRevision(context, control.teamId);
+}
+
+const NOTHING = { value: 0n, unknownCount: 0n };
+
+/** What open holds set aside, and what was overrun, moves along. */
+function besideValue(row: SqlRow): { readonly held: bigint; readonly overrun: bigint } {
+  return { held: bigintOf(row, 'held'), overrun: bigintOf(row, 'overrun') };
 }
 
 /** A verdict moves along: it was told already, under the other name. */

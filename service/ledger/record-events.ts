@@ -38,12 +38,16 @@ export async function insertEvents(
   context: LedgerContext,
   teamId: string,
   events: readonly EventFacts[],
+  takenAt: (facts: EventFacts) => number | undefined = () => undefined,
 ): Promise<InsertedEvents> {
   const first = new Map<string, StoredFacts & { readonly position: number }>();
   const sets: SqlParams[] = [];
   for (const [position, facts] of events.entries()) {
     if (first.has(facts.transactionId)) continue;
-    const { windowTimeMs, flagged } = windowTimeOf(facts.requestTimeMs, facts.receivedAtMs);
+    const natural = windowTimeOf(facts.requestTimeMs, facts.receivedAtMs);
+    const { flagged } = natural;
+    // A call begins after its hold was taken, whatever the clock of its caller says.
+    const windowTimeMs = Math.max(natural.windowTimeMs, takenAt(facts) ?? 0);
     const id = context.newId();
     first.set(facts.transactionId, { id, facts, windowTimeMs, position });
     sets.push(eventParams(teamId, id, facts, windowTimeMs, flagged));
@@ -154,6 +158,7 @@ function eventParams(
     cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
     failed: facts.failed,
     departmentLine: facts.departmentLine ?? null,
+    holdId: facts.holdId ?? null,
     ...addedColumnsOf(facts),
   };
 }

@@ -8,6 +8,7 @@ import { countEvents, type PricedFacts } from './count-events.js';
 import { withDepartments } from './directory.js';
 import type { EventFacts } from './event-facts.js';
 import { NO_FILLS, readFills } from './fill-cursors.js';
+import { loadNamedHolds } from './holds/settle.js';
 import { noteJobs } from './job-notes.js';
 import { receiptAnswer } from './receipt.js';
 import { type EventOutcome, insertEvents } from './record-events.js';
@@ -72,7 +73,9 @@ async function recordFresh(
   const fills = state.filling ? await readFills(context, teamId) : NO_FILLS;
   const events = items.map(({ facts }) => facts);
   const placed = await withDepartments(context, teamId, state.directoryVersion, events);
-  const { outcomes, stored } = await insertEvents(context, teamId, placed);
+  const holds = await loadNamedHolds(context, teamId, items);
+  const takenAt = ({ holdId }: EventFacts) => (holdId === undefined ? undefined : holds?.get(holdId)?.takenAtMs);
+  const { outcomes, stored } = await insertEvents(context, teamId, placed, takenAt);
   const answers = items.flatMap(({ key }, i) =>
     key === undefined ? [] : [{ ...key, answer: receiptAnswer(outcomes[i]!) }],
   );
@@ -84,7 +87,7 @@ async function recordFresh(
     keepAnswers(context, teamId, answers),
     keepCatalogueUses(context, teamId, book),
     noteJobs(context, teamId, stored),
-    countEvents(context, { teamId, scope, fills }, priced),
+    countEvents(context, { teamId, scope, fills, holds }, priced),
   ]);
   if (flipped) await moveRevision(context, teamId);
   return outcomes;

@@ -12,7 +12,7 @@ import { type BalanceKey, ENTRIES_MAX } from './balance-book.js';
 import { balanceKeysOf, countEvent } from './balances.js';
 import { keepCatalogueUses } from './catalogue-uses.js';
 import { type LedgerContext, moveRevision, readTeamState } from './context.js';
-import { type CountedEvent, countedFromFacts } from './counted-event.js';
+import { type CountedEvent, countedFromFacts, placementsOf } from './counted-event.js';
 import { eventFactsOf } from './event-facts.js';
 import { type FillCursors, isAhead, NO_FILLS, readFills } from './fill-cursors.js';
 import type { EventKind } from './media-facts.js';
@@ -94,7 +94,8 @@ function repriceRow({ book }: Repricing, row: SqlRow): Repriced | undefined {
   if (price.state === 'unknown' || (price.state === state && price.amountNanoUsd === amountNanoUsd)) return undefined;
   const group =
     textOrNull(row, 'alias') ?? textOrNull(row, 'subscriber_id') ?? textOrNull(row, 'alias_key') ?? undefined;
-  const after = countedFromFacts(textOf(row, 'id'), facts, windowTimeMs, price, group);
+  const placements = placementsOf(textOrNull(row, 'placements'));
+  const after = { ...countedFromFacts(textOf(row, 'id'), facts, windowTimeMs, price, group), placements };
   const before = { ...after, amountNanoUsd, priceUnknown: state === 'unknown' };
   return { transactionId, before, after, price, version: numberOf(row, 'version') + 1 };
 }

@@ -48,7 +48,10 @@ export function countsNow(context: LedgerContext, control: CostControl, bucket: 
 }
 
 /** A verdict that fell by itself, before what comes now. */
-export type TellLapse = (before: BookedBalance, verdict: VerdictLevel) => Promise<unknown>;
+export type TellLapse = (
+  before: Pick<BookedBalance, 'announced' | 'unknownCount' | 'value'>,
+  verdict: VerdictLevel,
+) => Promise<unknown>;
 
 /**
  * Adds to a bucket, and returns what counts now with the verdict that was last told; of a bucket that does not count now,

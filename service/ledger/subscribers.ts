@@ -19,6 +19,9 @@ export interface NamedSubscriber {
   readonly subscriberEmail: string | undefined;
 }
 
+/** Hears of groups of a control that became one. */
+export type Merged = (controlId: string, from: string, into: string) => void;
+
 /** A subscriber as it is compared. */
 interface Reading extends NamedSubscriber {
   /** The address that decides the group; see {@link aliasKeyOf}. */
@@ -35,6 +38,7 @@ export class Subscribers {
   readonly #context: LedgerContext;
   readonly #teamId: string;
   readonly #scope: TeamScope;
+  readonly #merged: Merged | undefined;
   /** Addresses, and for whom each stands; `undefined`: for nobody yet. Here for the whole call, whatever the cache forgets. */
   readonly #known = new Map<string, string | undefined>();
   /** Addresses that are themselves groups with balances. */
@@ -42,7 +46,8 @@ export class Subscribers {
   readonly #aliases: SqlParams[] = [];
   readonly #spellings: SqlParams[] = [];
 
-  constructor(context: LedgerContext, teamId: string, scope: TeamScope) {
+  constructor(context: LedgerContext, teamId: string, scope: TeamScope, merged?: Merged) {
+    this.#merged = merged;
     this.#context = context;
     this.#teamId = teamId;
     this.#scope = scope;
@@ -134,7 +139,9 @@ export class Subscribers {
     this.#learnSpelling(subscriberId, emailKey, emailKey);
     if (!this.#grouped.has(emailKey)) return;
     for (const compiled of this.#scope.controls) {
-      if (compiled.control.groupBy === 'SUBSCRIBER') await mergeGroup(this.#context, compiled, emailKey, subscriberId);
+      if (compiled.control.groupBy !== 'SUBSCRIBER') continue;
+      await mergeGroup(this.#context, compiled, emailKey, subscriberId);
+      this.#merged?.(compiled.control.id, emailKey, subscriberId);
     }
   }
 

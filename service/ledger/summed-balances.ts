@@ -2,7 +2,7 @@
 import { type BalanceValues, type CompiledControl, groupOf } from '../compile/compiled-control.js';
 import { covers } from '../compile/team-scope.js';
 import { TOTAL } from './balances.js';
-import type { CountedEvent } from './counted-event.js';
+import { type CountedEvent, countedAtOf } from './counted-event.js';
 import { deltaOf } from './unknown-price.js';
 import type { WindowMemo } from './window-memo.js';
 
@@ -17,7 +17,7 @@ export function addToSums(
   windows: WindowMemo,
 ): void {
   const { control } = compiled;
-  const { startMs } = windows.of(control, event.windowTimeMs);
+  const { startMs } = windows.of(control, countedAtOf(event, control.id));
   if (startMs < (control.countedFromMs ?? 0) || !covers(compiled, event)) return;
   const delta = deltaOf(compiled, event);
   if (delta.value === 0n && delta.unknownCount === 0n && compiled.limit > 0n) return;

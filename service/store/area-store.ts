@@ -6,6 +6,7 @@ import type { enforcementReads, enforcementWrites } from './areas/enforcement.js
 import type { explainReads } from './areas/explain.js';
 import type { feedReads, feedWrites } from './areas/feed.js';
 import type { gatewayBookReads } from './areas/gateway-books.js';
+import type { holdReads, holdWrites } from './areas/holds.js';
 import type { jobReads, jobWrites } from './areas/jobs.js';
 import type { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import type { priceReads, priceWrites } from './areas/prices.js';
@@ -41,4 +42,6 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof settingReads> &
   Methods<typeof settingWrites> &
   Methods<typeof customerReads> &
+  Methods<typeof holdReads> &
+  Methods<typeof holdWrites> &
   Methods<typeof customerWrites>;

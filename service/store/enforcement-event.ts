@@ -2,11 +2,29 @@
 
 /**
  * What an enforcement event tells of. `unknown-price`: an event whose price is unknown was counted as 0; once per control
- * and window (I5). `refusal`: a client refused calls and said so.
+ * and window (I5). `refusal`: a client refused calls and said so. `overrun`: what an event spent above the limit of a hard
+ * control. `hold-charged`, `hold-released`: what became of a hold that its owner did not renew, or that was given back for it.
  */
-export type EnforcementKind = 'trip' | 'reset' | 'warn' | 'shadow' | 'unknown-price' | 'refusal';
+export type EnforcementKind =
+  | 'trip'
+  | 'reset'
+  | 'warn'
+  | 'shadow'
+  | 'unknown-price'
+  | 'refusal'
+  | 'overrun'
+  | 'hold-charged'
+  | 'hold-released';
 /** What became of the calls. */
-export type EnforcementOutcome = 'BLOCKED' | 'RESET' | 'WARNED' | 'OBSERVED' | 'PRICE_UNKNOWN';
+export type EnforcementOutcome =
+  | 'BLOCKED'
+  | 'RESET'
+  | 'WARNED'
+  | 'OBSERVED'
+  | 'PRICE_UNKNOWN'
+  | 'OVERRUN'
+  | 'CHARGED'
+  | 'RELEASED';
 
 /** What a control did, written in the transaction that caused it, with a snapshot of what the control was then. */
 export interface EnforcementEvent {

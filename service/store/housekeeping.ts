@@ -2,13 +2,18 @@
 import type { Verification } from '../ledger/verify-balances.js';
 import type { Executor } from './operations.js';
 
-/** Turns every window that is over and returns when to come again. */
+/** Ends every hold that is due and turns every window that is over; returns when to come again. */
 export async function turnAll(executor: Executor): Promise<number> {
+  for (const teamId of (await executor.execute('dueHolds')).teams) {
+    while ((await executor.execute('expireHolds', teamId)) > 0);
+  }
   for (const teamId of await executor.execute('dueTeams')) {
     while (await executor.execute('turnTeam', teamId));
   }
   await executor.execute('purgeAnswers');
-  return executor.execute('nextTurn');
+  const turnMs = await executor.execute('nextTurn');
+  const { nextMs } = await executor.execute('dueHolds');
+  return nextMs === null ? turnMs : Math.min(turnMs, nextMs);
 }
 
 /** Goes on with one control that has not met all its events; returns the ids of all that still have not. */

@@ -14,6 +14,7 @@ import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { gatewayBookReads } from './areas/gateway-books.js';
+import { holdReads, holdWrites } from './areas/holds.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
@@ -187,6 +188,7 @@ function areaMethods(executor: Executor): AreaStore {
   const areas = [
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
     gatewayBookReads,
+    ...[holdReads, holdWrites],
     ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
     ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites, customerReads, customerWrites, usageReads],
   ];

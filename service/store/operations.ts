@@ -7,6 +7,7 @@ import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { gatewayBookReads } from './areas/gateway-books.js';
+import { holdReads, holdWrites } from './areas/holds.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
@@ -30,6 +31,7 @@ export const READS = {
   ...usageReads,
   ...settingReads,
   ...customerReads,
+  ...holdReads,
 } as const;
 
 /**
@@ -48,6 +50,7 @@ export const WRITES = {
   ...maintenanceWrites,
   ...settingWrites,
   ...customerWrites,
+  ...holdWrites,
 } as const;
 
 /** All. Arguments and results are plain data: they may cross a thread. */

@@ -5,6 +5,7 @@ import { CUSTOMER_STATEMENTS } from './areas/customers.js';
 import { DIRECTORY_STATEMENTS } from './areas/directory.js';
 import { ENFORCEMENT_STATEMENTS } from './areas/enforcement.js';
 import { FEED_STATEMENTS } from './areas/feed.js';
+import { HOLD_STATEMENTS } from './areas/holds.js';
 import { JOB_STATEMENTS } from './areas/jobs.js';
 import { MAINTENANCE_STATEMENTS } from './areas/maintenance.js';
 import { PRICE_STATEMENTS } from './areas/prices.js';
@@ -26,6 +27,7 @@ export const STATEMENT_NAMES = [
   ...USAGE_STATEMENTS,
   ...SETTING_STATEMENTS,
   ...CUSTOMER_STATEMENTS,
+  ...HOLD_STATEMENTS,
 ] as const;
 
 /** The name of a statement. */

@@ -68,6 +68,7 @@ const commonFields = {
   errorReason: text(),
   errorCode: z.int({ error: 'must be a whole number' }).nullish(),
   billingSkipped: flag(),
+  holdId: text(),
   ...metadataFields,
   requestedServiceTier: text(),
   actualServiceTier: text(),

@@ -32,6 +32,7 @@ export const TEXT_LIMITS: Readonly<Record<string, number>> = {
   speed: 16,
   promptId: 64,
   querySource: 128,
+  holdId: 64,
   subagentType: 128,
   skillName: 256,
   skillPluginName: 256,
@@ -87,6 +88,8 @@ export const usageEventSchema = z.object(
     errorReason: text(),
     errorCode: z.int({ error: 'must be a whole number' }).nullish(),
     billingSkipped: flag(),
+    // Our extension: the hold that the attempt was admitted against. What is no such id settles nothing.
+    holdId: text(),
     skipReason: oneOf(SKIP_REASONS),
     ...metadataFields,
     systemPrompt: text(),

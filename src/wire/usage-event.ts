@@ -173,6 +173,8 @@ export interface UsageEvent extends UsageMetadataFields, MediaFields, PromptFiel
   /** Milliseconds, whole; only where a first token was seen. */
   readonly timeToFirstToken?: number;
   readonly middlewareSource: string;
+  /** Our extension: the hold that the attempt was admitted against; recording the event settles it (DESIGN section 5). */
+  readonly holdId?: string;
   readonly systemFingerprint?: string;
   readonly temperature?: number;
   readonly errorReason?: string;

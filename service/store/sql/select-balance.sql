@@ -1,2 +1,2 @@
-SELECT value, unknown_count, announced FROM balance
+SELECT value, unknown_count, announced, held, overrun FROM balance
 WHERE control_id = :controlId AND window_start_ms = :windowStartMs AND group_key = :groupKey;

@@ -1,5 +1,5 @@
 SELECT e.id, e.transaction_id, e.received_at_ms, e.window_time_ms, e.body, e.kind, e.subscriber_id, e.alias_key,
-  a.subscriber_id AS alias, p.version, p.amount_nano_usd, p.price_state
+  e.placements, a.subscriber_id AS alias, p.version, p.amount_nano_usd, p.price_state
 FROM usage_event e
 JOIN price_entry p ON p.event_id = e.id
   AND p.version = (SELECT MAX(version) FROM price_entry WHERE event_id = e.id)

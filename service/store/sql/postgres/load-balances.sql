@@ -1,4 +1,5 @@
-SELECT b.control_id, b.window_start_ms, b.window_end_ms, b.group_key, b.value, b.unknown_count, b.announced
+SELECT b.control_id, b.window_start_ms, b.window_end_ms, b.group_key, b.value, b.unknown_count, b.announced, b.held,
+  b.overrun
 FROM unnest(
   CAST(:controlId AS TEXT[]), CAST(:windowStartMs AS BIGINT[]), CAST(:groupKey AS TEXT[])
 ) AS given (control_id, window_start_ms, group_key)

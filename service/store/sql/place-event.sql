@@ -1,0 +1,1 @@
+UPDATE usage_event SET placements = :placements WHERE id = :id;

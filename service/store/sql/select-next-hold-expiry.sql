@@ -1,0 +1,1 @@
+SELECT MIN(expires_at_ms) AS at_ms FROM hold WHERE state = 'open';
