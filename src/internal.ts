@@ -11,7 +11,9 @@ export { createGuard, type Guard, type LoadedRules } from '../enforcement/guard.
 export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
 export { type Allowances, type BoundBody, boundOf, DEFAULT_ALLOWANCES, hostedToolOf } from './bound/call-bound.js';
+export { withModel, withOutputLimit } from './bound/change-request.js';
 export { type MessageParts, mayHaveParts, messagePartsOf, noParts } from './bound/message-parts.js';
+export { type LimitEdit, type LimitedReading, outputLimitEdits } from './bound/output-limit.js';
 export { ratesKeyOf } from './bound/rates-key.js';
 export { boundBodyOfBytes } from './bound/raw-body.js';
 export type { CallBound, CallCounts, RateBound, RateLine } from './bound/types.js';
@@ -41,6 +43,7 @@ export {
   type OutputLimitPolicy,
   type WhenExhausted,
 } from './holds/hold-types.js';
+export { createHolder, type HolderOptions, type HolderParts } from './holds/holder.js';
 export type { Affordable, HoldAnswer, HoldAsk, Holder, HolderStatus, HoldTicket } from './holds/holder-types.js';
 export {
   type AnswerHead,

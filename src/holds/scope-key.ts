@@ -1,0 +1,40 @@
+/** Which calls are of one kind: a text for each. */
+import type { HoldAsk } from './holder-types.js';
+
+/**
+ * A text that is the same exactly for calls that share holds: whose they are, and what their price depends on beside their
+ * counts. Runs before each call.
+ */
+export function scopeKey({ call, need }: HoldAsk): string {
+  const { dimensions } = call;
+  const { worst } = need;
+  return (
+    field(call.model) +
+    field(call.provider) +
+    field(call.modelSource) +
+    field(call.operationType) +
+    field(call.requestedServiceTier) +
+    field(call.pricingTier) +
+    field(call.billingUnit) +
+    field(dimensions.model) +
+    field(dimensions.provider) +
+    field(dimensions.subscriberId) +
+    field(dimensions.subscriberEmail) +
+    field(dimensions.organization) +
+    field(dimensions.product) +
+    field(dimensions.credential) +
+    field(dimensions.credentialName) +
+    field(dimensions.agent) +
+    field(dimensions.taskType) +
+    field(worst.cacheWrites) +
+    field(worst.unbounded) +
+    (worst.hasSound === undefined ? 's' : worst.hasSound ? 'S' : '-') +
+    (call.hasVisionContent === true ? 'V' : '-') +
+    (worst.tiers === undefined || worst.tiers.length === 0 ? '' : JSON.stringify(worst.tiers))
+  );
+}
+
+/** With its length before it: no text of a caller's can look like two others. */
+function field(text: string | undefined): string {
+  return text === undefined ? '|' : `${text.length}:${text}`;
+}
