@@ -33,6 +33,10 @@ export class AnthropicGauge implements StreamGauge {
     return this.#count.tokens;
   }
 
+  get tokensAside(): number {
+    return 0;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }

@@ -49,6 +49,10 @@ export class ChatGauge implements StreamGauge {
     return this.#count.tokens;
   }
 
+  get tokensAside(): number {
+    return 0;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }

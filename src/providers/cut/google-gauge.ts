@@ -30,6 +30,10 @@ export class GoogleGauge implements StreamGauge {
     return this.#count.tokens;
   }
 
+  get tokensAside(): number {
+    return countOf(this.#usage['thoughtsTokenCount']) ?? 0;
+  }
+
   get isOver(): boolean {
     return this.#isOver || this.#open.size === 0;
   }
@@ -96,9 +100,8 @@ export class GoogleGauge implements StreamGauge {
 
   #usageNow(): object {
     const input = countOf(this.#usage['promptTokenCount']) ?? this.#options.inputTokens();
-    const aside =
-      (countOf(this.#usage['thoughtsTokenCount']) ?? 0) + (countOf(this.#usage['toolUsePromptTokenCount']) ?? 0);
-    const output = Math.max(0, this.#count.tokens - (countOf(this.#usage['thoughtsTokenCount']) ?? 0));
+    const aside = this.tokensAside + (countOf(this.#usage['toolUsePromptTokenCount']) ?? 0);
+    const output = Math.max(0, this.#count.tokens - this.tokensAside);
     return {
       ...this.#usage,
       promptTokenCount: input,

@@ -26,6 +26,10 @@ export class OllamaGauge implements StreamGauge {
     return this.#count.tokens;
   }
 
+  get tokensAside(): number {
+    return 0;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }

@@ -30,6 +30,10 @@ export class ResponsesGauge implements StreamGauge {
     return this.#count.tokens;
   }
 
+  get tokensAside(): number {
+    return 0;
+  }
+
   get isOver(): boolean {
     return this.#isOver;
   }

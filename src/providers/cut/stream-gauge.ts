@@ -7,6 +7,8 @@
 export interface StreamGauge {
   /** Output tokens that have passed, reasoning and the arguments of tool calls included. */
   readonly outputTokens: number;
+  /** Those of them that the provider counts beside its output: Google's thoughts. */
+  readonly tokensAside: number;
   /** The answer has told its own end, or an error: nothing is left to be ended. */
   readonly isOver: boolean;
   /** Takes the data of one event of an event stream, `[DONE]` included, or one line of JSON; in order. */
