@@ -39,7 +39,7 @@ export function createCallBook(
   runtime: Runtime,
   outbox: Outbox,
   onRefused: (decision: RefuseDecision, call: CallDimensions) => void = () => undefined,
-  insight: Pick<AttemptSink, 'observer' | 'capture'> = {},
+  insight: Pick<AttemptSink, 'observer' | 'capture' | 'shelf'> = {},
 ): CallBook {
   let refused = 0;
   let attempts = 0;

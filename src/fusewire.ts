@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type BypassSwitch, createBypassSwitch } from '../cache/bypass-switch.js';
 import { Capabilities } from '../cache/capabilities.js';
 import { createEnforcementCache, type EnforcementCache } from '../cache/enforcement-cache.js';
-import type { CallDimensions, Decision } from '../enforcement/decision.js';
+import type { CallDimensions, Decision, RefuseDecision } from '../enforcement/decision.js';
 import { createGuard } from '../enforcement/guard.js';
 import { type CallPath, createCallPath } from './call.js';
 import { type CallBook, createCallBook } from './call-book.js';
@@ -19,6 +19,8 @@ import { openOutbox } from './metering/open-outbox.js';
 import type { Outbox } from './metering/outbox.js';
 import { flushAtExit } from './metering/process-exit.js';
 import { RefusalReporter } from './metering/refusals.js';
+import { watchOutbox } from './metering/watch-outbox.js';
+import { type Holds, openHolds } from './open-holds.js';
 import { createRuntime, type Runtime } from './runtime.js';
 import { ToolMeter } from './tools/tool-meter.js';
 import { VERSION } from './version.js';
@@ -37,6 +39,8 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly delivery: Delivery;
   readonly refusals: RefusalReporter;
+  /** Absent with the cache. */
+  readonly holds: Holds | undefined;
   readonly path: CallPath;
   readonly book: CallBook;
   readonly tools: ToolMeter;
@@ -75,10 +79,18 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
   const cache = config.circuitBreakerEnabled
     ? openCache(config, runtime, credentials, capabilities, bypass)
     : undefined;
-  const outbox = openOutbox(config, runtime, credentials);
+  const holds =
+    cache === undefined
+      ? undefined
+      : openHolds({
+          ...{ config, runtime, credentials, capabilities, cache },
+          onReaction: (kind, decision, call) => refusals.note(decision, call, kind),
+        });
+  const outbox = watched(openOutbox(config, runtime, credentials), holds);
   const delivery = openDelivery(config, runtime, credentials, outbox, cache, capabilities);
   const refusals = openRefusals(config, runtime, credentials, cache, capabilities);
-  const book = createCallBook(runtime, outbox, (decision, call) => refusals.note(decision, call), insight);
+  const noteRefusal = (decision: RefuseDecision, call: CallDimensions) => refusals.note(decision, call);
+  const book = createCallBook(runtime, outbox, noteRefusal, { ...insight, shelf: holds?.shelf });
   const state = createGuardState(config, runtime, credentials, bypass);
   const decider = createGuard({ state: () => state, rules: () => cache?.current(), now: runtime.now, log });
   const uninstallExit = flushAtExit({
@@ -103,7 +115,8 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     outbox,
     delivery,
     refusals,
-    path: createCallPath(decider, metadata, book.sink, runtime, config.selectiveMetering),
+    holds,
+    path: createCallPath(decider, metadata, book.sink, runtime, config.selectiveMetering, holds?.calls),
     book,
     tools: openTools(runtime, metadata, book, outbox),
     insight,
@@ -112,6 +125,11 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     decide: (call) => decider.decide(call),
     uninstallExit,
   };
+}
+
+/** Holds are told what becomes of the events that name them. */
+function watched(outbox: Outbox, holds: Holds | undefined): Outbox {
+  return holds === undefined ? outbox : watchOutbox(outbox, holds);
 }
 
 function openTools(runtime: Runtime, metadata: MetadataResolver, book: CallBook, outbox: Outbox): ToolMeter {

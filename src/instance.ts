@@ -234,6 +234,8 @@ async function closeParts(parts: Parts): Promise<void> {
   await parts.cache?.stop();
   const isDelivered = await flushAll(parts.delivery, parts.refusals, parts.config.shutdownTimeoutMs);
   if (!isDelivered && !wasClosed) reportLeft(parts.config, parts.outbox, parts.runtime.log);
+  // What was metered and is in the ledger by now is no longer held; the rest stays set aside until it arrives.
+  await parts.holds?.close();
   await parts.delivery.stop();
   await parts.refusals.stop();
   await parts.insight.close();

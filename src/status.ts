@@ -3,6 +3,7 @@ import type { EnforcementStatus } from '../cache/status.js';
 import type { CallCounters } from './call-book.js';
 import type { FailMode } from './config.js';
 import type { Parts } from './fusewire.js';
+import type { CallHoldsStatus } from './holds/call-holds.js';
 import { type PatchedClient, patchedClients } from './instrument/patched.js';
 import type { DeliveryStatus } from './metering/delivery.js';
 import type { OutboxCounters } from './metering/outbox.js';
@@ -29,6 +30,8 @@ export interface Status {
     /** Why the last refused call was refused. */
     readonly lastRefusal: string | undefined;
   };
+  /** What hard budgets set aside for calls of this instance; `undefined` while enforcement is off. */
+  readonly holds: CallHoldsStatus | undefined;
   /** Refused calls that the service was told of, where it records them. */
   readonly refusals: RefusalStatus;
   /** What `fusewire/register` patched in this process. */
@@ -50,6 +53,7 @@ export function readStatus(parts: Parts): Status {
     delivery: parts.delivery.status(),
     outbox: { ...parts.outbox.counters(), depth: parts.outbox.depth() },
     calls: { ...book.counters(), open: book.sink.open.size, lastRefusal: book.lastRefusal()?.message },
+    holds: parts.holds?.calls.status(),
     refusals: parts.refusals.status(),
     patched: patchedClients(),
   };

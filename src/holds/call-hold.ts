@@ -43,6 +43,11 @@ export class CallHold {
     return this.#ticket;
   }
 
+  /** The bound of the call. */
+  get worst(): CallBound {
+    return this.#worst;
+  }
+
   /** Until it is begun, `keeper` sees to it that it is not forgotten; where the caller leaves before, it is given back. */
   keptBy(keeper: UnbegunHolds, signal: AbortSignal | undefined): this {
     this.#keeper = keeper;

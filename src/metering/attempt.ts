@@ -164,6 +164,11 @@ export class Attempt {
     return this.#adjustment;
   }
 
+  /** What it was admitted against. */
+  get hold(): CallHold | undefined {
+    return this.#hold;
+  }
+
   get settled(): boolean {
     return this.#settled;
   }

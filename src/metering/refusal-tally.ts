@@ -1,5 +1,6 @@
 /** Refused calls, counted together where they say the same; bounded, and exact in number. */
 import type { CallDimensions, RefuseDecision, TrippedRule } from '../../enforcement/decision.js';
+import type { ReactionKind } from '../holds/hold-reactions.js';
 import type { Runtime } from '../runtime.js';
 
 /** Refused calls that have all of this in common, as they are reported. */
@@ -20,6 +21,8 @@ export interface ReportedRefusal {
   readonly currentValue?: number;
   readonly threshold?: number;
   readonly code: string;
+  /** A step that was taken instead of refusing; absent: the calls were refused. */
+  readonly kind?: ReactionKind;
   /** Of the rules that refused. */
   readonly revision?: number;
 }
@@ -50,9 +53,15 @@ export class RefusalTally {
   }
 
   /** Counts a refused call; `false` where there is no room for it. */
-  add(decision: RefuseDecision, rule: TrippedRule, call: CallDimensions, revision: () => number | undefined): boolean {
+  add(
+    decision: RefuseDecision,
+    rule: TrippedRule,
+    call: CallDimensions,
+    revision: () => number | undefined,
+    kind?: ReactionKind,
+  ): boolean {
     const { subscriberId, subscriberEmail, model, provider } = call;
-    const own = `${rule.ruleId}\n${rule.ruleKey}\n${decision.code}`;
+    const own = `${rule.ruleId}\n${rule.ruleKey}\n${decision.code}\n${kind}`;
     const detailed = `${own}\n${rule.groupValue}\n${subscriberId}\n${subscriberEmail}\n${model}\n${provider}`;
     const known = this.#growing.get(detailed);
     if (known !== undefined) {
@@ -61,8 +70,8 @@ export class RefusalTally {
       return true;
     }
     const kept = this.#growing.size + this.#fixed.length;
-    if (kept < DETAILED_MAX) this.#open(detailed, this.#report(decision, rule, call, revision()));
-    else if (!this.#addByRule(own, kept, this.#report(decision, rule, {}, revision()))) return false;
+    if (kept < DETAILED_MAX) this.#open(detailed, this.#report(decision, rule, call, revision(), kind));
+    else if (!this.#addByRule(own, kept, this.#report(decision, rule, {}, revision(), kind))) return false;
     this.#waiting += 1;
     return true;
   }
@@ -109,7 +118,13 @@ export class RefusalTally {
     this.#growing.set(key, report);
   }
 
-  #report(decision: RefuseDecision, rule: TrippedRule, call: CallDimensions, revision: number | undefined): Open {
+  #report(
+    decision: RefuseDecision,
+    rule: TrippedRule,
+    call: CallDimensions,
+    revision: number | undefined,
+    kind: ReactionKind | undefined,
+  ): Open {
     const report: Open = {
       id: this.#runtime.newId(),
       ruleId: Number(rule.ruleId),
@@ -131,6 +146,7 @@ export class RefusalTally {
     if (rule.currentValue !== null) report.currentValue = rule.currentValue;
     if (rule.threshold !== null) report.threshold = rule.threshold;
     if (revision !== undefined) report.revision = revision;
+    if (kind !== undefined) report.kind = kind;
     return report;
   }
 }

@@ -1,6 +1,7 @@
 /** Refused calls, reported back to a service that announced that it records them (I1). Never on the caller's path. */
 import type { Capabilities } from '../../cache/capabilities.js';
 import type { CallDimensions, RefuseDecision } from '../../enforcement/decision.js';
+import type { ReactionKind } from '../holds/hold-reactions.js';
 import type { Runtime, Timer } from '../runtime.js';
 import type { DeliveryCredentials } from './delivery-gate.js';
 import { refusalsUrl } from './metering-url.js';
@@ -69,12 +70,12 @@ export class RefusalReporter {
     this.#target = { origin: url.origin, path: url.pathname };
   }
 
-  /** A call was refused. Costs one look into a table. */
-  note(decision: RefuseDecision, call: CallDimensions): void {
+  /** A call was refused, or a step before that was taken. Costs one look into a table. */
+  note(decision: RefuseDecision, call: CallDimensions, kind?: ReactionKind): void {
     const { capabilities, revision } = this.#options;
     const isForNobody = capabilities.isKnown(this.#target.origin) && !this.#isAnnounced;
     if (isForNobody || decision.rule === null || !Number.isSafeInteger(decision.rule.ruleId)) this.#unreported += 1;
-    else if (!this.#tally.add(decision, decision.rule, call, revision)) this.#lost += 1;
+    else if (!this.#tally.add(decision, decision.rule, call, revision, kind)) this.#lost += 1;
     else this.#wakeIn(GATHER_MS);
   }
 
