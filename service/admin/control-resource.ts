@@ -1,9 +1,22 @@
 /** A cost control as the API shows it (contract 4.2). */
 import type { CostControlResource } from 'fusewire/internal';
+import { type HardField, hardSettingsOf, isHard } from '../ledger/hard-fields.js';
 import type { CostControl } from '../store/store.js';
 
 /** Where a control lives, below the path family. */
 export const CONTROLS_PATH = '/ai/cost-controls';
+
+/** What means nothing without holds is shown as `null`, so that whoever writes back what it read changes nothing. */
+const NOT_HARD = {
+  onExpiry: null,
+  estimate: null,
+  whenExhausted: null,
+  assumedOutputTokens: null,
+  outputLimit: null,
+  clampOutput: null,
+  downgradeTo: null,
+  throttleMs: null,
+} as const satisfies Record<HardField, null>;
 
 /** The resource of a control; links carry no path family, as the hosted API's do. */
 export function controlResource(control: CostControl): CostControlResource {
@@ -39,6 +52,10 @@ export function controlResource(control: CostControl): CostControlResource {
     assumedPricePerMillionTokens: numberOrNull(control.assumedPricePerMillionTokens),
     assumedPricePerRequest: numberOrNull(control.assumedPricePerRequest),
     onClientLeave: control.onClientLeave ?? 'auto',
+    enforcement: control.enforcement ?? 'POLLED',
+    ...(isHard(control) ? hardSettingsOf(control) : NOT_HARD),
+    raised: numberOrNull(control.raised) ?? 0,
+    raisedUntil: control.raisedUntilMs === undefined ? null : new Date(control.raisedUntilMs).toISOString(),
     feedRuleId: control.ruleId,
     teamId: control.teamId,
     created: new Date(control.createdAtMs).toISOString(),

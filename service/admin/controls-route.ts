@@ -8,19 +8,17 @@ import {
 } from 'fusewire/internal';
 import { z } from 'zod';
 import { callerOf, ownTeam } from '../http/access.js';
-import { ApiError, invalidFields } from '../http/api-error.js';
+import { invalidFields } from '../http/api-error.js';
 import { boundedSize, envelope, envelopeSchema, errorSchema, pageQuery, teamQuery } from '../http/envelope.js';
 import type { Api, ServiceContext } from '../http/types.js';
 import { keyActor } from '../ledger/audit.js';
-import type { ControlQuery, CostControl, Store } from '../store/store.js';
+import type { ControlQuery, Store } from '../store/store.js';
+import { findControl } from './control-lookup.js';
 import { CONTROLS_PATH, controlResource } from './control-resource.js';
 import { readCreate, readPatch } from './read-control.js';
 
 const LIST = 'objectList';
 const SORTS = ['name', 'created', 'updated'] as const;
-/** Teams that are asked whose a control is, before the answer is just "unknown". */
-const TEAMS_ASKED_MAX = 100;
-
 const query = z.object(teamQuery);
 const params = z.object({ id: z.string().max(128) });
 const errors = { 400: errorSchema, 401: errorSchema, 403: errorSchema, 404: errorSchema };
@@ -130,17 +128,6 @@ function installOne(api: Api, store: Store, path: string, hide: boolean): void {
       return reply.code(204).send();
     },
   );
-}
-
-/** The control, or 403 where it is another team's, or 404. */
-async function findControl(store: Store, teamId: string, id: string): Promise<CostControl> {
-  const control = await store.getControl(teamId, id);
-  if (control !== undefined) return control;
-  for (const team of (await store.listTeams()).slice(0, TEAMS_ASKED_MAX)) {
-    if (team.id === teamId || (await store.getControl(team.id, id)) === undefined) continue;
-    throw new ApiError(403, 'forbidden', 'this cost control belongs to another team');
-  }
-  throw new ApiError(404, 'not_found', 'there is no cost control with this id');
 }
 
 function controlQuery(asked: z.output<typeof listQuery>): ControlQuery {

@@ -23,6 +23,10 @@ const budgetObject = z.object(
     windowDuration: z.string({ error: 'must be text' }).nullish().describe('of a ROLLING window, for instance PT24H'),
     timeZone: z.string({ error: 'must be text' }).optional().describe('UTC where it is left out'),
     weekStart: oneOf(WEEK_DAYS).optional(),
+    hard: z
+      .boolean({ error: 'must be true or false' })
+      .optional()
+      .describe('calls are admitted against holds only; false where it is left out of a new budget'),
   },
   { error: AMOUNT_OR_OBJECT },
 );
@@ -74,6 +78,8 @@ export const customerSchema = z.object({
       weekStart: z.enum(WEEK_DAYS),
       enabled: z.boolean(),
       shadowMode: z.boolean(),
+      hard: z.boolean().describe('calls are admitted against holds only'),
+      raised: z.string().describe('what open raises add to the amount now'),
     })
     .nullable(),
   created: time,

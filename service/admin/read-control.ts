@@ -2,6 +2,7 @@
 import type { CostControlCreate, CostControlPatch, Dimension } from 'fusewire/internal';
 import { digitsOf } from '../compile/compiled-control.js';
 import { type FieldProblem, invalidFields } from '../http/api-error.js';
+import { HARD_FIELDS } from '../ledger/hard-fields.js';
 import { timeZoneName } from '../ledger/time-zone.js';
 import type { ControlFilter, CostControl, CostControlInput, MetricType } from '../store/store.js';
 import { isAbove, readAmount } from './amount.js';
@@ -19,6 +20,8 @@ export function readCreate(body: CostControlCreate): CostControlInput {
     assumedPricePerMillionTokens: assumedOf('assumedPricePerMillionTokens', body, problems) ?? null,
     assumedPricePerRequest: assumedOf('assumedPricePerRequest', body, problems) ?? null,
   };
+  const enforcement = body.enforcement ?? 'POLLED';
+  problems.push(...strayFields(body, enforcement));
   if (problems.length > 0) throw invalidFields(problems);
   const input: CostControlInput = {
     name: body.name,
@@ -33,11 +36,14 @@ export function readCreate(body: CostControlCreate): CostControlInput {
     shadowMode: body.shadowMode ?? false,
     enabled: body.enabled ?? true,
     notificationChannelIds: body.notificationChannelIds ?? [],
-    onUnknownPrice: body.onUnknownPrice ?? 'flag',
+    // Nobody knows what such a call costs, so no hold covers it (I5, I7).
+    onUnknownPrice: body.onUnknownPrice ?? (enforcement === 'HARD' ? 'refuse' : 'flag'),
     onClientLeave: body.onClientLeave ?? 'auto',
     windowDuration: durationOf(body.windowDuration),
     timeZone: zoneNameOf(body.timeZone) ?? 'UTC',
     weekStart: body.weekStart ?? 'MONDAY',
+    enforcement,
+    ...givenHard(body),
     ...assumed,
   };
   checkTogether(input);
@@ -56,6 +62,8 @@ export function readPatch(body: CostControlPatch, current: CostControl): Partial
   const warnThreshold = optionalAmount('warnThreshold', warn, metricType, problems) ?? null;
   const perTokens = assumedOf('assumedPricePerMillionTokens', body, problems);
   const perRequest = assumedOf('assumedPricePerRequest', body, problems);
+  const enforcement = body.enforcement ?? current.enforcement ?? 'POLLED';
+  problems.push(...strayFields(body, enforcement));
   if (problems.length > 0) throw invalidFields(problems);
   const changes: Changes = {
     ...given('name', body.name),
@@ -68,11 +76,17 @@ export function readPatch(body: CostControlPatch, current: CostControl): Partial
     ...given('notificationChannelIds', body.notificationChannelIds),
     ...given('onUnknownPrice', body.onUnknownPrice),
     ...given('onClientLeave', body.onClientLeave),
+    ...given('enforcement', body.enforcement),
+    ...givenHard(body),
     ...given('timeZone', zoneNameOf(body.timeZone)),
     ...given('weekStart', body.weekStart),
     ...given('filters', body.filters?.map(filterOf)),
     ...given('hardLimit', body.hardLimit === undefined ? undefined : hardLimit),
   };
+  // Whoever makes a budget hard and says nothing of unknown prices means what HARD means where it is new.
+  const becomesHard = enforcement === 'HARD' && (current.enforcement ?? 'POLLED') !== 'HARD';
+  if (becomesHard && body.onUnknownPrice == null && current.onUnknownPrice === 'flag')
+    changes.onUnknownPrice = 'refuse';
   if (body.groupBy !== undefined) changes.groupBy = body.groupBy === null ? null : dimensionOf(body.groupBy);
   if (body.warnThreshold !== undefined) changes.warnThreshold = warnThreshold;
   if (body.windowDuration !== undefined) changes.windowDuration = durationOf(body.windowDuration);
@@ -83,6 +97,28 @@ export function readPatch(body: CostControlPatch, current: CostControl): Partial
   if (perRequest !== undefined || !assumes) changes.assumedPricePerRequest = perRequest ?? null;
   checkTogether({ ...current, ...changes });
   return changes;
+}
+
+/** Of the fields for HARD: those that are written. `null` takes away the two that can be away. */
+function givenHard(body: CostControlPatch): Changes {
+  const changes: Changes = {
+    ...given('onExpiry', body.onExpiry),
+    ...given('estimate', body.estimate),
+    ...given('whenExhausted', body.whenExhausted),
+    ...given('assumedOutputTokens', body.assumedOutputTokens),
+    ...given('outputLimit', body.outputLimit),
+    ...given('clampOutput', body.clampOutput),
+  };
+  if (body.downgradeTo !== undefined) changes.downgradeTo = body.downgradeTo;
+  if (body.throttleMs !== undefined) changes.throttleMs = body.throttleMs;
+  return changes;
+}
+
+/** A field that would not be kept must not be taken in silence where it promises a hard budget (I7). */
+function strayFields(body: CostControlPatch, enforcement: 'POLLED' | 'HARD'): FieldProblem[] {
+  if (enforcement === 'HARD') return [];
+  const stray = HARD_FIELDS.filter((field) => (body[field] ?? null) !== null);
+  return stray.map((field) => ({ field, problem: 'is for enforcement HARD only' }));
 }
 
 function given<K extends keyof CostControlInput>(name: K, value: CostControlInput[K] | null | undefined): Changes {

@@ -5,12 +5,14 @@ import { type CostControlResource, DIMENSIONS, FILTER_OPERATORS, WINDOW_TYPES } 
 import { CONTROLS_PATH } from '../admin/control-resource.js';
 import { type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
+import { type HardOptions, hardFieldsOf, hardText, withHard } from './hard-options.js';
 import { type CliIo, CliUsageError } from './io.js';
 import { type Column, printJson, printRows } from './print.js';
+import { addRaises } from './raises.js';
 
 type Filter = CostControlResource['filters'][number];
 
-interface ControlOptions extends ApiOptions {
+interface ControlOptions extends ApiOptions, HardOptions {
   readonly name?: string;
   readonly description?: string;
   readonly metric?: string;
@@ -35,11 +37,16 @@ const COLUMNS: readonly Column<CostControlResource>[] = [
   { heading: 'NAME', cell: (control) => control.name },
   { heading: 'METRIC', cell: (control) => control.metricType },
   { heading: 'WINDOW', cell: windowText },
-  { heading: 'LIMIT', cell: (control) => String(control.hardLimit), align: 'right' },
+  { heading: 'LIMIT', cell: limitText, align: 'right' },
   { heading: 'WARN', cell: (control) => String(control.warnThreshold ?? ''), align: 'right' },
   { heading: 'GROUP BY', cell: (control) => control.groupBy ?? '' },
   { heading: 'FILTERS', cell: (control) => control.filters.map(filterText).join(' ') },
   { heading: 'STATE', cell: stateOf },
+];
+
+const FIELDS: readonly Column<readonly [string, string]>[] = [
+  { heading: 'FIELD', cell: ([field]) => field },
+  { heading: 'VALUE', cell: ([, value]) => value },
 ];
 
 /** Adds the commands. */
@@ -57,6 +64,14 @@ export function addControls(program: Command, io: CliIo): void {
       };
       const rows = await client.list<CostControlResource>(CONTROLS_PATH, query);
       show(io, options, rows);
+    });
+  withApiOptions(controls.command('show'))
+    .description('Show a cost control, with everything that it does.')
+    .argument('<id>')
+    .action(async (id: string, options: ApiOptions) => {
+      const control = await createApiClient(io, options).get<CostControlResource>(pathOf(id));
+      if (options.json) printJson(io, control);
+      else printRows(io, FIELDS, fieldRows(control), '');
     });
   withFields(withApiOptions(controls.command('create')))
     .description('Create a cost control. It blocks, unless --shadow is given.')
@@ -87,11 +102,12 @@ export function addControls(program: Command, io: CliIo): void {
       if (options.json) printJson(io, { id, deleted: true });
       else io.out(`deleted ${id}`);
     });
+  addRaises(controls, io);
 }
 
 function withFields(command: Command): Command {
   const collect = (value: string, kept: readonly string[] = []) => [...kept, value];
-  return command
+  return withHard(command)
     .option('--name <text>')
     .option('--description <text>')
     .option('--metric <type>', 'TOTAL_COST, TOKEN_COUNT … (TOTAL_COST)')
@@ -137,6 +153,7 @@ function fieldsOf(options: ControlOptions): Record<string, unknown> {
     weekStart: options.weekStart?.toUpperCase(),
     assumedPricePerMillionTokens: orNull(options.assumePerMillion),
     assumedPricePerRequest: orNull(options.assumePerRequest),
+    ...hardFieldsOf(options),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
@@ -176,7 +193,28 @@ function windowText(control: CostControlResource): string {
   return windowType === 'LIFETIME' || timeZone === 'UTC' ? windowType : `${windowType} ${timeZone}`;
 }
 
+function limitText({ hardLimit, raised }: CostControlResource): string {
+  return raised === 0 ? String(hardLimit) : `${hardLimit} + ${raised} raised`;
+}
+
+function fieldRows(control: CostControlResource): readonly (readonly [string, string])[] {
+  const rows = COLUMNS.map(({ heading, cell }) => [heading.toLowerCase(), cell(control)] as const);
+  const more = [
+    ['description', control.description],
+    ['unknown price', control.onUnknownPrice],
+    ['client leaves', control.onClientLeave],
+    ['enforcement', control.enforcement],
+    ['hard', hardText(control)],
+    ['raised until', control.raisedUntil ?? ''],
+    ['rule', String(control.feedRuleId)],
+    ['created', control.created],
+    ['updated', control.updated],
+  ] as const;
+  return [...rows, ...more].filter(([, value]) => value !== '');
+}
+
 function stateOf(control: CostControlResource): string {
   if (!control.enabled) return 'off';
-  return control.shadowMode ? 'shadow' : 'on';
+  if (control.shadowMode) return 'shadow';
+  return control.enforcement === 'HARD' ? 'hard' : 'on';
 }

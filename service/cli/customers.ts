@@ -21,6 +21,7 @@ interface BudgetOptions extends ApiOptions {
   readonly duration?: string;
   readonly timeZone?: string;
   readonly weekStart?: string;
+  readonly hard?: boolean;
 }
 
 interface UpdateOptions extends BudgetOptions {
@@ -84,7 +85,9 @@ function withCreate(command: Command, io: CliIo): void {
       const budget = budgetOf(options);
       if (budget === null) throw new CliUsageError('a new customer has no budget to remove; leave --budget out');
       if (budget !== undefined && budget['amount'] === undefined) {
-        throw new CliUsageError('--window, --duration, --time-zone and --week-start are of a budget: add --budget');
+        throw new CliUsageError(
+          '--window, --duration, --time-zone, --week-start and --hard are of a budget: add --budget',
+        );
       }
       const body = { name, email, ...(budget === undefined ? {} : { budget }) };
       print(io, options, await createApiClient(io, options).send<Customer>('POST', CUSTOMERS_PATH, body));
@@ -121,7 +124,9 @@ function withUpdate(command: Command, io: CliIo): void {
         Object.entries({ ...fields, budget: budgetOf(options) }).filter(([, value]) => value !== undefined),
       );
       if (Object.keys(body).length === 0) {
-        throw new CliUsageError('nothing to change: give --name, --email, --budget, --window, --time-zone or --active');
+        throw new CliUsageError(
+          'nothing to change: give --name, --email, --budget, --window, --time-zone, --hard or --active',
+        );
       }
       const client = createApiClient(io, options);
       print(io, options, await client.send<Customer>('PATCH', customerPath(reference), body));
@@ -187,11 +192,13 @@ function withBudget(command: Command, more = ''): Command {
     .option('--window <type>', `${WINDOW_TYPES.join(', ')} (MONTHLY)`)
     .option('--duration <iso>', 'of a ROLLING window, for instance PT24H or P7D')
     .option('--time-zone <name>', 'in which windows begin, for instance Europe/Berlin (UTC)')
-    .option('--week-start <day>', `on which weeks begin: ${WEEK_DAYS.join(', ')} (MONDAY)`);
+    .option('--week-start <day>', `on which weeks begin: ${WEEK_DAYS.join(', ')} (MONDAY)`)
+    .option('--hard', 'a hard budget: a call is admitted against a hold only, so that it is never overspent')
+    .option('--no-hard', 'callers refuse by the rules that they polled');
 }
 
 /** The budget of a body; `null` ends it, `undefined` leaves it. */
-function budgetOf(options: BudgetOptions): Readonly<Record<string, string>> | null | undefined {
+function budgetOf(options: BudgetOptions): Readonly<Record<string, string | boolean>> | null | undefined {
   const ends = options.budget?.trim().toLowerCase() === 'none';
   const fields = {
     amount: ends ? undefined : options.budget,
@@ -199,8 +206,9 @@ function budgetOf(options: BudgetOptions): Readonly<Record<string, string>> | nu
     windowDuration: options.duration,
     timeZone: options.timeZone,
     weekStart: options.weekStart?.toUpperCase(),
+    hard: options.hard,
   };
-  const given = Object.entries(fields).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const given = Object.entries(fields).filter((entry): entry is [string, string | boolean] => entry[1] !== undefined);
   if (!ends) return given.length === 0 ? undefined : Object.fromEntries(given);
   if (given.length > 0) throw new CliUsageError('--budget none removes the budget: it has no window or time zone');
   return null;
@@ -212,7 +220,9 @@ function print(io: CliIo, options: ApiOptions, customer: Customer): void {
 }
 
 function budgetText({ budget }: Customer): string {
-  return budget === null ? '' : `$${budget.amount}`;
+  if (budget === null) return '';
+  const raised = budget.raised === '0' ? '' : ` + $${budget.raised} raised`;
+  return `$${budget.amount}${raised}${budget.hard ? ' hard' : ''}`;
 }
 
 function windowText({ windowType, windowDuration, timeZone }: NonNullable<Customer['budget']>): string {

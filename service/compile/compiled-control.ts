@@ -17,6 +17,7 @@ export interface BalanceValues {
 /** A control made ready. Limits are in the unit of the balance. */
 export interface CompiledControl {
   readonly control: CostControl;
+  /** What raises add is in it. */
   readonly limit: bigint;
   readonly warn: bigint | null;
   /** From this value on a balance matters to the feed. */
@@ -33,6 +34,8 @@ export interface AssumedPrice {
   readonly perRequestNanoUsd: bigint;
 }
 
+/** More digits than a limit has. */
+const SUM_DIGITS = 40;
 const NO_COUNT = 2n ** 62n;
 /** Larger limits cannot be reached by a 64-bit balance. */
 const LIMIT_MAX = 2n ** 62n;
@@ -45,7 +48,8 @@ export function digitsOf(metric: MetricType): number {
 /** Compiles a control; a limit between two integers is rounded up: a balance below it is below it. */
 export function compileControl(control: CostControl): CompiledControl {
   const digits = digitsOf(control.metricType);
-  const limit = limitOf(control.hardLimit, digits);
+  const raised = parseScaled(control.raised ?? '0', digits) ?? 0n;
+  const limit = withinMax(limitOf(control.hardLimit, digits) + raised);
   const warn = control.warnThreshold === null ? null : limitOf(control.warnThreshold, digits);
   const counted = control.metricType === 'TOTAL_COST' && control.onUnknownPrice === 'refuse';
   return {
@@ -70,7 +74,34 @@ function assumedOf(control: CostControl): AssumedPrice | null {
 function limitOf(text: string, digits: number): bigint {
   const limit = parseScaled(text, digits, 'ceiling');
   if (limit === undefined) throw new RangeError(`not a decimal number: ${text}`);
+  return withinMax(limit);
+}
+
+function withinMax(limit: bigint): bigint {
   return limit > LIMIT_MAX ? LIMIT_MAX : limit;
+}
+
+/** The limit that holds now, raises included, as decimal text in the metric's own unit. */
+export function limitTextOf({ hardLimit, raised }: Pick<CostControl, 'hardLimit' | 'raised'>): string {
+  if (raised === undefined) return hardLimit;
+  const sum = (parseScaled(hardLimit, SUM_DIGITS) ?? 0n) + (parseScaled(raised, SUM_DIGITS) ?? 0n);
+  return formatScaled(sum, SUM_DIGITS);
+}
+
+/** What raises add to a limit, and until when all of it is there. */
+export type RaiseState = Pick<CostControl, 'raised' | 'raisedUntilMs'>;
+
+/** No raise. */
+export const NO_RAISE: RaiseState = Object.freeze({});
+
+/** The sum of open raises of a metric with so many digits. */
+export function raisedBy(
+  open: readonly { readonly amount: string; readonly untilMs: number }[],
+  digits: number,
+): RaiseState {
+  if (open.length === 0) return NO_RAISE;
+  const sum = open.reduce((all, { amount }) => all + (parseScaled(amount, digits) ?? 0n), 0n);
+  return { raised: formatScaled(sum, digits), raisedUntilMs: Math.min(...open.map(({ untilMs }) => untilMs)) };
 }
 
 /** The verdict on a balance. A limit of 0 is reached at once. */

@@ -5,6 +5,7 @@ import {
   type CompiledControl,
   departmentFilterOf,
   isDepartmentRule,
+  limitTextOf,
   valueText,
   verdictOf,
 } from './compiled-control.js';
@@ -68,7 +69,7 @@ export function feedRuleOf(
   group?: string,
 ): FeedRule {
   const { control } = compiled;
-  const threshold = Number(control.hardLimit);
+  const threshold = Number(limitTextOf(control));
   const currentValue = displayNumber(compiled, reading.values.value);
   const { resetsAtMs } = window;
   const department = departmentFilterOf(control);
@@ -119,7 +120,7 @@ export function feedGroupOf(
   breached: boolean,
 ): FeedGroup {
   const currentValue = displayNumber(compiled, values.value);
-  const usagePercent = Math.round(10_000 * shareOf(currentValue, Number(compiled.control.hardLimit))) / 10_000;
+  const usagePercent = Math.round(10_000 * shareOf(currentValue, Number(limitTextOf(compiled.control)))) / 10_000;
   return { groupValue, displayName, currentValue, usagePercent, breached };
 }
 

@@ -1,5 +1,5 @@
 /** The groups of one control that its feed speaks of: those past a limit, and those that a name is shared with. */
-import { type BalanceValues, type CompiledControl, verdictOf } from './compiled-control.js';
+import { type BalanceValues, type CompiledControl, limitTextOf, verdictOf } from './compiled-control.js';
 import type { GroupReading } from './feed-reading.js';
 import { feedGroupOf } from './feed-rule.js';
 import { SortedList } from './sorted-list.js';
@@ -162,7 +162,7 @@ export class GroupTable {
     // A subscriber is refused by its entry, others by rules of their own.
     const breached = this.#compiled.control.groupBy === 'SUBSCRIBER' && best.verdict === 2;
     const group = feedGroupOf(this.#compiled, name, best.key, best.values, breached);
-    const limit = Number(this.#compiled.control.hardLimit);
+    const limit = Number(limitTextOf(this.#compiled.control));
     const excess = limit > 0 ? group.currentValue / limit : Number.POSITIVE_INFINITY;
     return { name, text: JSON.stringify(group), breached, currentValue: group.currentValue, excess };
   }

@@ -1,5 +1,5 @@
 /** What the roster of a grouped control is made of (contract 2.4), read in parts: a part never holds up the writer long. */
-import { type CompiledControl, groupOf, valueText, verdictOf } from '../compile/compiled-control.js';
+import { type CompiledControl, groupOf, limitTextOf, valueText, verdictOf } from '../compile/compiled-control.js';
 import { currentWindow } from '../compile/current-window.js';
 import { covers } from '../compile/team-scope.js';
 import { type LedgerContext, readTeamState } from '../ledger/context.js';
@@ -65,7 +65,7 @@ export async function rosterHead(
   const compiled = await groupedControl(context, teamId, controlId);
   if (compiled === undefined) return undefined;
   const { key } = currentWindow(compiled.control, context.nowMs, context.cache.windows);
-  return { groupBy: compiled.control.groupBy!, windowKey: key, limit: compiled.control.hardLimit };
+  return { groupBy: compiled.control.groupBy!, windowKey: key, limit: limitTextOf(compiled.control) };
 }
 
 /** The next part of the groups in the current window, in the order of their names. */

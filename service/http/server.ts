@@ -13,6 +13,7 @@ import { installEnforcementEvents } from '../admin/enforcement-events-route.js';
 import { installEnforcementSummaries } from '../admin/enforcement-summaries-route.js';
 import { installLocalAdmin } from '../admin/local-admin-route.js';
 import { installPrices } from '../admin/prices-route.js';
+import { installRaises } from '../admin/raises-route.js';
 import { installTeams } from '../admin/teams-route.js';
 import { createSecretSealer } from '../alerts/secrets.js';
 import { createTargetGuard, type WebhookTargets } from '../alerts/targets.js';
@@ -169,6 +170,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
   for (const prefix of ['/v2/api', '/profitstream/v2/api']) {
     const described = prefix === '/v2/api';
     installControls(api, context, prefix, described);
+    installRaises(api, context, prefix, described);
     installEnforcementEvents(api, context, prefix, described);
     installEnforcementSummaries(api, context, prefix, described);
     installAudit(api, context, prefix, described);

@@ -3,11 +3,12 @@
 import { digitsOf } from '../compile/compiled-control.js';
 import type { CostControlInput } from '../store/store.js';
 import { parseScaled } from './decimal.js';
+import { hardProblems } from './hard-fields.js';
 import { DURATION_MAX_MS, DURATION_MIN_MS, parseDuration } from './rolling-window.js';
 import { timeZoneName } from './time-zone.js';
 
 /** Larger limits leave the 64 bits of a balance; nobody spends nine billion dollars in a quarter. */
-const LIMIT_MAX_UNITS = 9_000_000_000n * 1_000_000_000n;
+export const LIMIT_MAX_UNITS = 9_000_000_000n * 1_000_000_000n;
 const USD_DIGITS = 9;
 /** A million dollars a request, or for a million tokens, is a mistake; times the tokens of an event it stays in 64 bits. */
 const ASSUMED_MAX_NANO_USD = 1_000_000n * 1_000_000_000n;
@@ -26,7 +27,7 @@ export function controlProblems(input: CostControlInput): Record<string, string>
   if (warn !== undefined) problems['warnThreshold'] = `warnThreshold ${warn}`;
   const grouping = groupingProblem(input);
   if (grouping !== undefined) problems['groupBy'] = grouping;
-  Object.assign(problems, windowProblems(input), assumedProblems(input));
+  Object.assign(problems, windowProblems(input), assumedProblems(input), hardProblems(input));
   const filters = filterProblem(input);
   if (filters !== undefined) problems['filters'] = filters;
   return problems;

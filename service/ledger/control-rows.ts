@@ -1,8 +1,16 @@
 /** Cost controls as rows. */
-import type { ClientLeaveReaction, WeekDay } from 'fusewire/internal';
-import { flagOf, numberOf, type SqlParams, type SqlRow, textOf, textOrNull } from '../store/sql.js';
+import type {
+  ClientLeaveReaction,
+  HoldEstimate,
+  OnExpiry,
+  OutputLimitPolicy,
+  WeekDay,
+  WhenExhausted,
+} from 'fusewire/internal';
+import { flagOf, numberOf, numberOrNull, type SqlParams, type SqlRow, textOf, textOrNull } from '../store/sql.js';
 import type { ControlFilter, CostControl } from '../store/store.js';
 import type { LedgerContext } from './context.js';
+import { hardSettingsOf } from './hard-fields.js';
 
 /** The controls of a team that are not deleted, by rule id. */
 export async function selectControls(context: LedgerContext, teamId: string): Promise<readonly CostControl[]> {
@@ -35,10 +43,26 @@ export function controlOf(row: SqlRow): CostControl {
     assumedPricePerMillionTokens: textOrNull(row, 'assumed_per_million_tokens'),
     assumedPricePerRequest: textOrNull(row, 'assumed_per_request'),
     onClientLeave: textOf(row, 'on_client_leave') as ClientLeaveReaction,
+    enforcement: textOf(row, 'enforcement') as 'POLLED' | 'HARD',
+    onExpiry: textOf(row, 'on_expiry') as OnExpiry,
+    estimate: textOf(row, 'estimate') as HoldEstimate,
+    whenExhausted: textOf(row, 'when_exhausted') as WhenExhausted,
+    assumedOutputTokens: numberOf(row, 'assumed_output_tokens'),
+    outputLimit: textOf(row, 'output_limit') as OutputLimitPolicy,
+    clampOutput: flagOf(row, 'clamp_output'),
+    downgradeTo: textOrNull(row, 'downgrade_to'),
+    throttleMs: numberOrNull(row, 'throttle_ms'),
+    ...raisedOf(row),
     countedFromMs: numberOf(row, 'counted_from_ms'),
     createdAtMs: numberOf(row, 'created_at_ms'),
     updatedAtMs: numberOf(row, 'updated_at_ms'),
   };
+}
+
+/** What raises add by now. Kept beside the control, so that whoever reads it has it. */
+function raisedOf(row: SqlRow): Pick<CostControl, 'raised' | 'raisedUntilMs'> {
+  const raised = textOrNull(row, 'raised');
+  return raised === null ? {} : { raised, raisedUntilMs: numberOf(row, 'raised_until_ms') };
 }
 
 /** The parameters that `insert-control` and `update-control` share. */
@@ -66,6 +90,8 @@ export function controlParams(control: CostControl): SqlParams {
     assumedPerMillionTokens: control.assumedPricePerMillionTokens ?? null,
     assumedPerRequest: control.assumedPricePerRequest ?? null,
     onClientLeave: control.onClientLeave ?? 'auto',
+    enforcement: control.enforcement ?? 'POLLED',
+    ...hardSettingsOf(control),
     updatedAtMs: control.updatedAtMs,
   };
 }

@@ -12,8 +12,11 @@ import { controlOf, controlParams, selectControls } from './control-rows.js';
 import { refuseUnknownDepartment } from './directory.js';
 import { noteEnforcement } from './enforcement-log.js';
 import { carriesVerdict, fillControl, openWindow } from './fill-control.js';
+import { HARD_DEFAULTS, hardSettingsOf } from './hard-fields.js';
+import { withdrawParts } from './holds/keep-parts.js';
 import { newHashid } from './hashid.js';
 import { heldNow } from './held-verdicts.js';
+import { dropRaises } from './raise-rows.js';
 import { HEAD_START_MS, headOf, sumAnew } from './rolling-balances.js';
 import { setControlWindow } from './turn-windows.js';
 import { refuseUnknownWebhooks } from './webhooks.js';
@@ -68,7 +71,12 @@ export async function updateControl(
   const before = await getControl(context, teamId, id);
   if (before === undefined) return undefined;
   const defined = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined));
-  const after: CostControl = { ...before, ...pickInput({ ...before, ...defined }), updatedAtMs: context.nowMs };
+  // What a control had for holds goes with them; holds that are open end by themselves.
+  const softened = patch.enforcement === 'POLLED' ? HARD_DEFAULTS : {};
+  const input = pickInput({ ...before, ...softened, ...defined });
+  // What was added in another unit means nothing any more.
+  const kept = before.metricType === input.metricType ? before : await dropRaises(context, before, actor);
+  const after: CostControl = { ...kept, ...input, updatedAtMs: context.nowMs };
   refuseProblems(after);
   await refuseUnknownDepartment(context, teamId, after);
   await refuseUnknownWebhooks(context, teamId, after.notificationChannelIds, before.notificationChannelIds);
@@ -77,7 +85,9 @@ export async function updateControl(
   const changes = { before: pickInput(before), after: pickInput(after) };
   await noteAudit(context, { ...auditOf(after, actor), action: 'updated', ...changes });
   const silenced = isLive(before) && !isLive(after);
-  const recounted = countsDifferently(before, after) || before.enabled !== after.enabled;
+  const isOther = countsDifferently(before, after);
+  const recounted = isOther || before.enabled !== after.enabled;
+  if (recounted || (isHard(before) && !isHard(after))) await withdrawParts(context, before, isOther);
   const held = recounted && isLive(after) ? await heldNow(context, before) : undefined;
   if (silenced || recounted || before.shadowMode !== after.shadowMode) await withdrawVerdicts(context, before);
   if (recounted) return fillControl(context, after, held === undefined ? [] : [held]);
@@ -95,6 +105,8 @@ export async function deleteControl(
   const control = await getControl(context, teamId, id);
   if (control === undefined) return false;
   await withdrawVerdicts(context, control);
+  await dropRaises(context, control, actor);
+  await withdrawParts(context, control, true);
   await context.sql.query('delete-balances', { controlId: id });
   await context.sql.query('delete-fill', { controlId: id });
   await context.sql.query('delete-control', { id, atMs: context.nowMs });
@@ -156,8 +168,9 @@ function pickInput(input: CostControlInput): CostControlInput {
     assumedPricePerMillionTokens: input.assumedPricePerMillionTokens ?? null,
     assumedPricePerRequest: input.assumedPricePerRequest ?? null,
   };
-  const leave = { onClientLeave: input.onClientLeave ?? 'auto' };
-  return { name, description, metricType, action, groupBy, ...window, ...limits, ...scope, ...assumed, ...leave };
+  const { onClientLeave = 'auto', enforcement = 'POLLED' } = input;
+  const reaction = { onClientLeave, enforcement, ...hardSettingsOf(input) };
+  return { name, description, metricType, action, groupBy, ...window, ...limits, ...scope, ...assumed, ...reaction };
 }
 
 function auditOf(control: CostControl, actor: AuditActor) {
@@ -166,6 +179,10 @@ function auditOf(control: CostControl, actor: AuditActor) {
 
 function isLive(control: CostControl): boolean {
   return control.enabled && !control.shadowMode;
+}
+
+function isHard({ enforcement, enabled, shadowMode }: CostControl): boolean {
+  return enforcement === 'HARD' && enabled && !shadowMode;
 }
 
 /** What decides which events add how much to which balance. */

@@ -7,6 +7,7 @@ import type { AuditActor } from './audit.js';
 import type { LedgerContext } from './context.js';
 import { createControl, deleteControl, getControl, updateControl } from './controls.js';
 import { formatScaled, parseScaled } from './decimal.js';
+import { isHard } from './hard-fields.js';
 
 /** What a person writes of a budget; what is left out stays, and of a new budget it is the default. */
 export interface BudgetInput {
@@ -20,6 +21,8 @@ export interface BudgetInput {
   readonly timeZone?: string | undefined;
   /** @defaultValue `MONDAY` */
   readonly weekStart?: WeekDay | undefined;
+  /** Whether calls are admitted against holds only (I7). @defaultValue false */
+  readonly hard?: boolean | undefined;
 }
 
 const USD_DIGITS = 9;
@@ -61,6 +64,7 @@ export async function createBudget(
     enabled: true,
     notificationChannelIds: [],
     onUnknownPrice: 'refuse',
+    enforcement: budget.hard === true ? 'HARD' : 'POLLED',
   };
   return (await createControl(context, teamId, input, actor)).id;
 }
@@ -85,7 +89,12 @@ export async function changeBudget(
   }
   // A name that somebody gave it stays, and so does a threshold that is not ours.
   const renamed = before.name !== after.name && control.name === budgetName(before) ? { name: budgetName(after) } : {};
-  const patch = { ...renamed, ...windowPatch(budget), ...amountPatch(control, budget?.amount) };
+  const patch = {
+    ...renamed,
+    ...windowPatch(budget),
+    ...hardPatch(control, budget),
+    ...amountPatch(control, budget?.amount),
+  };
   if (Object.keys(patch).length > 0) await updateControl(context, teamId, control.id, patch, actor);
   return control.id;
 }
@@ -107,6 +116,13 @@ function amountPatch(control: CostControlInput, amount: string | undefined): Par
   const own = control.warnThreshold;
   const isOurs = own === null || own === warnThresholdOf(control.hardLimit) || nanoOf(own) > nanoOf(hardLimit);
   return isOurs ? { hardLimit, warnThreshold: warnThresholdOf(hardLimit) } : { hardLimit };
+}
+
+/** As over the API: whoever makes a budget hard means that calls of unknown price are refused, unless they are assumed. */
+function hardPatch(control: CostControlInput, budget: BudgetInput | undefined): Partial<CostControlInput> {
+  if (budget?.hard === undefined || budget.hard === isHard(control)) return {};
+  if (!budget.hard) return { enforcement: 'POLLED' };
+  return { enforcement: 'HARD', ...(control.onUnknownPrice === 'flag' ? { onUnknownPrice: 'refuse' } : {}) };
 }
 
 /** Another window leaves the duration of a rolling one behind. */

@@ -18,6 +18,10 @@ export interface CustomerBudget {
   /** Where somebody switched the control off, or made it watch only, it refuses nothing. */
   readonly enabled: boolean;
   readonly shadowMode: boolean;
+  /** Whether calls are admitted against holds only. */
+  readonly hard: boolean;
+  /** What open raises add to `amount` now. */
+  readonly raised: string;
 }
 
 /** A customer with its budget. */
@@ -90,5 +94,7 @@ function budgetOf(row: SqlRow, controlId: string): CustomerBudget {
     weekStart: textOf(row, 'week_start') as WeekDay,
     enabled: flagOf(row, 'enabled'),
     shadowMode: flagOf(row, 'shadow_mode'),
+    hard: textOf(row, 'enforcement') === 'HARD',
+    raised: textOrNull(row, 'raised') ?? '0',
   };
 }

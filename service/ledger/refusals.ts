@@ -1,4 +1,5 @@
 /** Refusals that clients report: a refused call is never metered, so this is how the ledger hears of it (I1). */
+import { limitTextOf } from '../compile/compiled-control.js';
 import { textOrNull } from '../store/sql.js';
 import { type LedgerContext, readTeamState } from './context.js';
 import { controlOf } from './control-rows.js';
@@ -64,7 +65,7 @@ async function rowOf(context: LedgerContext, teamId: string, refusal: ReportedRe
     groupValue,
     groupLabel: groupValue,
     currentValue: refusal.currentValue ?? null,
-    threshold: refusal.threshold ?? control?.hardLimit ?? null,
+    threshold: refusal.threshold ?? (control === undefined ? null : limitTextOf(control)),
     windowStartMs: window?.startMs ?? null,
     windowKey: window?.key ?? null,
     atMs: time.windowTimeMs,

@@ -9,6 +9,7 @@ import { controlOf } from './control-rows.js';
 import { announceAnew, withdrawVerdicts } from './controls.js';
 import { noteEnforcement } from './enforcement-log.js';
 import { fillControl } from './fill-control.js';
+import { expireRaises } from './raises.js';
 import { IDEMPOTENCY_LIFE_MS } from './record-once.js';
 import { HEAD_START_MS, headOf, spanNow, standingOf, sumAnew } from './rolling-balances.js';
 
@@ -27,11 +28,12 @@ export async function dueTeams(context: LedgerContext): Promise<readonly string[
 }
 
 /**
- * Ends the verdicts of a team's windows that are over, writes their reset events, moves the revision if it has a control
- * on such a window, and announces what the new window already holds. Safe to call at any time and after any pause, also
- * by several at once. Returns whether there may be more.
+ * Ends raises whose time is over and the verdicts of a team's windows that are over, writes their reset events, moves the
+ * revision if it has a control on such a window, and announces what the new window already holds. Safe to call at any
+ * time and after any pause, also by several at once. Returns whether there may be more.
  */
 export async function turnTeam(context: LedgerContext, teamId: string): Promise<boolean> {
+  await expireRaises(context, teamId);
   const moreVerdicts = await endVerdicts(context, teamId);
   const due = await context.sql.query('select-due-controls', { teamId, nowMs: context.nowMs, size: CONTROLS_SIZE });
   let moreBuckets = false;

@@ -10,6 +10,7 @@ import type { holdReads, holdWrites } from './areas/holds.js';
 import type { jobReads, jobWrites } from './areas/jobs.js';
 import type { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import type { priceReads, priceWrites } from './areas/prices.js';
+import type { raiseReads, raiseWrites } from './areas/raises.js';
 import type { requestReads, requestWrites } from './areas/requests.js';
 import type { settingReads, settingWrites } from './areas/settings.js';
 import type { usageReads } from './areas/usage.js';
@@ -42,6 +43,8 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof settingReads> &
   Methods<typeof settingWrites> &
   Methods<typeof customerReads> &
+  Methods<typeof raiseReads> &
+  Methods<typeof raiseWrites> &
   Methods<typeof holdReads> &
   Methods<typeof holdWrites> &
   Methods<typeof customerWrites>;

@@ -18,6 +18,7 @@ import { holdReads, holdWrites } from './areas/holds.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
+import { raiseReads, raiseWrites } from './areas/raises.js';
 import { requestReads, requestWrites } from './areas/requests.js';
 import { settingReads, settingWrites } from './areas/settings.js';
 import { usageReads } from './areas/usage.js';
@@ -189,6 +190,7 @@ function areaMethods(executor: Executor): AreaStore {
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
     gatewayBookReads,
     ...[holdReads, holdWrites],
+    ...[gatewayBookReads, raiseReads, raiseWrites],
     ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
     ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites, customerReads, customerWrites, usageReads],
   ];

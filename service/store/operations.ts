@@ -11,6 +11,7 @@ import { holdReads, holdWrites } from './areas/holds.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
 import { priceReads, priceWrites } from './areas/prices.js';
+import { raiseReads, raiseWrites } from './areas/raises.js';
 import { requestReads, requestWrites } from './areas/requests.js';
 import { settingReads, settingWrites } from './areas/settings.js';
 import { usageReads } from './areas/usage.js';
@@ -32,6 +33,7 @@ export const READS = {
   ...settingReads,
   ...customerReads,
   ...holdReads,
+  ...raiseReads,
 } as const;
 
 /**
@@ -51,6 +53,7 @@ export const WRITES = {
   ...settingWrites,
   ...customerWrites,
   ...holdWrites,
+  ...raiseWrites,
 } as const;
 
 /** All. Arguments and results are plain data: they may cross a thread. */

@@ -55,6 +55,12 @@ export function numberOf(row: SqlRow, column: string): number {
   return Number(bigintOf(row, column));
 }
 
+/** A whole number that may be absent. */
+export function numberOrNull(row: SqlRow, column: string): number | null {
+  const value = bigintOrNull(row, column);
+  return value === null ? null : Number(value);
+}
+
 /** An integer column that holds 0 or 1. */
 export function flagOf(row: SqlRow, column: string): boolean {
   return bigintOf(row, column) !== 0n;

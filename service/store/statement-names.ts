@@ -9,6 +9,7 @@ import { HOLD_STATEMENTS } from './areas/holds.js';
 import { JOB_STATEMENTS } from './areas/jobs.js';
 import { MAINTENANCE_STATEMENTS } from './areas/maintenance.js';
 import { PRICE_STATEMENTS } from './areas/prices.js';
+import { RAISE_STATEMENTS } from './areas/raises.js';
 import { REQUEST_STATEMENTS } from './areas/requests.js';
 import { SETTING_STATEMENTS } from './areas/settings.js';
 import { USAGE_STATEMENTS } from './areas/usage.js';
@@ -28,6 +29,7 @@ export const STATEMENT_NAMES = [
   ...SETTING_STATEMENTS,
   ...CUSTOMER_STATEMENTS,
   ...HOLD_STATEMENTS,
+  ...RAISE_STATEMENTS,
 ] as const;
 
 /** The name of a statement. */

@@ -3,6 +3,7 @@
  * in the service, because a PATCH is judged by what it leaves behind.
  */
 import { z } from 'zod';
+import type { HoldEstimate, OnExpiry, OutputLimitPolicy, WhenExhausted } from '../holds/hold-types.js';
 import { notAllowed } from './enumeration.js';
 import { DIMENSIONS, FILTER_OPERATORS, type WindowType } from './feed.js';
 
@@ -46,6 +47,19 @@ export const CLIENT_LEAVE_REACTIONS = ['auto', 'abort', 'drain'] as const;
 /** One of {@link CLIENT_LEAVE_REACTIONS}. */
 export type ClientLeaveReaction = (typeof CLIENT_LEAVE_REACTIONS)[number];
 
+/** How calls are held against a control (I7); an extension of Fusewire, like everything below. */
+export const ENFORCEMENTS = ['POLLED', 'HARD'] as const;
+/** What becomes of a hold that its owner did not renew. */
+export const EXPIRY_REACTIONS = ['charge', 'release'] as const satisfies readonly OnExpiry[];
+/** What a call asks to have set aside. */
+export const HOLD_ESTIMATES = ['worst-case', 'expected'] as const satisfies readonly HoldEstimate[];
+/** What becomes of a stream that outgrows its hold where no more is to be had. */
+export const EXHAUSTED_REACTIONS = ['cut', 'finish'] as const satisfies readonly WhenExhausted[];
+/** What becomes of a call that names no output limit. */
+export const OUTPUT_LIMIT_POLICIES = ['inject', 'assume'] as const satisfies readonly OutputLimitPolicy[];
+
+const OUTPUT_TOKENS_MAX = 1_000_000;
+const THROTTLE_MAX_MS = 60_000;
 const FILTERS_MAX = 20;
 const VALUES_MAX = 100;
 const VALUE_MAX = 255;
@@ -105,6 +119,48 @@ export const controlFilterSchema = z
     if (!/^\d{1,15}$/.test(String(filter.value ?? ''))) problem('value', 'must be the number of a department');
   });
 
+const wholeUpTo = (max: number) =>
+  z
+    .int({ error: `must be a whole number from 1 to ${max}` })
+    .min(1, { error: `must be a whole number from 1 to ${max}` })
+    .max(max, { error: `must be a whole number from 1 to ${max}` });
+
+/** For HARD only, but for the first. */
+const holdFields = {
+  enforcement: oneOf('enforcement', ENFORCEMENTS)
+    .nullish()
+    .describe(
+      'POLLED where it is left out: callers refuse by the rules that they polled; HARD: a call is admitted against a hold only',
+    ),
+  onExpiry: oneOf('onExpiry', EXPIRY_REACTIONS)
+    .nullish()
+    .describe('HARD only: what becomes of a hold that its owner did not renew; charge where it is left out'),
+  estimate: oneOf('estimate', HOLD_ESTIMATES)
+    .nullish()
+    .describe('HARD only: what a call sets aside; worst-case where it is left out'),
+  whenExhausted: oneOf('whenExhausted', EXHAUSTED_REACTIONS)
+    .nullish()
+    .describe('HARD only: what becomes of a stream that outgrows its hold; cut where it is left out'),
+  assumedOutputTokens: wholeUpTo(OUTPUT_TOKENS_MAX)
+    .nullish()
+    .describe('HARD only: taken for the output of a call that names no limit; 4096 where it is left out'),
+  outputLimit: oneOf('outputLimit', OUTPUT_LIMIT_POLICIES)
+    .nullish()
+    .describe('HARD only: whether such a call is given that limit; inject where it is left out'),
+  clampOutput: flag
+    .nullish()
+    .describe('HARD only: the output limit of a call is lowered to what is left, before it is refused'),
+  downgradeTo: z
+    .string({ error: 'must be text: the name of a model' })
+    .trim()
+    .max(VALUE_MAX, { error: `must have at most ${VALUE_MAX} characters` })
+    .nullish()
+    .describe('HARD only: the cheaper model that is asked instead, before a call is refused; null: none'),
+  throttleMs: wholeUpTo(THROTTLE_MAX_MS)
+    .nullish()
+    .describe('HARD only: for how long a call may wait for room, before it is refused; null: not at all'),
+};
+
 const fields = {
   name: z
     .string({ error: ({ input }) => (input === undefined || input === null ? 'name is required' : 'must be text') })
@@ -156,11 +212,7 @@ const fields = {
     .nullish()
     .describe('IANA name; UTC where it is left out'),
   weekStart: oneOf('weekStart', WEEK_DAYS).nullish().describe('MONDAY where it is left out'),
-  // A field that is not kept must not be taken in silence where it promises a hard budget (I7).
-  enforcement: z
-    .literal('POLLED', { error: 'only POLLED: HARD needs holds, which this version does not have' })
-    .nullish()
-    .describe('POLLED where it is left out: callers refuse by the rules that they polled'),
+  ...holdFields,
 };
 const teamId = z.string({ error: 'must be text' }).nullish().describe('may be given as a query parameter instead');
 const notObject = { error: 'the body must be a JSON object: a cost control' };
@@ -215,6 +267,17 @@ export const costControlResourceSchema = z.object({
   assumedPricePerMillionTokens: z.number().nullable(),
   assumedPricePerRequest: z.number().nullable(),
   onClientLeave: z.enum(CLIENT_LEAVE_REACTIONS),
+  enforcement: z.enum(ENFORCEMENTS),
+  onExpiry: z.enum(EXPIRY_REACTIONS).nullable().describe('null for POLLED, like the fields below'),
+  estimate: z.enum(HOLD_ESTIMATES).nullable(),
+  whenExhausted: z.enum(EXHAUSTED_REACTIONS).nullable(),
+  assumedOutputTokens: z.int().nullable(),
+  outputLimit: z.enum(OUTPUT_LIMIT_POLICIES).nullable(),
+  clampOutput: z.boolean().nullable(),
+  downgradeTo: z.string().nullable(),
+  throttleMs: z.int().nullable(),
+  raised: z.number().describe('what open raises add to the limit now; an extension of Fusewire'),
+  raisedUntil: z.iso.datetime().nullable().describe('when the first of them ends'),
   feedRuleId: z.int().describe('the integer ruleId of this control in the rule feed; an extension of Fusewire'),
   teamId: z.string(),
   created: z.iso.datetime(),

@@ -39,6 +39,7 @@ describe.each(STORES)('customers of the gateway over the API, $name', ({ open })
       budget: {
         ...{ controlId: expect.any(String), amount: '12.5', warnThreshold: '10', windowType: 'MONTHLY' },
         ...{ windowDuration: null, timeZone: 'UTC', weekStart: 'MONDAY', enabled: true, shadowMode: false },
+        ...{ hard: false, raised: '0' },
       },
       ...{ created: '2026-11-21T12:00:00.000Z', updated: '2026-11-21T12:00:00.000Z', deleted: null },
     });

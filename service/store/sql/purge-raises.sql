@@ -1,0 +1,1 @@
+DELETE FROM control_raise WHERE control_id = :controlId AND ended_at_ms < :beforeMs;
