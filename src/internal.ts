@@ -53,6 +53,7 @@ export {
   WHOLE_BYTES_MAX,
 } from './instrument/answer-watch.js';
 export { withUsageAsked } from './instrument/openai-usage-asked.js';
+export { coverOf, type StreamCover } from './instrument/stream-cover.js';
 export { loadSdk } from './load-sdk.js';
 export { createLog, LOG_LEVELS, type Log, type LogLevel, maskSecrets } from './log.js';
 export { normaliseMetadata } from './metadata/normalise.js';

@@ -11,7 +11,7 @@ export interface OutputBound {
 type Fields = Readonly<Record<string, unknown>>;
 
 /** OpenAI's old endpoint stops there by itself. */
-const COMPLETION_DEFAULT = 16;
+export const COMPLETION_DEFAULT = 16;
 const NOTHING: OutputBound = { tokens: 0, isLimited: true };
 
 /** Where the request names no limit, `assumedTokens` for each answer that it asks for. */
@@ -69,7 +69,7 @@ function times(limit: number | undefined, assumedTokens: number, answers: number
  * The largest of those that are limits at all; a server may heed any of them. A text that is a number is heeded by some
  * servers and passed over by others, for which `otherwise` holds.
  */
-function limitOf(given: readonly unknown[], otherwise: number): number | undefined {
+export function limitOf(given: readonly unknown[], otherwise: number): number | undefined {
   let limit: number | undefined;
   for (const value of given) {
     const number = typeof value === 'string' && Number(value) > 0 ? Math.max(Number(value), otherwise) : value;

@@ -2,6 +2,7 @@
  * Google's API as `@google/genai` and others speak it, Gemini and Vertex AI: contents, embeddings, images, videos, caches,
  * batches, interactions. Pure: from method, URL and body to a reading, from an answer to its usage (contract 6.0 to 6.2).
  */
+import { googleBound } from '../bound/google-bound.js';
 import { isRecord } from '../wire/is-record.js';
 import type { ProviderAdapter, ProviderRequest, RequestReading, TokenConvention, UsageReader } from './adapter.js';
 import { type GoogleEndpoint, type GoogleShape, googleModelName, readGoogleEndpoint } from './google-endpoints.js';
@@ -65,6 +66,9 @@ export function readGoogleRequest(request: ProviderRequest): GoogleRequestReadin
     ...(typeof temperature === 'number' ? { temperature } : {}),
     promptText: () => googlePromptText(body),
     prompts: () => googlePrompts(body),
+    ...(endpoint.known && endpoint.kind === 'call'
+      ? { bound: (assumed: number) => googleBound({ endpoint, model, media: asked?.media }, body, assumed) }
+      : {}),
     // Google promises nothing of its response ids; operations, batches and interactions are named once and for ever.
     idsAreUnique: endpoint.kind === 'poll' || endpoint.shape === 'interaction',
     kind: endpoint.kind,
