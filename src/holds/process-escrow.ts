@@ -132,7 +132,7 @@ export class ProcessEscrow implements Escrow, TicketOffice {
   }
 
   await(eventKey: string, consumption: Consumption): void {
-    this.events.add(eventKey, consumption);
+    this.events.add(eventKey, consumption, this.now());
     this.#lookLater();
   }
 
@@ -209,6 +209,7 @@ export class ProcessEscrow implements Escrow, TicketOffice {
     this.#timer = this.#runtime.setTimer(() => {
       this.#timer = undefined;
       const nowMs = this.now();
+      this.events.look(nowMs);
       this.#keeper.look(nowMs, (purse) => void this.#askAgain(purse));
       if (this.#operator.obstacle === undefined) this.#doubts.look(nowMs);
       if (this.#keeper.size > 0 || this.#doubts.size > 0) this.#lookLater();

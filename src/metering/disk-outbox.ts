@@ -187,6 +187,10 @@ class FileOutbox implements DiskOutbox {
     this.#queue.onAppend(listener);
   }
 
+  onDrop(listener: (entry: OutboxEntry) => void): void {
+    this.#queue.onDrop(listener);
+  }
+
   isDurable(): boolean {
     return this.#disk?.journal.isWriting ?? false;
   }

@@ -55,6 +55,7 @@ export class EntryQueue {
   #sequence = 0;
   #expireNextAt = Number.NEGATIVE_INFINITY;
   #listener: () => void = () => {};
+  #dropListener: (entry: OutboxEntry) => void = () => {};
 
   constructor(options: EntryQueueOptions) {
     this.#options = options;
@@ -153,6 +154,11 @@ export class EntryQueue {
     this.#listener = listener;
   }
 
+  /** See {@link Outbox.onDrop}. */
+  onDrop(listener: (entry: OutboxEntry) => void): void {
+    this.#dropListener = listener;
+  }
+
   /** Every entry, oldest first. */
   entries(): OutboxEntry[] {
     const slots = [...this.#waiting.values(), ...this.#returned, ...this.#claimed.values()];
@@ -198,5 +204,6 @@ export class EntryQueue {
     this.#bulk.delete(slot.entry.idempotencyKey);
     this.#counts.dropped += 1;
     this.#options.onDrop?.(slot.entry, reason);
+    this.#dropListener(slot.entry);
   }
 }

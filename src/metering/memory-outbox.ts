@@ -39,6 +39,7 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): Outbox {
     depth: () => queue.depth(),
     counters: () => queue.counters(),
     onAppend: (listener) => queue.onAppend(listener),
+    onDrop: (listener) => queue.onDrop(listener),
     close: () => Promise.resolve(),
   };
 }

@@ -52,6 +52,8 @@ export interface Outbox {
   counters(): OutboxCounters;
   /** `listener` is called when an entry was added, again and again; delivery waits on it. It replaces the one before. */
   onAppend(listener: () => void): void;
+  /** `listener` is told of each entry that a bound removes: it will never be delivered. It replaces the one before. */
+  onDrop?(listener: (entry: OutboxEntry) => void): void;
   /** See `DiskOutbox`; absent where everything is written at once. */
   whenWritten?(task: () => void): void;
   /** Gives up what this process holds (files, locks). What is durable stays. */

@@ -126,6 +126,14 @@ export function describeOutbox(name: string, open: (runtime: TestRuntime, bounds
       expect(runtime.lines.filter((line) => line.includes('has room'))).toHaveLength(1);
     });
 
+    it('tells of each entry that a bound removes', () => {
+      const { outbox } = make({ capacity: 2 });
+      const dropped: string[] = [];
+      outbox.onDrop?.((entry) => void dropped.push(entry.idempotencyKey));
+      for (const id of ['t1', 't2', 't3', 't4']) outbox.append(id, sampleEvent(id));
+      expect(dropped).toEqual(['t1', 't2']);
+    });
+
     it('I10: keeps what comes in bulk beside its capacity, as long as it is there', () => {
       const { outbox } = make({ capacity: 10 });
       for (let i = 1; i <= 500; i += 1) outbox.append(`b${i}`, sampleEvent(`bulk${i}`), true);
