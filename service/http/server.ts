@@ -23,6 +23,9 @@ import { installExport } from '../export/export-route.js';
 import { installFeed } from '../feed/feed-route.js';
 import { installFeedWaiters } from '../feed/install-waiters.js';
 import { installRoster } from '../feed/roster-route.js';
+import { createHoldMetrics } from '../holds/hold-metrics.js';
+import { installHolds } from '../holds/holds-route.js';
+import { installHoldOperations } from '../holds/operations-route.js';
 import { installBatch } from '../ingest/batch-route.js';
 import { installConflicts } from '../ingest/conflicts-route.js';
 import { IngestState } from '../ingest/ingest-state.js';
@@ -60,6 +63,7 @@ export const CAPABILITIES = [
   'ingest-batch',
   'refusals',
   'bypass',
+  'holds',
 ] as const;
 
 /** Connections at once; each that waits for a feed is one. */
@@ -167,6 +171,7 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
   installMetrics(api, context);
   installLocalAdmin(api, context);
   const waiters = installFeedWaiters(api, context);
+  const holdCounters = createHoldMetrics(context.metrics, context.store, context.runtime);
   for (const prefix of ['/v2/api', '/profitstream/v2/api']) {
     const described = prefix === '/v2/api';
     installControls(api, context, prefix, described);
@@ -185,6 +190,8 @@ async function installRoutes(api: Api, context: ServiceContext): Promise<void> {
     installDepartments(api, context, prefix, described);
     installCustomers(api, context, prefix, described);
     installCustomerUsage(api, context, prefix, described);
+    installHoldOperations(api, context, holdCounters, prefix, described);
+    installHolds(api, context, prefix, described);
     installExplain(api, context, prefix, described);
     installExport(api, context, prefix, described);
     installFeed(api, context, waiters, prefix, described);

@@ -6,6 +6,7 @@ import type { enforcementReads, enforcementWrites } from './areas/enforcement.js
 import type { explainReads } from './areas/explain.js';
 import type { feedReads, feedWrites } from './areas/feed.js';
 import type { gatewayBookReads } from './areas/gateway-books.js';
+import type { holdFigureReads } from './areas/hold-figures.js';
 import type { holdReads, holdWrites } from './areas/holds.js';
 import type { jobReads, jobWrites } from './areas/jobs.js';
 import type { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
@@ -46,5 +47,6 @@ export type AreaStore = Methods<typeof jobReads> &
   Methods<typeof raiseReads> &
   Methods<typeof raiseWrites> &
   Methods<typeof holdReads> &
+  Methods<typeof holdFigureReads> &
   Methods<typeof holdWrites> &
   Methods<typeof customerWrites>;

@@ -1,5 +1,5 @@
 /** A {@link Store} over anything that runs the ledger's operations. */
-import type { Runtime } from 'fusewire/internal';
+import type { HoldOperation, HoldOutcome, Runtime } from 'fusewire/internal';
 import { FeedCache } from '../compile/feed-cache.js';
 import type { FeedReads } from '../compile/feed-compiler.js';
 import { FeedPurger } from '../compile/feed-purger.js';
@@ -14,6 +14,7 @@ import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { gatewayBookReads } from './areas/gateway-books.js';
+import { holdFigureReads } from './areas/hold-figures.js';
 import { holdReads, holdWrites } from './areas/holds.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
@@ -26,6 +27,7 @@ import { Filler } from './filler.js';
 import { fillNext, turnAll, verifyAll } from './housekeeping.js';
 import { type KeySource, KnownKeys } from './known-keys.js';
 import type { EffectsListener, Executor, OperationName } from './operations.js';
+import { Lanes } from './lanes.js';
 import { RecordLanes } from './record-lanes.js';
 import { Repricer } from './repricer.js';
 import type { ItemOutcome, RecordResult, Store } from './store.js';
@@ -54,6 +56,10 @@ export async function createLedgerStore(
     kept: () => feeds.kept(),
   });
   const lanes = new RecordLanes((teamId, items) => executor.execute('record', teamId, items));
+  const holdLanes = new Lanes<HoldOperation, HoldOutcome>(
+    (teamId, operations) => executor.execute('operateHolds', teamId, operations),
+    { tooMany: 'too many operations on holds wait; send them again' },
+  );
   const filler = new Filler(runtime, () => fillNext(executor));
   const repricer = new Repricer(runtime, executor);
   // Before anything is priced: a later catalogue may move prices further than it may without a word.
@@ -74,6 +80,7 @@ export async function createLedgerStore(
     listKeys: (teamId) => executor.execute('listKeys', teamId),
     revokeKey: (id) => known.revokeKey(id),
     ...recordMethods(lanes),
+    operateHolds: (teamId, operations) => holdLanes.run(teamId, operations),
     findEvents: (teamId, query) => executor.execute('findEvents', teamId, query),
     listConflicts: (teamId, query) => executor.execute('listConflicts', teamId, query),
     ...controlMethods(executor, filler),
@@ -95,6 +102,7 @@ export async function createLedgerStore(
       await purger.stop();
       repricer.stop();
       await lanes.close();
+      await holdLanes.close();
       await executor.close();
     },
   };
@@ -189,7 +197,7 @@ function areaMethods(executor: Executor): AreaStore {
   const areas = [
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
     gatewayBookReads,
-    ...[holdReads, holdWrites],
+    ...[holdReads, holdFigureReads, holdWrites],
     ...[gatewayBookReads, raiseReads, raiseWrites],
     ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
     ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites, customerReads, customerWrites, usageReads],

@@ -7,6 +7,7 @@ import { enforcementReads, enforcementWrites } from './areas/enforcement.js';
 import { explainReads } from './areas/explain.js';
 import { feedReads, feedWrites } from './areas/feed.js';
 import { gatewayBookReads } from './areas/gateway-books.js';
+import { holdFigureReads } from './areas/hold-figures.js';
 import { holdReads, holdWrites } from './areas/holds.js';
 import { jobReads, jobWrites } from './areas/jobs.js';
 import { maintenanceReads, maintenanceWrites } from './areas/maintenance.js';
@@ -33,6 +34,7 @@ export const READS = {
   ...settingReads,
   ...customerReads,
   ...holdReads,
+  ...holdFigureReads,
   ...raiseReads,
 } as const;
 

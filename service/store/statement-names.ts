@@ -5,6 +5,7 @@ import { CUSTOMER_STATEMENTS } from './areas/customers.js';
 import { DIRECTORY_STATEMENTS } from './areas/directory.js';
 import { ENFORCEMENT_STATEMENTS } from './areas/enforcement.js';
 import { FEED_STATEMENTS } from './areas/feed.js';
+import { HOLD_FIGURE_STATEMENTS } from './areas/hold-figures.js';
 import { HOLD_STATEMENTS } from './areas/holds.js';
 import { JOB_STATEMENTS } from './areas/jobs.js';
 import { MAINTENANCE_STATEMENTS } from './areas/maintenance.js';
@@ -29,6 +30,7 @@ export const STATEMENT_NAMES = [
   ...SETTING_STATEMENTS,
   ...CUSTOMER_STATEMENTS,
   ...HOLD_STATEMENTS,
+  ...HOLD_FIGURE_STATEMENTS,
   ...RAISE_STATEMENTS,
 ] as const;
 

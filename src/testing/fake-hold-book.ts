@@ -146,7 +146,6 @@ export class FakeHoldBook {
       part.charged -= superseded;
       this.addSpend(control, part.group, -superseded);
     }
-    if (hold?.state === 'open' && hold.parts.every((part) => leftOf(part) === 0n)) hold.state = 'closed';
   }
 
   /** Ends a hold that nobody renewed: what is left is charged, or free again. */

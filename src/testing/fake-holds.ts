@@ -58,6 +58,7 @@ export class FakeHolds {
     if (operation.op === 'take') return this.#take({ ...operation, id: operation.id.toLowerCase() });
     const hold = this.book.holds.get(operation.id.toLowerCase());
     if (hold === undefined) return { outcome: 'gone', version };
+    if (operation.op === 'extend' && hold.state !== 'open') return { outcome: 'gone', version };
     if (operation.sequence <= hold.sequence || hold.state !== 'open') return this.#held(hold);
     hold.sequence = operation.sequence;
     if (operation.op === 'extend') return this.#extend(hold, operation);
@@ -91,6 +92,7 @@ export class FakeHolds {
 
   #take({ id, owner, call, need, calls, ttlSeconds = TTL_SECONDS }: Take): HoldOutcome {
     const known = this.book.holds.get(id);
+    if (known !== undefined && known.owner !== owner) return { outcome: 'gone', version: String(this.version) };
     if (known !== undefined) return this.#held(known);
     const concerned = this.book.concerned(call);
     if (concerned.length === 0 || this.#isBypassed()) return { outcome: 'free', version: String(this.version) };
@@ -108,7 +110,8 @@ export class FakeHolds {
 
   #extend(hold: KeptHold, { call, need, calls, missing }: Extend): HoldOutcome {
     const asked = new Map(Object.entries(missing).map(([controlId, amount]) => [controlId, BigInt(amount)]));
-    const refusal = this.#isBypassed() ? undefined : this.#add(hold, call, need, calls, asked);
+    if (this.#isBypassed()) return { outcome: 'free', version: String(this.version) };
+    const refusal = this.#add(hold, call, need, calls, asked);
     hold.expiresAtMs = this.#now() + hold.ttlMs;
     if (refusal === undefined) return { ...this.#held(hold), ...this.#common() };
     return { outcome: 'refused', refusal, hold: this.#state(hold), ...this.#common() };

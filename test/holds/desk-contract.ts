@@ -119,14 +119,20 @@ export function describeDeskContract(name: string, start: () => Promise<DeskUnde
       expect(await sums(control)).toEqual([0, 0]);
       await under.setBypass(false);
       expect(await one(take(100))).toMatchObject({ outcome: 'refused' });
+      const { id } = held(await one(take(40)));
+      await under.setBypass(true);
+      expect(await one(extend(id, 1, 100, { [control]: '100' }))).toMatchObject({ outcome: 'free' });
+      expect(held(await one(giveBack(id, 2)))).toMatchObject({ state: 'closed' });
+      expect(await sums(control)).toEqual([0, 0]);
     });
 
     it('are made once for an id, however often it is asked for', async () => {
       const control = await under.addControl({ limit: 1_000 });
       const operation = take(100);
       const twins = await under.desk.operate([operation, operation]);
-      const later = await one({ ...operation, id: operation.id.toUpperCase() });
+      const later = await one(operation);
       for (const outcome of [...twins, later]) expect(held(outcome).id).toBe(operation.id);
+      expect(await one({ ...operation, owner: 'somebody else' })).toMatchObject({ outcome: 'gone' });
       expect(await sums(control)).toEqual([0, 100]);
     });
 
@@ -225,7 +231,10 @@ export function describeDeskContract(name: string, start: () => Promise<DeskUnde
       expect(held(await one(renew(id, 1))).parts[0]).toMatchObject({ amount: '100', drawn: '30' });
       await under.record({ transactionId: 't-2', holdId: id, tokens: 500, call: suiteCall() });
       expect(await sums(control)).toEqual([530, 0]);
-      expect(held(await one(renew(id, 2)))).toMatchObject({ state: 'closed' });
+      // It can be extended still.
+      expect(held(await one(renew(id, 2)))).toMatchObject({ state: 'open' });
+      expect(held(await one(giveBack(id, 3)))).toMatchObject({ state: 'closed' });
+      expect(await one(extend(id, 4, 10, { [control]: '10' }))).toMatchObject({ outcome: 'gone' });
       await under.record({ transactionId: 't-3', holdId: id, tokens: 5, call: suiteCall() });
       expect(await sums(control)).toEqual([535, 0]);
     });

@@ -5,8 +5,10 @@
 import type { HoldNeed, HoldOperation, HoldOutcome, RateBound } from 'fusewire/internal';
 import type { TeamScope } from '../../compile/team-scope.js';
 import type { BalanceKey } from '../balance-book.js';
+import { selectBypass } from '../bypass.js';
 import { type LedgerContext, readTeamState, type TeamState } from '../context.js';
 import { type FillCursors, NO_FILLS, readFills } from '../fill-cursors.js';
+import { expireRaises } from '../raises.js';
 import { readPriceBook, readTeamScope } from '../team-copies.js';
 import { NEVER_MS } from '../window.js';
 import { admit, availableOf, type CellAsk, isTightAt } from './admit.js';
@@ -33,6 +35,7 @@ export async function operateHolds(
   teamId: string,
   operations: readonly HoldOperation[],
 ): Promise<readonly HoldOutcome[]> {
+  await expireRaises(context, teamId);
   const state = await readTeamState(context, teamId);
   const scope = await readTeamScope(context, teamId, state.controlsVersion);
   const book = await readPriceBook(context, teamId, state.pricesVersion);
@@ -49,7 +52,9 @@ export async function operateHolds(
   const holds = new HoldBook(context, teamId);
   await holds.load(operations.map(({ id }) => id));
   await context.balances.load(keysFor(context, scope, holds, read));
-  const desk = new OperationDesk(context, { teamId, state, scope, fills, holds });
+  // While it is on, calls pass: nothing is held for them.
+  const isBypassed = asking.length > 0 && (await selectBypass(context, teamId)) !== undefined;
+  const desk = new OperationDesk(context, { teamId, state, scope, fills, holds, isBypassed });
   const outcomes: HoldOutcome[] = [];
   for (const operation of operations) outcomes.push(await desk.operate(operation, kinds.get(operation)));
   await holds.keep();
@@ -74,6 +79,7 @@ interface DeskParts {
   readonly scope: TeamScope;
   readonly fills: FillCursors;
   readonly holds: HoldBook;
+  readonly isBypassed: boolean;
 }
 
 /** One batch. */
@@ -123,7 +129,7 @@ class OperationDesk {
       if (known.owner !== owner) return { outcome: 'gone', version: this.#version };
       return this.#held(known, kind.ratesOf(need));
     }
-    if (kind.concerns.length === 0) return { outcome: 'free', version: this.#version };
+    if (kind.concerns.length === 0 || this.#parts.isBypassed) return { outcome: 'free', version: this.#version };
     const rates = kind.ratesOf(need);
     const calls = callsOf(operation.calls);
     const asks = kind.concerns.map((concern) => firstAsk(concern, need, calls));
@@ -148,6 +154,7 @@ class OperationDesk {
   async #extend(operation: Extend, kind: HoldKind, hold: HeldHold): Promise<HoldOutcome> {
     const { need, sequence } = operation;
     if (hold.state !== 'open') return { outcome: 'gone', version: this.#version };
+    if (this.#parts.isBypassed) return { outcome: 'free', version: this.#version };
     const rates = kind.ratesOf(need);
     if (sequence <= hold.sequence) return this.#held(hold, rates);
     // A late copy of what was refused must not be granted to nobody.
