@@ -26,8 +26,8 @@ import { usageReads } from './areas/usage.js';
 import { Filler } from './filler.js';
 import { fillNext, turnAll, verifyAll } from './housekeeping.js';
 import { type KeySource, KnownKeys } from './known-keys.js';
-import type { EffectsListener, Executor, OperationName } from './operations.js';
 import { Lanes } from './lanes.js';
+import type { EffectsListener, Executor, OperationName } from './operations.js';
 import { RecordLanes } from './record-lanes.js';
 import { Repricer } from './repricer.js';
 import type { ItemOutcome, RecordResult, Store } from './store.js';
@@ -196,9 +196,8 @@ function priceMethods(executor: Executor, repricer: Repricer) {
 function areaMethods(executor: Executor): AreaStore {
   const areas = [
     ...[jobReads, jobWrites, priceReads, priceWrites, directoryReads, directoryWrites, feedReads, feedWrites],
-    gatewayBookReads,
-    ...[holdReads, holdFigureReads, holdWrites],
     ...[gatewayBookReads, raiseReads, raiseWrites],
+    ...[holdReads, holdFigureReads, holdWrites],
     ...[enforcementReads, enforcementWrites, explainReads, alertReads, alertWrites, requestReads, requestWrites],
     ...[maintenanceReads, maintenanceWrites, settingReads, settingWrites, customerReads, customerWrites, usageReads],
   ];
