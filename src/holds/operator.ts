@@ -24,13 +24,13 @@ export class Operator {
   version: string | undefined;
   readonly #courier: Courier;
   readonly #runtime: Runtime;
-  readonly #doubt: (id: string) => void;
+  readonly #doubt: (id: string, isLost: boolean) => void;
   #pauseMs = 0;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #reason = '';
 
-  /** `doubt` is told of ids that were not granted, but of which a lost request could still make a hold. */
-  constructor(courier: Courier, runtime: Runtime, doubt: (id: string) => void) {
+  /** `doubt` is told of ids that were not granted, but of which another request could still make a hold. */
+  constructor(courier: Courier, runtime: Runtime, doubt: (id: string, isLost: boolean) => void) {
     this.#courier = courier;
     this.#runtime = runtime;
     this.#doubt = doubt;
@@ -65,7 +65,7 @@ export class Operator {
       const performed = this.#apply(purse, operation, outcome, sentAtMs, included);
       this.#pauseMs = 0;
       this.#pausedUntilMs = Number.NEGATIVE_INFINITY;
-      if (isLost && operation.op === 'take' && performed.kind !== 'held') this.#doubt(purse.id);
+      if (operation.op === 'take' && performed.kind === 'refused') this.#doubt(purse.id, isLost);
       return performed;
     } catch (error) {
       return this.#failed(purse, operation, error, isLost);
@@ -113,7 +113,7 @@ export class Operator {
       // It was not done. A request before it, under the same id, may have been.
       if (operation.op === 'take') {
         purse.state = 'ended';
-        if (wasLost) this.#doubt(purse.id);
+        if (wasLost) this.#doubt(purse.id, true);
       }
       return { kind: 'failed', reason };
     }

@@ -51,7 +51,7 @@ export class ProcessEscrow implements Escrow, TicketOffice {
     this.#runtime = runtime;
     this.#courier = new Courier(desk, runtime, parts.timeoutMs);
     this.#doubts = new DoubtfulTakes(this.#courier);
-    this.#operator = new Operator(this.#courier, runtime, (id) => this.#doubts.add(id, this.now()));
+    this.#operator = new Operator(this.#courier, runtime, (id, isLost) => this.#doubts.add(id, this.now(), isLost));
     this.#keeper = new PurseKeeper(this.#operator, parts.ttlSeconds * 1_000);
     this.#silence = new BoundNotice(log, 'no answer to what was asked of holds', 'holds are answered again');
   }
