@@ -9,6 +9,7 @@ import type {
   CallBound,
   CallDimensions,
   Decision,
+  HoldTicket,
   MeteredEvent,
   ProviderAdapter,
   RequestReading,
@@ -192,6 +193,8 @@ export type Admission =
       readonly budget: BudgetFacts | undefined;
       /** Of the controls that concern the call; absent where none says something. */
       readonly onClientLeave?: 'abort' | 'drain' | undefined;
+      /** What hard controls hold for the call: a streamed answer that outgrows it extends it, or ends. Ended by `ticket`. */
+      readonly hold?: HoldTicket | undefined;
     }
   | { readonly outcome: 'refuse'; readonly refusal: Refusal; readonly budget: BudgetFacts | undefined }
   /** It cannot be decided or could not be metered: the store is out of reach, the outbox is full. Nothing is let through. */

@@ -25,6 +25,7 @@ export interface RunDesk {
 const FIRST_FINAL_STATUS = 200;
 /** The reasons of aborts; never shown to anybody. One each, since a stack for every call would cost and say nothing. */
 const CALLER_IS_GONE = new Error('the caller is gone');
+const HOLD_IS_USED_UP = new Error('the hold is used up');
 
 /**
  * States of the upstream's side: queued (no connection yet) → sent → answering → over; of the caller's: here → gone. The
@@ -42,6 +43,7 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
   #upstream: 'queued' | 'sent' | 'answering' | 'over' = 'queued';
   #isCallerHere = true;
   #isBlocked = false;
+  #isWaiting = false;
   #hasBlocked = false;
   #hasWritten = false;
   #hasLength = false;
@@ -109,11 +111,40 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.length;
-    const passed = this.#meter === undefined ? chunk : this.#meter.take(chunk);
-    if (!this.#isCallerHere || passed.length === 0) return;
+    const meter = this.#meter;
+    const passed = meter === undefined ? chunk : meter.take(chunk);
+    if (this.#isCallerHere && passed.length > 0) {
+      this.#hasWritten = true;
+      this.#gather();
+      if (!this.#response.write(passed)) this.#block(controller);
+    }
+    if (meter?.isSpent === true) this.#stop(meter);
+    else if (meter?.waiting !== undefined) this.#await(meter, meter.waiting);
+  }
+
+  /** What the call holds has passed, and more is asked for: nothing is read until that is answered. */
+  #await(meter: CallMeter, waiting: Promise<void>): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#controller?.pause();
+    void waiting.then(() => {
+      this.#isWaiting = false;
+      if (this.#upstream !== 'answering') return;
+      if (meter.isSpent) this.#stop(meter);
+      else if (meter.waiting !== undefined) this.#await(meter, meter.waiting);
+      else if (!this.#isBlocked) this.#controller?.resume();
+    });
+  }
+
+  /** No more is to be had: the answer ends in its own dialect, and what the upstream would still say is given up. */
+  #stop(meter: CallMeter): void {
+    const ending = meter.cut();
+    this.#over(this.#isCallerHere ? 'answered' : 'left');
+    this.#controller?.abort(HOLD_IS_USED_UP);
+    if (!this.#isCallerHere) return;
     this.#hasWritten = true;
-    this.#gather();
-    if (!this.#response.write(passed)) this.#block(controller);
+    this.#isEnding = true;
+    this.#afterWrite(() => this.#end(ending));
   }
 
   onResponseEnd(): void {
@@ -222,7 +253,7 @@ export class AnswerRun implements Dispatcher.DispatchHandler {
   #unblock(): void {
     this.#isBlocked = false;
     this.#desk.blocked.delete(this);
-    if (this.#upstream === 'answering') this.#controller?.resume();
+    if (this.#upstream === 'answering' && !this.#isWaiting) this.#controller?.resume();
   }
 
   /** The answer never began. */

@@ -7,6 +7,7 @@ import {
   type AttemptSink,
   COUNT_MAX,
   type RequestReading,
+  type StreamCover,
   type UsageReader,
   type UsageReading,
 } from 'fusewire/internal';
@@ -21,6 +22,8 @@ export class AnswerUsage implements UsageReader {
   bodyBytes = 0;
   /** Nothing was computed: the upstream was not reached, or answered with an error. What it did not report is zero. */
   isUnbilled = false;
+  /** Of a stream under a hold: counts what passes. */
+  cover: StreamCover | undefined;
   readonly #call: GatewayCall;
   readonly #inner: UsageReader;
   readonly #sink: AttemptSink;
@@ -67,7 +70,8 @@ export class AnswerUsage implements UsageReader {
 
   /** What is metered. */
   settled(): UsageReading {
-    const read = possible(this.#inner.reading());
+    const said = this.#inner.reading();
+    const read = possible(this.cover === undefined ? said : this.cover.reading(said));
     if (this.isUnbilled) return unbilled(read);
     if (isMedia(this.#call.reading, read)) return this.#media(read);
     if (isCounted(read)) return withOwnId(read);
@@ -79,7 +83,10 @@ export class AnswerUsage implements UsageReader {
     const { bound, reading } = this.#call;
     const inputTokens = read.inputTokens ?? this.#sink.estimateTokens(reading.promptText());
     const reported = read.outputTokens ?? 0;
-    const outputTokens = Math.max(reported, Math.min(this.#outputSeen(read), bound.outputTokensMax));
+    // Where the request names no limit, the bound is what was assumed, and a hold may have grown beyond it.
+    const passed = bound.isOutputLimited ? 0 : (this.cover?.gauge.outputTokens ?? 0);
+    const most = Math.max(bound.outputTokensMax, passed);
+    const outputTokens = Math.max(reported, Math.min(this.#outputSeen(read), most));
     return {
       ...withOwnId(read),
       inputTokens,

@@ -6,7 +6,9 @@ import {
   type AttemptEnd,
   type AttemptFailure,
   type AttemptSink,
+  coverOf,
   type Runtime,
+  type StreamCover,
   type WatchedAttempt,
 } from 'fusewire/internal';
 import type { GatewayCall } from '../types.js';
@@ -35,12 +37,17 @@ export class CallMeter implements WatchedAttempt {
   #status: number | undefined;
   #watch: AnswerWatch | undefined;
   #encoded: EncodedBody | undefined;
+  readonly #hold: Admitted['hold'];
+  readonly #sink: AttemptSink;
+  #cover: StreamCover | undefined;
 
   constructor(call: GatewayCall, admission: Admitted, team: AttemptSink, runtime: Runtime) {
-    const { decision, bypassed, ticket } = admission;
+    const { decision, bypassed, ticket, hold } = admission;
     this.#call = call;
+    this.#hold = hold;
     this.#end = new TicketEnd(ticket, team.observer);
     const sink = new CallSink(team, runtime, this.#end);
+    this.#sink = sink;
     this.#usage = new AnswerUsage(call, sink);
     this.#attempt = new Attempt(call.reading, call.metadata, sink, { decision, bypassed });
   }
@@ -64,11 +71,42 @@ export class CallMeter implements WatchedAttempt {
     const encoding = encodingOf(headers['content-encoding']);
     if (encoding !== undefined) this.#encoded = new EncodedBody(encoding);
     const { reading, upstream, rewrite } = this.#call;
+    if (this.#hold !== undefined && encoding === undefined && status < REDIRECTS)
+      this.#cover = this.#coverOf(this.#hold);
+    this.#usage.cover = this.#cover;
     this.#watch = new AnswerWatch({ status, contentType: firstOf(headers['content-type']) ?? '' }, this, this.#usage, {
       streaming: reading.streaming,
       endsWithMark: upstream.protocol === 'anthropic',
       rewrite: encoding === undefined ? rewrite : undefined,
+      cover: this.#cover,
     });
+  }
+
+  /** Of a stream that comes as it is: what is compressed can be ended by nobody but who compresses it. */
+  #coverOf(ticket: NonNullable<Admitted['hold']>): StreamCover | undefined {
+    const { reading, bound, rewrite } = this.#call;
+    const { runtime } = this.#sink;
+    return coverOf({ ticket, worst: bound }, reading, {
+      inputTokens: () => this.#sink.estimateTokens(reading.promptText()),
+      nowMs: () => runtime.now(),
+      newId: () => this.#attempt.id,
+      isUsageAsked: rewrite === undefined ? undefined : false,
+    });
+  }
+
+  /** What the caller has to wait for before more of the answer is read; absent as a rule. */
+  get waiting(): Promise<void> | undefined {
+    return this.#cover?.waiting;
+  }
+
+  /** What the call holds is used up, and no more is to be had: the answer has to be cut. */
+  get isSpent(): boolean {
+    return this.#cover?.isSpent === true;
+  }
+
+  /** Ends the answer in its own dialect; returns the bytes for it. */
+  cut(): Uint8Array {
+    return this.#watch!.cut();
   }
 
   /** Bytes of the answer; returns what the caller gets: the very same, but for a rewrite. */

@@ -7,6 +7,7 @@ import {
   type AttemptSink,
   anthropicAdapter,
   createRuntime,
+  type HoldTicket,
   type MeteredEvent,
   ollamaAdapter,
   openaiAdapter,
@@ -185,6 +186,8 @@ export interface RigOptions {
   readonly pools?: PoolOptions;
   readonly upstreamHeaders?: Upstream['headers'];
   readonly extraHeaders?: readonly string[];
+  /** What hard controls hold for each call. */
+  readonly hold?: () => HoldTicket;
   /** Forwards without metering. */
   readonly isFree?: boolean;
 }
@@ -237,6 +240,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
         decision: { outcome: 'allow', code: 'ALLOWED' },
         bypassed: false,
         budget: undefined,
+        hold: options.hold?.(),
       } as const;
       const metered = options.isFree === true ? {} : { admission, sink: ledger.sink };
       const extraHeaders = options.extraHeaders ?? [];
