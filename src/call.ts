@@ -127,11 +127,11 @@ export function createCallPath(
       return { request, metadata: resolved, decision, metered, outer, heldFor: isFree ? undefined : heldFor(call) };
     },
     secure(admission, options) {
-      if (admission.heldFor === undefined || holds === undefined) return admission;
+      if (admission.heldFor === undefined || admission.hold !== undefined || holds === undefined) return admission;
       return holds.secure(lent, admission, admission.heldFor, options?.() ?? {});
     },
     secureNow(admission, options) {
-      if (admission.heldFor === undefined || holds === undefined) return admission;
+      if (admission.heldFor === undefined || admission.hold !== undefined || holds === undefined) return admission;
       return holds.secureNow(lent, admission, admission.heldFor, options?.() ?? {});
     },
     refuseUnknown(request, callMetadata) {

@@ -3,6 +3,7 @@
  * a guarded client or a guarded fetch inside the model meters the same call.
  */
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import type { Admission } from '../call.js';
 import { endOf } from '../instrument/metered-call.js';
 import type { Log } from '../log.js';
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
@@ -20,22 +21,30 @@ export interface Asked {
   readonly reader: UsageReader;
 }
 
+/** A call that began: at once, or when a hold was waited for. */
+export type Begun = LayerCall | Promise<LayerCall> | undefined;
+
 /**
  * Decides on a call, and notes its attempt. `params` are the model's call options, `metadata` what came with them.
  *
  * @returns `undefined` where something of ours failed: then the call goes on without us (I2).
  * @throws BudgetExceededError when a budget that covers the call is used up; nothing else.
  */
-export function beginCall(layer: Layer, params: Fields, metadata: unknown, read: () => Asked): LayerCall | undefined {
+export function beginCall(layer: Layer, params: Fields, metadata: unknown, read: () => Asked): Begun {
   let log: Log | undefined;
   try {
     const { path, runtime } = layer.parts();
     log = runtime.log;
     const { request, reader } = read();
-    const admission = path.admit(request, layer.metadataOf(metadata));
-    const attempt = path.begin(admission);
-    const signal = readSafely(() => params['abortSignal'], undefined);
-    return new LayerCall(attempt, path.around(admission, attempt), reader, signal);
+    const admitted = path.admit(request, layer.metadataOf(metadata));
+    const given = readSafely(() => params['abortSignal'], undefined);
+    const signal = given instanceof AbortSignal ? given : undefined;
+    const begin = (admission: Admission) => {
+      const attempt = path.begin(admission);
+      return new LayerCall(attempt, path.around(admission, attempt), reader, signal);
+    };
+    const secured = path.secure(admitted, () => ({ signal }));
+    return secured instanceof Promise ? secured.then(begin) : begin(secured);
   } catch (error) {
     if (error instanceof BudgetExceededError) throw error;
     log?.error('a call of the AI SDK could not be decided on; please report this', { error: String(error) });

@@ -1,7 +1,7 @@
 /** The middleware that `wrapLanguageModel`, `wrapEmbeddingModel` and `wrapImageModel` of the AI SDK take. */
 import { LanguageReader } from './language-reader.js';
 import { readLanguageCall } from './language-reading.js';
-import { beginCall, type LayerCall } from './layer-call.js';
+import { type Begun, beginCall, type LayerCall } from './layer-call.js';
 import { MediaReader } from './media-reader.js';
 import { type ModelKind, readMediaCall } from './media-reading.js';
 import { type AiSdkOptions, createLayer, type Layer, ownMetadataOf, withoutOwnMetadata } from './options.js';
@@ -128,7 +128,7 @@ export function beginMedia(
   { params, model }: Given,
   taken: WeakMap<object, unknown>,
   streaming = false,
-): LayerCall | undefined {
+): Begun {
   return beginCall(layer, params as Fields, metadataIn(taken, params), () => ({
     request: readMediaCall(kind, model, params as Fields, streaming),
     reader: new MediaReader(kind),
@@ -136,14 +136,16 @@ export function beginMedia(
 }
 
 /** Runs a call that answers in one piece. Its result and its errors pass unchanged. */
-export async function whole<R>(call: LayerCall | undefined, ask: () => PromiseLike<R>): Promise<R> {
+export async function whole<R>(begun: Begun, ask: () => PromiseLike<R>): Promise<R> {
+  const call = begun instanceof Promise ? await begun : begun;
   const result = await called(call, ask);
   call?.whole(result);
   return result;
 }
 
 /** Runs a call that answers in a stream. Its parts and its errors pass unchanged. */
-export async function streamed<R extends object>(call: LayerCall | undefined, ask: () => PromiseLike<R>): Promise<R> {
+export async function streamed<R extends object>(begun: Begun, ask: () => PromiseLike<R>): Promise<R> {
+  const call = begun instanceof Promise ? await begun : begun;
   const result = await called(call, ask);
   if (call === undefined) return result;
   const stream = streamOf(result);

@@ -88,7 +88,7 @@ export class CallHolds {
     if (!admission.metered) return this.#byVerdict(path, admission, heldFor);
     const drawn = this.#options.holder.draw(ask);
     if (drawn === undefined) return this.#take(path, admission, heldFor, options);
-    if (drawn === 'free') return admission;
+    if (drawn === 'free') return { ...admission, heldFor: undefined };
     return this.#covered(path, admission, { ...formOf(admission, heldFor), ticket: drawn }, options);
   }
 
@@ -97,7 +97,7 @@ export class CallHolds {
     const ask = this.#prepare(admission, heldFor);
     if (!admission.metered) return this.#byVerdict(path, admission, heldFor);
     const drawn = this.#options.holder.draw(ask);
-    if (drawn === 'free') return admission;
+    if (drawn === 'free') return { ...admission, heldFor: undefined };
     if (drawn !== undefined)
       return this.#covered(path, admission, { ...formOf(admission, heldFor), ticket: drawn }, options);
     if (isUnbounded(admission)) throw this.#refuseUnbounded(path, admission, heldFor);

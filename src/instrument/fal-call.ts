@@ -4,7 +4,7 @@ import type { Attempt } from '../metering/attempt.js';
 import { type FalRequestReading, falAdapter, readFalRequest } from '../providers/fal.js';
 import { falUrlOf } from '../providers/fal-url.js';
 import type { FalOptions } from './fal-client.js';
-import { TRANSACTION_ID_PROPERTY } from './metered-call.js';
+import { nameAdjustment, TRANSACTION_ID_PROPERTY } from './metered-call.js';
 import { carriedMetadata, withoutMetadata } from './split-usage-metadata.js';
 
 /** What a request of the client belongs to. */
@@ -68,6 +68,11 @@ export class FalCall {
     return admission;
   }
 
+  /** The method is over: where no request was seen leaving for it, nothing is held for one. */
+  unsent(): void {
+    this.#admission?.hold?.release();
+  }
+
   /** A request of this call is an attempt. */
   began(attempt: Attempt): void {
     this.#attempt = attempt;
@@ -95,7 +100,9 @@ export class FalCall {
 
   /** Names the usage event on what the call returned; a frozen answer goes without. */
   expose(value: unknown): void {
-    if (this.#attempt !== undefined) nameEvent(value, this.#attempt.transactionId);
+    if (this.#attempt === undefined) return;
+    nameEvent(value, this.#attempt.transactionId);
+    if (typeof value === 'object' && value !== null) nameAdjustment(value, this.#attempt.adjustment);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Realtime connections of fal's client: they go past `fetch`, so they pass and are flagged (I1), with what came back counted. */
+import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import type { CallPath } from '../call.js';
 import type { Attempt } from '../metering/attempt.js';
 import { type FalRequestReading, falAdapter, readFalRequest } from '../providers/fal.js';
@@ -33,7 +34,7 @@ function split(handler: Handler): { handler: Handler; metadata: unknown } {
   return { handler: carried ? withoutMetadata(handler) : handler, metadata };
 }
 
-/** One connection. Nothing of it throws. */
+/** One connection. Nothing of it throws but a refusal. */
 class ConnectionWatch {
   readonly #path: CallPath;
   readonly #reading: FalRequestReading | undefined;
@@ -80,10 +81,11 @@ class ConnectionWatch {
     this.#images = 0;
     this.#results = 0;
     try {
-      this.#attempt = this.#path.begin(this.#path.admit(this.#reading, this.#metadata));
+      this.#attempt = this.#path.begin(this.#path.secureNow(this.#path.admit(this.#reading, this.#metadata)));
       this.#attempt.answered(() => this.#told());
-    } catch {
-      // An endpoint that nobody knows is not refused here.
+    } catch (error) {
+      // Where a hard budget concerns it, nothing is sent of which nobody knows what it costs.
+      if (error instanceof BudgetExceededError) throw error;
     }
   }
 

@@ -62,9 +62,14 @@ export class FalTraffic {
 
   async #call(sending: FalSending): Promise<Response> {
     const { reading, metadata, signal } = sending;
-    const admission = sending.admission ?? this.#path.admit(reading, metadata);
+    const admitted = sending.admission ?? this.#path.admit(reading, metadata);
+    const secured = this.#path.secure(admitted, () => ({ signal }));
+    const admission = secured instanceof Promise ? await secured : secured;
     // Aborted before: nothing leaves.
-    if (signal?.aborted === true) return sending.send();
+    if (signal?.aborted === true) {
+      admission.hold?.release();
+      return sending.send();
+    }
     const attempt = this.#path.begin(admission);
     sending.began?.(attempt);
     let response: Response;

@@ -105,7 +105,7 @@ class FalInstrument {
   }
 
   async #run(id: string, options: FalOptions | undefined, run: FalMethod): Promise<unknown> {
-    const call = this.#admit('run', id, options);
+    const call = await this.#admit('run', id, options);
     await this.#ready;
     return this.#follow(
       call,
@@ -117,9 +117,15 @@ class FalInstrument {
   }
 
   async #stream(id: string, options: FalOptions | undefined, stream: FalMethod, self: object): Promise<unknown> {
-    const call = this.#admit('stream', id, options);
+    const call = await this.#admit('stream', id, options);
     await this.#ready;
-    const opened = await this.#scopes.run({ call, metadata: call.metadata }, () => stream.call(self, id, call.options));
+    const scope: FalScope = { call, metadata: call.metadata };
+    const opened = await this.#scopes
+      .run(scope, () => stream.call(self, id, call.options))
+      .catch((error: unknown) => {
+        call.unsent();
+        throw error;
+      });
     this.#harmless(() => watchFalStream(opened, call));
     return opened;
   }
@@ -138,7 +144,7 @@ class FalInstrument {
 
   async #submit(id: string, options: FalOptions | undefined, submit: FalMethod, self: object): Promise<unknown> {
     const outer = this.#subscriptionTo(id);
-    const call = this.#admit('submit', id, options, outer?.metadata);
+    const call = await this.#admit('submit', id, options, outer?.metadata);
     await this.#ready;
     return this.#follow(
       call,
@@ -171,11 +177,17 @@ class FalInstrument {
   }
 
   /** Stations 1 and 2, before anything is uploaded. Throws a refusal and nothing else. */
-  #admit(method: FalCall['method'], id: string, given: FalOptions | undefined, inherited?: unknown): FalCall {
+  async #admit(
+    method: FalCall['method'],
+    id: string,
+    given: FalOptions | undefined,
+    inherited?: unknown,
+  ): Promise<FalCall> {
     const { options, metadata: own } = splitOptions(given);
     const metadata = own ?? inherited;
     const reading = this.#harmless(() => readingOfCall(method, id, options));
-    const admission = reading === undefined ? undefined : this.#harmless(() => this.#path.admit(reading, metadata));
+    const admitted = reading === undefined ? undefined : this.#harmless(() => this.#path.admit(reading, metadata));
+    const admission = admitted === undefined ? undefined : await this.#path.secure(admitted);
     return new FalCall(this.#path, method, options, metadata, reading, admission);
   }
 
@@ -187,7 +199,7 @@ class FalInstrument {
     outer?: FalScope,
   ): Promise<unknown> {
     const scope: FalScope = { call, metadata: call.metadata, ...(outer === undefined ? {} : { outer }) };
-    const value = await this.#scopes.run(scope, task);
+    const value = await this.#scopes.run(scope, task).finally(() => call.unsent());
     this.#harmless(() => {
       if (!call.wasSent) late(value, call);
       call.expose(value);

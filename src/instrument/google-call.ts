@@ -6,7 +6,7 @@
 import type { Admission } from '../call.js';
 import type { Attempt } from '../metering/attempt.js';
 import { reasonOf } from './answer-watch.js';
-import { endOf, TRANSACTION_ID_PROPERTY } from './metered-call.js';
+import { endOf, nameAdjustment, TRANSACTION_ID_PROPERTY } from './metered-call.js';
 
 const CALL = Symbol('fusewire.googleCall');
 
@@ -34,7 +34,8 @@ export class GoogleCall {
   /** Names the event of the request that gave this answer or chunk; a frozen one goes without. */
   name(answer: unknown): void {
     if (typeof answer !== 'object' || answer === null || this.#attempt === undefined) return;
-    const { request, id } = this.#attempt;
+    const { request, id, adjustment } = this.#attempt;
+    nameAdjustment(answer, adjustment);
     this.#naming.value = request.idsAreUnique ? this.#attempt.transactionId : id;
     Reflect.defineProperty(answer, TRANSACTION_ID_PROPERTY, this.#naming);
   }

@@ -1,7 +1,8 @@
 /**
  * Sessions over a WebSocket (`live.connect`, `live.music.connect`). No rule was written with them in mind: they are let
- * pass and flagged (I1). What their messages say of usage is summed, and the session is metered when it closes.
+ * pass and flagged (I1), unless a hard budget concerns them. What their messages say of usage is summed, and the session is metered when it closes.
  */
+import type { Admission } from '../call.js';
 import type { UsageReading } from '../providers/adapter.js';
 import { googleModelName } from '../providers/google-endpoints.js';
 import { collectText } from '../providers/google-prompt.js';
@@ -32,7 +33,8 @@ function guardConnect(owner: object, endpoint: string, isVertex: boolean, contex
   if (typeof connect !== 'function') return;
   override(owner, 'connect', async (params: unknown, ...rest: unknown[]) => {
     if (typeof params !== 'object' || params === null) return connect.call(owner, params, ...rest);
-    const session = new LiveSession(params, endpoint, isVertex, context);
+    const secured = admitSession(params, endpoint, isVertex, context);
+    const session = new LiveSession(params, secured instanceof Promise ? await secured : secured, context);
     try {
       return await connect.call(owner, session.params, ...rest);
     } catch (error) {
@@ -40,6 +42,34 @@ function guardConnect(owner: object, endpoint: string, isVertex: boolean, contex
       throw error;
     }
   });
+}
+
+/** Nobody knows what a session will cost: refused where a hard budget concerns it. */
+function admitSession(
+  params: object,
+  endpoint: string,
+  isVertex: boolean,
+  { path }: GoogleContext,
+): Admission | Promise<Admission> {
+  const model = Reflect.get(params, 'model');
+  const prompt: string[] = [];
+  collectText(recordOf(Reflect.get(params, 'config'))?.['systemInstruction'], prompt);
+  const admission = path.admit(
+    {
+      endpoint,
+      known: false,
+      provider: 'Google',
+      modelSource: isVertex ? 'GOOGLE_VERTEX_AI' : 'GOOGLE',
+      operationType: 'CHAT',
+      ...(typeof model === 'string' ? { model: googleModelName(model) } : {}),
+      streaming: true,
+      promptText: () => prompt.join('\n'),
+      idsAreUnique: false,
+      kind: 'call',
+    },
+    carriedMetadata(params).metadata,
+  );
+  return path.secure(admission);
 }
 
 class LiveSession {
@@ -50,25 +80,7 @@ class LiveSession {
   #finished = false;
   #text = '';
 
-  constructor(params: object, endpoint: string, isVertex: boolean, { path }: GoogleContext) {
-    const model = Reflect.get(params, 'model');
-    const prompt: string[] = [];
-    collectText(recordOf(Reflect.get(params, 'config'))?.['systemInstruction'], prompt);
-    const admission = path.admit(
-      {
-        endpoint,
-        known: false,
-        provider: 'Google',
-        modelSource: isVertex ? 'GOOGLE_VERTEX_AI' : 'GOOGLE',
-        operationType: 'CHAT',
-        ...(typeof model === 'string' ? { model: googleModelName(model) } : {}),
-        streaming: true,
-        promptText: () => prompt.join('\n'),
-        idsAreUnique: false,
-        kind: 'call',
-      },
-      carriedMetadata(params).metadata,
-    );
+  constructor(params: object, admission: Admission, { path }: GoogleContext) {
     this.params = this.#listening(withoutMetadata(params));
     this.#attempt = path.begin(admission);
   }

@@ -184,7 +184,9 @@ function sendingFetcher(fetcher: Fetcher, context: GoogleContext): Fetcher {
     prepared.attempt?.settle('abandoned');
     let admission: Admission;
     try {
-      admission = prepared.admission ?? admitGoogle(context, reading, interaction?.metadata);
+      const admitted = prepared.admission ?? admitGoogle(context, reading, interaction?.metadata);
+      const secured = context.path.secure(admitted, () => ({ signal: request.signal }));
+      admission = secured instanceof Promise ? await secured : secured;
     } catch (error) {
       if (interaction !== undefined) interaction.refusal = error as BudgetExceededError;
       throw error;

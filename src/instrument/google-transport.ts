@@ -68,7 +68,10 @@ export async function sendAttempt(
   call?: Pick<GoogleCall, 'began'>,
 ): Promise<Response> {
   // Aborted before it was sent: nothing leaves, nothing is metered. Early versions look at no signal but their own.
-  if (reading.kind === 'free' || signals.request?.aborted === true) return send();
+  if (reading.kind === 'free' || signals.request?.aborted === true) {
+    admission.hold?.release();
+    return send();
+  }
   const attempt = context.path.begin(admission);
   call?.began(attempt);
   const end = (error: unknown): AttemptEnd => endOfGoogleError(error, signals.caller);
@@ -111,31 +114,44 @@ class GoogleTransport {
   lay(): void {
     for (const name of ['request', 'requestStream'] as const) {
       const original = this.#apiClient[name];
-      override(this.#apiClient, name, async (request: GoogleHttpRequest) => this.#through(original, request));
+      override(this.#apiClient, name, async (request: GoogleHttpRequest) => await this.#through(original, request));
     }
   }
 
-  #through(original: GoogleApiClient['request'], request: GoogleHttpRequest): Promise<unknown> {
-    const prepared = this.#prepare(request);
+  async #through(original: GoogleApiClient['request'], request: GoogleHttpRequest): Promise<unknown> {
+    const prepared = await this.#prepare(request);
     if (prepared === undefined || prepared.reading.kind === 'free') return original.call(this.#apiClient, request);
     const standIn = Object.create(this.#apiClient) as GoogleApiClient;
     override(standIn, 'apiCall', (...given: ApiCallArguments) => this.#send(prepared, given));
-    return original.call(standIn, prepared.request);
+    try {
+      return await original.call(standIn, prepared.request);
+    } finally {
+      // The client may have thrown before it sent.
+      prepared.admission?.hold?.release();
+    }
   }
 
   /** Throws a refusal, and nothing else (I2). */
-  #prepare(request: GoogleHttpRequest): Prepared | undefined {
+  async #prepare(request: GoogleHttpRequest): Promise<Prepared | undefined> {
     try {
       const call = callOf(request.httpOptions);
       const method = request.httpMethod.toUpperCase();
       const body = bodyOf(request.body);
-      const read = readGoogleRequest({ method, url: this.#urlOf(request), body });
+      const readAs = (fields: unknown) => readGoogleRequest({ method, url: this.#urlOf(request), body: fields });
+      const read = readAs(body);
       const reading = read.kind === 'poll' ? this.#context.work.withWork(read) : read;
       const metadata = call?.metadata;
-      const admission = admitGoogle(this.#context, reading, metadata, call?.ahead);
+      const admitted = admitGoogle(this.#context, reading, metadata, call?.ahead);
       if (call !== undefined) call.ahead = undefined;
-      const asked = call?.hasOwnConfig === true ? withoutOurConfig(request, body) : request;
-      return { request: asked, reading, metadata, call, signal: request.abortSignal, admission };
+      const { abortSignal: signal } = request;
+      const fields = typeof request.body === 'string' ? recordOf(body) : undefined;
+      const change = fields === undefined ? undefined : { body: fields, read: readAs };
+      const secured = this.#context.path.secure(admitted, () => ({ signal, change }));
+      const admission = secured instanceof Promise ? await secured : secured;
+      const changed = admission.body === undefined ? request : { ...request, body: JSON.stringify(admission.body) };
+      const asked = call?.hasOwnConfig === true ? withoutOurConfig(changed, admission.body ?? body) : changed;
+      const own = admission.body === undefined ? reading : (admission.request as GoogleRequestReading);
+      return { request: asked, reading: own, metadata, call, signal, admission };
     } catch (error) {
       if (error instanceof BudgetExceededError) throw error;
       this.#context.warnOnce(`a request could not be read and passes as it is: ${reasonOf(error)}`);
@@ -157,15 +173,19 @@ class GoogleTransport {
   async #sendThroughFetch(prepared: Prepared, given: ApiCallArguments): Promise<Response> {
     let refusal: BudgetExceededError | undefined;
     const [url, init, retryOptions, timeout, signal, fetchFn, ...rest] = given;
-    const watched: GoogleFetch = (input, options) => {
+    const watched: GoogleFetch = async (input, options) => {
       const send = () => this.#leaving(input, () => (fetchFn ?? (globalFetch() as GoogleFetch))(input, options));
+      const signal = options?.signal ?? undefined;
+      let admission: Admission;
       try {
-        return this.#attempt(prepared, options?.signal ?? undefined, send);
+        const admitted = this.#admission(prepared, signal);
+        admission = admitted instanceof Promise ? await admitted : admitted;
       } catch (error) {
         refusal = error as BudgetExceededError;
         // The client's retries stop at a TypeError. It reaches nobody.
-        return Promise.reject(new TypeError('refused'));
+        throw new TypeError('refused');
       }
+      return await this.#attempt(prepared, admission, signal, send);
     };
     try {
       return await this.#apiCall.call(this.#apiClient, url, init, retryOptions, timeout, signal, watched, ...rest);
@@ -181,8 +201,11 @@ class GoogleTransport {
     const retries = retryOptions !== undefined && /retryOptions/.test(String(this.#apiCall));
     const client = retries ? withoutRetries(this.#apiClient) : this.#apiClient;
     const signal = given[1].signal ?? undefined;
-    const send = async () =>
-      this.#attempt(prepared, signal, () => this.#leaving(given[0], () => this.#apiCall.apply(client, given)));
+    const send = async () => {
+      const admission = await this.#admission(prepared, signal);
+      const leave = () => this.#leaving(given[0], () => this.#apiCall.apply(client, given));
+      return await this.#attempt(prepared, admission, signal, leave);
+    };
     return retries ? sendWithRetries(() => discarding(send()), retryOptions?.attempts, this.#context.runtime) : send();
   }
 
@@ -192,11 +215,19 @@ class GoogleTransport {
   }
 
   /** @throws BudgetExceededError where this is a retry that is refused. */
-  #attempt(prepared: Prepared, signal: AbortSignal | undefined, send: () => Promise<Response>): Promise<Response> {
-    const { reading, metadata, call } = prepared;
-    const admission = prepared.admission ?? admitGoogle(this.#context, reading, metadata);
+  #admission(prepared: Prepared, signal: AbortSignal | undefined): Admission | Promise<Admission> {
+    const { reading, metadata, admission } = prepared;
     prepared.admission = undefined;
-    return sendAttempt(this.#context, admission, reading, { caller: prepared.signal, request: signal }, send, call);
+    return admission ?? this.#context.path.secure(admitGoogle(this.#context, reading, metadata), () => ({ signal }));
+  }
+
+  #attempt(
+    { reading, call, signal: caller }: Prepared,
+    admission: Admission,
+    request: AbortSignal | undefined,
+    send: () => Promise<Response>,
+  ): Promise<Response> {
+    return sendAttempt(this.#context, admission, reading, { caller, request }, send, call);
   }
 }
 

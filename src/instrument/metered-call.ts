@@ -4,6 +4,7 @@ import type { CallAdjustment } from '../holds/call-hold.js';
 import type { Attempt, AttemptEnd, AttemptFailure } from '../metering/attempt.js';
 import type { SentRequest } from '../metering-gateways.js';
 import type { UsageReader } from '../providers/adapter.js';
+import { coverOf, type StreamCover } from './stream-cover.js';
 
 /** The non-enumerable property of an answer, and of every chunk, that names its usage event. */
 export const TRANSACTION_ID_PROPERTY = '_revenium_transaction_id';
@@ -12,6 +13,7 @@ export const ADJUSTED_PROPERTY = '_fusewire_adjusted';
 
 const TIMEOUT_CODES = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT']);
 const CAUSE_DEPTH_MAX = 5;
+const CHARACTERS_PER_TOKEN = 4;
 
 /**
  * Tells the attempt of one call what came back, where the instrument sees parsed answers. No method throws but
@@ -27,6 +29,7 @@ export class MeteredCall {
   /** The next request is a retry that was decided on. */
   #isAgain = false;
   #status: number | undefined;
+  #cover: StreamCover | undefined;
   /** While no head of an answer came. */
   #waitingFor: SentRequest | undefined;
 
@@ -74,6 +77,21 @@ export class MeteredCall {
     return undefined;
   }
 
+  /**
+   * Waits for what a hard budget sets aside for the first request; at once where there is none.
+   *
+   * @throws BudgetExceededError when it is refused.
+   */
+  secure(canWait: boolean): Promise<void> | undefined {
+    const secured = canWait ? this.#path.secure(this.#admission) : this.#path.secureNow(this.#admission);
+    const keep = (admission: Admission) => {
+      this.#admission = admission;
+    };
+    if (secured instanceof Promise) return secured.then(keep);
+    keep(secured);
+    return undefined;
+  }
+
   #admitAgain(): Admission {
     this.settle('failed', { reason: 'the client sent the request again' });
     return this.#path.admit(this.#admission.request, this.#callMetadata);
@@ -99,7 +117,34 @@ export class MeteredCall {
     if (this.#attempt === undefined) return;
     const { gateways } = this.#path;
     if (request !== undefined && response !== undefined) gateways.answered(this.#attempt, response, request);
-    this.#attempt.answered(() => this.#reader.reading());
+    const cover = this.#coverOf(this.#attempt, response);
+    this.#cover = cover;
+    const reader = this.#reader;
+    this.#attempt.answered(cover === undefined ? () => reader.reading() : () => cover.reading(reader.reading()));
+  }
+
+  #coverOf({ hold, id }: Attempt, response: Response | undefined): StreamCover | undefined {
+    const { request } = this.#admission;
+    // Only of Ollama's clients it is known what they take for a last chunk.
+    if (hold === undefined || request.provider !== 'OLLAMA') return undefined;
+    return coverOf(hold, request, {
+      inputTokens: () => Math.ceil(request.promptText().length / CHARACTERS_PER_TOKEN),
+      nowMs: () => Date.parse(response?.headers?.get('date') ?? '') || 0,
+      newId: () => id,
+    });
+  }
+
+  /** Of a streamed answer that was admitted against a hold: absent where nothing is to be waited for or cut. */
+  get cover(): StreamCover | undefined {
+    return this.#cover;
+  }
+
+  /** Ends a streamed answer here: returns the chunk that its client takes for the last one. */
+  cut(): unknown {
+    const ending = JSON.parse(this.#cover!.cut().toString('utf8')) as unknown;
+    this.settle('completed');
+    this.expose(ending);
+    return ending;
   }
 
   /** The whole answer, parsed. */
@@ -116,6 +161,8 @@ export class MeteredCall {
   chunk(data: unknown): void {
     this.#attempt?.progressed();
     this.#attempt?.firstToken();
+    this.#cover?.gauge.chunk(data);
+    this.#cover?.look();
     this.#reader.chunk(data);
     this.expose(data);
     if (this.#attempt?.settled !== false) return;

@@ -1,5 +1,6 @@
 /** One guarded method of a client from outside: decided before, metered after, its return value untouched. */
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import { outsideBound } from '../bound/outside-bound.js';
 import type { Admission, CallPath } from '../call.js';
 import type { RequestReading, UsageReader } from '../providers/adapter.js';
 import type { OutsideRequest, ProviderDefinition } from './define-provider.js';
@@ -26,7 +27,9 @@ export function guardOutsideMethod(
     let call: OutsideCall | undefined;
     try {
       call = admit(definition, method, args, metadata, path, report);
-      call?.sent();
+      // A method that answers at once cannot wait for a hold.
+      const waiting = call?.secure(!refusesByThrowing);
+      if (waiting !== undefined) return waiting.then(() => run(original, this, args, call));
     } catch (error) {
       if (!(error instanceof BudgetExceededError)) {
         report(error);
@@ -35,16 +38,21 @@ export function guardOutsideMethod(
       if (refusesByThrowing) throw error;
       return Promise.reject(error);
     }
-    if (call === undefined) return original.apply(this, args);
-    let result: unknown;
-    try {
-      result = original.apply(this, args);
-    } catch (error) {
-      call.failed(error);
-      throw error;
-    }
-    return isThenable(result) ? watchPromise(result, call) : call.take(result);
+    return run(original, this, args, call);
   };
+}
+
+function run(original: Method, self: unknown, args: unknown[], call: OutsideCall | undefined): unknown {
+  if (call === undefined) return original.apply(self, args);
+  call.sent();
+  let result: unknown;
+  try {
+    result = original.apply(self, args);
+  } catch (error) {
+    call.failed(error);
+    throw error;
+  }
+  return isThenable(result) ? watchPromise(result, call) : call.take(result);
 }
 
 function splitArguments(given: unknown[]): { args: unknown[]; metadata: unknown } {
@@ -77,9 +85,9 @@ function readingOf(
   request: OutsideRequest,
   streamed: { readonly yes: boolean },
 ): RequestReading {
-  const { prompt, prompts, streaming: _, ...told } = request;
+  const { prompt, prompts, bound, streaming: _, ...told } = request;
   const provider = told.provider ?? definition.name.toUpperCase();
-  return {
+  const reading: RequestReading = {
     operationType: 'CHAT',
     modelSource: provider,
     idsAreUnique: false,
@@ -100,7 +108,12 @@ function readingOf(
     },
     ...(typeof prompts === 'function' ? { prompts: () => harmless(() => prompts.call(request)) ?? {} } : {}),
     kind: 'call',
+    bound(assumed) {
+      const own = typeof bound === 'function' ? harmless(() => bound.call(request, assumed)) : undefined;
+      return own ?? outsideBound(reading, assumed);
+    },
   };
+  return reading;
 }
 
 function harmless<T>(task: () => T): T | undefined {

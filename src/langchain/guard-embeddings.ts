@@ -1,6 +1,8 @@
 /** Embeddings: LangChain has no callbacks for them, so their two methods are wrapped. */
 
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
+import { bodySizeOf } from '../bound/body-size.js';
+import { NO_CONSUMPTION } from '../bound/parsed-body.js';
 import { FusewireError } from '../errors.js';
 import type { Parts } from '../fusewire.js';
 import { isGuarded, markGuarded } from '../instrument/guarded-mark.js';
@@ -63,7 +65,8 @@ export function guardEmbeddings<T extends LangChainEmbeddings>(embeddings: T, co
 }
 
 async function call<R>({ path }: Parts, request: RequestReading, metadata: Fields, task: () => Promise<R>): Promise<R> {
-  const admission = path.admit(request, metadata);
+  const secured = path.secure(path.admit(request, metadata));
+  const admission = secured instanceof Promise ? await secured : secured;
   const attempt = path.begin(admission);
   try {
     const vectors = await runInside(path.around(admission, attempt), task);
@@ -102,6 +105,7 @@ function readEmbedding(embeddings: object, given: unknown, { runtime }: Parts): 
     ...(model === undefined ? {} : { model }),
     streaming: false,
     promptText: () => texts.join('\n'),
+    bound: () => ({ ...NO_CONSUMPTION, inputTokensMax: bodySizeOf(texts).bytes }),
     kind: 'call',
   };
 }

@@ -62,8 +62,8 @@ export class ReveniumCallbackHandler {
     tags?: readonly string[],
     metadata?: object,
     runName?: string,
-  ): void {
-    this.#start('completion', llm, prompts, beginning(runId, parentRunId, tags, metadata, runName), extraParams);
+  ): void | Promise<void> {
+    return this.#start('completion', llm, prompts, beginning(runId, parentRunId, tags, metadata, runName), extraParams);
   }
 
   /** Before a chat model is asked. @throws BudgetExceededError when a budget that covers the call is used up */
@@ -76,8 +76,8 @@ export class ReveniumCallbackHandler {
     tags?: readonly string[],
     metadata?: object,
     runName?: string,
-  ): void {
-    this.#start('chat', llm, messages, beginning(runId, parentRunId, tags, metadata, runName), extraParams);
+  ): void | Promise<void> {
+    return this.#start('chat', llm, messages, beginning(runId, parentRunId, tags, metadata, runName), extraParams);
   }
 
   /** A token of a streamed answer. */
@@ -238,11 +238,11 @@ export class ReveniumCallbackHandler {
     given: readonly unknown[],
     start: Beginning,
     extraParams: object | undefined,
-  ): void {
+  ): Promise<void> | undefined {
     const { id: runId, metadata } = start;
-    this.#harmless((runs) => {
+    return this.#harmless((runs) => {
       const prompt = kind === 'chat' ? listOf(given).flatMap(listOf) : listOf(given);
-      runs.modelStarted({ kind, serialized, prompt, runId, extraParams, metadata }, start, this.#setup.metadata);
+      return runs.modelStarted({ kind, serialized, prompt, runId, extraParams, metadata }, start, this.#setup.metadata);
     });
   }
 
@@ -253,12 +253,13 @@ export class ReveniumCallbackHandler {
   }
 
   /** LangChain hands on whatever is thrown here: nothing but a refusal may be (I2). */
-  #harmless(task: (runs: LangChainRuns) => void): void {
+  #harmless<T>(task: (runs: LangChainRuns) => T): T | undefined {
     try {
-      task(runsOf(this.#parts()));
+      return task(runsOf(this.#parts()));
     } catch (error) {
       if (error instanceof BudgetExceededError) throw error;
       this.#sayBroken(error);
+      return undefined;
     }
   }
 

@@ -77,23 +77,33 @@ export class LangChainRuns {
   }
 
   /**
-   * A model is about to be asked.
+   * A model is about to be asked. Returns a promise where a hold is waited for.
    *
    * @throws BudgetExceededError when a budget that covers the call is used up; nothing else is thrown.
    */
-  modelStarted(start: ModelStart, beginning: Beginning, handlerMetadata: Fields): void {
-    if (this.#models.has(start.runId)) return;
+  modelStarted(start: ModelStart, beginning: Beginning, handlerMetadata: Fields): Promise<void> | undefined {
+    if (this.#models.has(start.runId)) return undefined;
     const batch = this.#batchFor(start.extraParams);
     if (batch.refusal !== undefined) throw batch.refusal;
     const { path, runtime } = this.#parts;
     const node = this.#tree.begin({ ...beginning, kind: 'model', serialized: start.serialized });
     let run: ModelRun | undefined;
+    let waiting: Promise<void> | undefined;
     const baseUrl = runtime.env['OPENAI_BASE_URL'] ?? runtime.env['OPENAI_API_BASE'];
     const request = readModelStart(start, textOf(baseUrl), () => run?.isStreamed === true);
     try {
       const metadata = this.#metadataOf(node, start.metadata, beginning.tags, handlerMetadata);
-      const admission = runInside(batch.around, () => path.admit(request, metadata));
+      const admitted = runInside(batch.around, () => path.admit(request, metadata));
+      // A call is announced in the very run of the callback: the hold comes to its attempt later, and LangChain waits.
+      const secured = path.secure(admitted);
+      const admission = secured instanceof Promise ? admitted : secured;
       const attempt = path.begin(admission);
+      if (secured instanceof Promise) {
+        waiting = secured.then(
+          ({ hold }) => attempt.keepHold(hold),
+          (error: unknown) => this.#refusedLate(start.runId, batch, error),
+        );
+      }
       // A model that asks another model: the one inside meters.
       if (admission.outer === undefined) this.#models.get(beginning.parentId ?? '')?.meterInside(attempt);
       // A completion model may send several prompts in one request, a chat model never does.
@@ -108,6 +118,13 @@ export class LangChainRuns {
     batch.runs.push(run);
     this.#batchOf.set(run, batch);
     keepOpen(this.#models, start.runId, run, (oldest) => oldest.abandon());
+    return waiting;
+  }
+
+  #refusedLate(runId: string, batch: Batch, error: unknown): never {
+    this.#take(runId);
+    if (error instanceof BudgetExceededError) this.#refuse(batch, error);
+    throw error;
   }
 
   token(runId: string, token: unknown, message: unknown): void {

@@ -77,7 +77,7 @@ describe('an instance and a service that gives holds', () => {
     await until(async () => {
       await client.chat.completions.create(CHAT);
       return (fusewire.status().holds?.holds ?? 0) > 0;
-    });
+    }, 'holds are taken again');
   });
 
   it('refuses while the service is away, fail-closed', async () => {
@@ -93,7 +93,7 @@ describe('an instance and a service that gives holds', () => {
     await client.chat.completions.create(CHAT);
     fusewire.setBypass(false);
     service.setRules([{ ...RULE, enforcement: 'POLLED' }]);
-    await until(async () => (await caught(client.chat.completions.create(CHAT))) === undefined);
+    await until(async () => (await caught(client.chat.completions.create(CHAT))) === undefined, 'the rule is polled');
     expect(service.holds).toHaveLength(0);
   });
 });
