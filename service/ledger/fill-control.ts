@@ -10,6 +10,7 @@ import { controlOf } from './control-rows.js';
 import { countedFromRow } from './counted-event.js';
 import { cursorOf, type FillCursor } from './fill-cursors.js';
 import { type HeldControl, heldBefore, keepHeld } from './held-verdicts.js';
+import { placeParts } from './holds/keep-parts.js';
 import { countsNow, spanNow } from './rolling-balances.js';
 import { addToSums, type SummedBalances } from './summed-balances.js';
 import { noteUnknownPrice } from './unknown-price.js';
@@ -43,6 +44,7 @@ export async function fillControl(
   await context.sql.query('set-control-counted-from', { id: control.id, countedFromMs });
   await context.sql.query('delete-fill', { controlId: control.id });
   if (!control.enabled) return filled;
+  await placeParts(context, compileControl(filled), !control.shadowMode);
   const more = await fillSlice(context, filled, { afterMs: countedFromMs, afterId: '' });
   if (more && !control.shadowMode) await keepHeld(context, control.id, stillHeld);
   await openWindow(context, compileControl(filled));

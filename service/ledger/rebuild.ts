@@ -4,10 +4,11 @@
  */
 import { type CompiledControl, type VerdictLevel, verdictOf } from '../compile/compiled-control.js';
 import { noteFeedChange, WHOLE_CONTROL } from '../compile/feed-changes.js';
-import { numberOf, textOf } from '../store/sql.js';
+import { bigintOf, numberOf, type SqlRow, textOf } from '../store/sql.js';
 import { type Balance, balanceOf, TOTAL, tellVerdict } from './balances.js';
 import { type LedgerContext, moveRevision, readTeamState } from './context.js';
 import { carriesVerdict, openWindow } from './fill-control.js';
+import { placeHeld } from './holds/keep-parts.js';
 import { HEAD_START_MS, headOf, rollingKeys, spanNow, sumAnew } from './rolling-balances.js';
 import type { SummedBalances } from './summed-balances.js';
 import { compareTeam, sumControls, type Verification } from './verify-balances.js';
@@ -34,6 +35,9 @@ export async function rebuildTeam(context: LedgerContext, teamId: string): Promi
   await readTeamState(context, teamId);
   const { checked, wrong, wrongControls } = await compareTeam(context, teamId);
   if (wrongControls.length === 0) return { checked, wrong, rebuilt: 0 };
+  for (const { control } of wrongControls) {
+    await context.sql.query('repair-hold-charges', { controlId: control.id });
+  }
   for (const [compiled, sums] of await sumControls(context, teamId, wrongControls)) {
     await rebuildControl(context, compiled, sums);
   }
@@ -45,8 +49,13 @@ export async function rebuildTeam(context: LedgerContext, teamId: string): Promi
 async function rebuildControl(context: LedgerContext, compiled: CompiledControl, sums: SummedBalances): Promise<void> {
   const { id, teamId, windowType } = compiled.control;
   const told = await toldNow(context, compiled);
+  const overruns = (await context.sql.query('select-balances', { controlId: id })).filter(
+    (row) => bigintOf(row, 'overrun') > 0n,
+  );
   await context.sql.query('delete-balances', { controlId: id });
   for (const [startMs, groups] of sums) await putWindow(context, compiled, startMs, groups);
+  await placeHeld(context, compiled.control);
+  await putOverruns(context, compiled, overruns);
   if (windowType === 'ROLLING') await tellRolling(context, compiled, sums, told);
   else await tellWindow(context, compiled, told, sums);
   await openWindow(context, compiled);
@@ -78,6 +87,20 @@ async function putWindow(
   for (const some of chunksOf([...groups])) {
     await context.balances.load(some.map(([groupKey]) => ({ controlId: control.id, window, groupKey })));
     for (const [groupKey, values] of some) await context.balances.move(control.id, window, groupKey, values);
+  }
+}
+
+/** What was overrun follows from the order of events, which sums do not know: it is kept as it is. */
+async function putOverruns(
+  context: LedgerContext,
+  { control }: CompiledControl,
+  rows: readonly SqlRow[],
+): Promise<void> {
+  for (const row of rows) {
+    const startMs = numberOf(row, 'window_start_ms');
+    const window = startMs === HEAD_START_MS ? headOf() : context.cache.windows.of(control, startMs);
+    const delta = { value: 0n, unknownCount: 0n, overrun: bigintOf(row, 'overrun') };
+    await context.balances.move(control.id, window, textOf(row, 'group_key'), delta);
   }
 }
 

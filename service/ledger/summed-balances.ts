@@ -31,6 +31,26 @@ export function addToSums(
   if (group !== undefined && group !== TOTAL) addTo(groups, group, delta);
 }
 
+/** Adds what a hold was charged to the sums of a control. */
+export function addCharge(
+  sums: SummedBalances,
+  { control }: CompiledControl,
+  {
+    windowStartMs,
+    groupKey,
+    entry,
+  }: { readonly windowStartMs: number; readonly groupKey: string; readonly entry: bigint },
+  windows: WindowMemo,
+): void {
+  const { startMs } = windows.of(control, windowStartMs);
+  if (entry === 0n || startMs < (control.countedFromMs ?? 0)) return;
+  const groups = sums.get(startMs) ?? new Map<string, BalanceValues>();
+  sums.set(startMs, groups);
+  const delta = { value: entry, unknownCount: 0n };
+  addTo(groups, TOTAL, delta);
+  if (groupKey !== TOTAL) addTo(groups, groupKey, delta);
+}
+
 function addTo(groups: Map<string, BalanceValues>, key: string, delta: BalanceValues): void {
   const sum = groups.get(key);
   groups.set(key, {

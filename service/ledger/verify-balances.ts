@@ -1,14 +1,18 @@
-/** The proof of I6: kept balances are the sum of the latest price entries. Changes nothing. */
+/**
+ * The proof of I6 and I7: kept balances are the sum of the latest price entries and of what expired holds are charged, and
+ * what they hold is what is left of open holds. Changes nothing.
+ */
 import { type CompiledControl, compileControl } from '../compile/compiled-control.js';
-import { numberOf, textOf } from '../store/sql.js';
+import { bigintOf, numberOf, textOf } from '../store/sql.js';
 import { heldBy } from './balance-book.js';
 import { balanceOf, TOTAL } from './balances.js';
 import type { LedgerContext } from './context.js';
 import { selectControls } from './control-rows.js';
 import { countedEvents } from './counted-events.js';
 import { isAhead, readFills } from './fill-cursors.js';
+import { selectLiveParts } from './holds/keep-parts.js';
 import { HEAD_START_MS, spanNow } from './rolling-balances.js';
-import { addToSums, type SummedBalances } from './summed-balances.js';
+import { addCharge, addToSums, type SummedBalances } from './summed-balances.js';
 
 /** How many balances were compared, and which are wrong, in words. */
 export interface Verification {
@@ -51,6 +55,10 @@ export async function sumControls(
   const fills = await readFills(context, teamId);
   const sums = new Map(controls.map((compiled) => [compiled, new Map() as SummedBalances]));
   if (controls.length === 0) return sums;
+  for (const [compiled, summed] of sums) {
+    const parts = await selectLiveParts(context, compiled.control);
+    for (const part of parts) addCharge(summed, compiled, part, context.cache.windows);
+  }
   const fromMs = Math.min(...controls.map(({ control }) => control.countedFromMs ?? 0));
   for await (const event of countedEvents(context, teamId, fromMs)) {
     for (const [compiled, summed] of sums) {
@@ -71,6 +79,7 @@ async function compare(
   const { control } = compiled;
   const countedFromMs = control.countedFromMs ?? 0;
   const heads = headsOf(context, compiled, summed);
+  const held = await heldOf(context, compiled, wrong);
   let checked = 0;
   const say = (startMs: number, group: string, kept: string, sum: string): void => {
     const of = group === TOTAL ? 'the total' : `group ${group}`;
@@ -81,6 +90,9 @@ async function compare(
     const kept = balanceOf(row);
     const startMs = numberOf(row, 'window_start_ms');
     const group = textOf(row, 'group_key');
+    const left = held.get(`${startMs}\n${group}`) ?? 0n;
+    held.delete(`${startMs}\n${group}`);
+    if (bigintOf(row, 'held') !== left) say(startMs, group, `${bigintOf(row, 'held')} held`, `${left}`);
     if (startMs === HEAD_START_MS) {
       checked += 1;
       const least = heads?.get(group) ?? 0n;
@@ -105,8 +117,32 @@ async function compare(
       if (sum.value !== 0n || sum.unknownCount !== 0n) say(startMs, group, 'nothing', `${sum.value}`);
     }
   }
+  for (const [name, left] of held) {
+    const [startMs = '', group = ''] = name.split('\n', 2);
+    if (left > 0n) say(Number(startMs), group, 'nothing held', `${left}`);
+  }
   for (const [group, least] of heads ?? []) if (least > 0n) say(HEAD_START_MS, group, 'nothing', `${least}`);
   return checked;
+}
+
+/** What open holds have left, by window and group; what a part says that it was charged is compared with its entries. */
+async function heldOf(
+  context: LedgerContext,
+  { control }: CompiledControl,
+  wrong: string[],
+): Promise<Map<string, bigint>> {
+  const held = new Map<string, bigint>();
+  for (const { holdId, groupKey, heldStartMs, state, left, charged, entry } of await selectLiveParts(
+    context,
+    control,
+  )) {
+    const name = `${heldStartMs}\n${groupKey}`;
+    held.set(name, (held.get(name) ?? 0n) + left);
+    if (state === 'charged' && charged !== entry) {
+      wrong.push(`control ${control.id}, hold ${holdId}: charged ${charged}, last entry ${entry}`);
+    }
+  }
+  return held;
 }
 
 /** What the head of each group of a ROLLING control must not be below: its value falls without being written. */

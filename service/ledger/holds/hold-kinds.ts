@@ -40,7 +40,7 @@ export function isHard({ control }: CompiledControl): boolean {
 
 /**
  * The kinds of calls, in their order. Who a call is by is learned as from an event: a call that names an address alone is
- * the same person's as one before that named it with an id.
+ * the same person's as one that named it with an id.
  */
 export async function readKinds(
   context: LedgerContext,
@@ -55,6 +55,8 @@ export async function readKinds(
   const departments = await departmentsOfCalls(context, teamId, state.directoryVersion, calls);
   const kinds = new Map<string, HoldKind>();
   const found: HoldKind[] = [];
+  // Whoever is learned of last is the same person in all of them.
+  for (const { dimensions } of calls) await subscribers.groupOf(named(dimensions));
   for (const [i, call] of calls.entries()) {
     const group = await subscribers.groupOf(named(call.dimensions));
     const key = JSON.stringify([call, group]);

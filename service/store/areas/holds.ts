@@ -19,6 +19,7 @@ export const HOLD_STATEMENTS = [
   'put-hold-part',
   'recall-holds',
   'rename-hold-parts',
+  'repair-hold-charges',
   'select-due-hold-teams',
   'select-due-holds',
   'select-hold-totals',

@@ -49,7 +49,7 @@ describe('balances made anew', () => {
     await spoil(`
       UPDATE balance SET value = 7, announced = 0 WHERE control_id = '${cap.id}';
       DELETE FROM balance WHERE control_id = '${grouped.id}' AND group_key = '';
-      INSERT INTO balance SELECT control_id, window_start_ms, 'nobody', window_end_ms, 5000000000, 0, 2 FROM balance
+      INSERT INTO balance SELECT control_id, window_start_ms, 'nobody', window_end_ms, 5000000000, 0, 2, 0, 0 FROM balance
         WHERE control_id = '${grouped.id}' AND group_key = 'rita';
     `);
     expect((await rulesOf(store, team.id)).find(({ name }) => name === 'cap')?.breached).toBe(false);
