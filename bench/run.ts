@@ -8,6 +8,7 @@ import { type BenchResult, printResult } from './table.js';
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ run(): Promise<BenchResult | readonly BenchResult[]> }>>> = {
   decide: () => import('./decide.bench.js'),
   call: () => import('./call.bench.js'),
+  'holds-draw': () => import('./holds-draw.bench.js'),
   clients: () => import('./clients.bench.js'),
   'feed-sdk': () => import('./feed-sdk.bench.js'),
   memory: () => import('./memory.bench.js'),
