@@ -14,6 +14,7 @@ import { addEvents } from './events.js';
 import { addExplain } from './explain.js';
 import { addExport } from './export.js';
 import { addKeyAliases } from './gateway-keys.js';
+import { addHolds } from './holds.js';
 import { addImport } from './import.js';
 import { CliAnswerNo, CliFailure, type CliIo, CliUsageError, processIo } from './io.js';
 import { addKeys } from './keys.js';
@@ -70,6 +71,7 @@ function createProgram(io: CliIo): Command {
   addBudget(program, io);
   addModels(program, io);
   addControls(program, io);
+  addHolds(program, io);
   addEvents(program, io);
   addExplain(program, io);
   addBypass(program, io);

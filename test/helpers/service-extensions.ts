@@ -67,7 +67,7 @@ export function describeServiceExtensions(name: string, start: () => Promise<Ext
     it('announces them in every answer', () =>
       using(async (service) => {
         const announced = (await feed(service)).headers.get('fusewire-capabilities') ?? '';
-        for (const one of ['feed-wait', 'feed-delta', 'feed-whole', 'ingest-batch', 'refusals', 'bypass']) {
+        for (const one of ['feed-wait', 'feed-delta', 'feed-whole', 'ingest-batch', 'refusals', 'bypass', 'holds']) {
           expect(announced.split(/,\s*/)).toContain(one);
         }
       }));

@@ -191,7 +191,7 @@ describe('the HTTP side', () => {
     ];
     for (const ask of asks) {
       expect((await service.ask(ask)).headers['fusewire-capabilities'], ask.path).toBe(
-        'feed-revision, feed-etag, feed-wait, feed-delta, feed-whole, ingest-batch, refusals, bypass',
+        'feed-revision, feed-etag, feed-wait, feed-delta, feed-whole, ingest-batch, refusals, bypass, holds',
       );
     }
   });

@@ -1,0 +1,122 @@
+/** `fusewire holds`: what is set aside for calls under way, and the way to end it. */
+import type { Command } from 'commander';
+import type { z } from 'zod';
+import type { holdResourceSchema } from '../holds/outcome-schema.js';
+import { type ApiOptions, createApiClient } from './api-client.js';
+import { withApiOptions } from './api-options.js';
+import { type CliIo, CliUsageError } from './io.js';
+import { type Column, printJson, printRows, visible } from './print.js';
+
+const PATH = '/holds';
+const STATES = ['open', 'closed', 'expired', 'all'] as const;
+const NANO_DIGITS = 9;
+
+type Hold = z.output<typeof holdResourceSchema>;
+type Part = Hold['parts'][number];
+
+/** One control of one hold: a line of the table. */
+interface Row {
+  readonly hold: Hold;
+  readonly part: Part | undefined;
+}
+
+interface ListOptions extends ApiOptions {
+  readonly owner?: string;
+  readonly control?: string;
+  readonly state: string;
+}
+
+/** The answer to a release. */
+interface Released {
+  readonly outcome: 'given-back' | 'taken-back' | 'nothing';
+  readonly hold: Hold;
+}
+
+const SAID: Readonly<Record<Released['outcome'], string>> = {
+  'given-back': 'given back: what it held is free again',
+  'taken-back': 'taken back: what it was charged is not spent any more',
+  nothing: 'nothing to do: it had ended before, and was charged nothing',
+};
+
+/** Adds the commands. */
+export function addHolds(program: Command, io: CliIo): void {
+  const holds = program.command('holds').description('What is set aside for calls under way, against hard budgets.');
+  withApiOptions(holds.command('list'))
+    .description('List holds, newest first: a line for each budget that one holds of.')
+    .option('--owner <name>', 'of this owner only')
+    .option('--control <id>', 'of this cost control only')
+    .option('--state <state>', `${STATES.join(', ')}`, 'open')
+    .action(async (options: ListOptions) => {
+      const rows = await createApiClient(io, options).list<Hold>(PATH, queryOf(options));
+      if (options.json) printJson(io, rows);
+      else printRows(io, columns(io.runtime.now()), linesOf(rows, options.control), 'no holds');
+    });
+  withApiOptions(holds.command('release'))
+    .description(
+      'Give an open hold back for its owner, or take back what an expired one was charged. Audited; calls that it covers ' +
+        'still settle, and may spend above the limit.',
+    )
+    .argument('<id>')
+    .action(async (id: string, options: ApiOptions) => {
+      const path = `${PATH}/${encodeURIComponent(id)}`;
+      const released = await createApiClient(io, options).send<Released>('DELETE', path);
+      if (options.json) printJson(io, released);
+      else io.out(visible(`${released.hold.id} of ${released.hold.owner}: ${SAID[released.outcome]}`));
+    });
+}
+
+function queryOf({ owner, control, state }: ListOptions): Record<string, string> {
+  if (!STATES.some((known) => known === state)) {
+    throw new CliUsageError(`--state takes ${STATES.join(', ')}, not '${state}'`);
+  }
+  return {
+    ...(state === 'all' ? {} : { state }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(control === undefined ? {} : { controlId: control }),
+  };
+}
+
+function linesOf(holds: readonly Hold[], controlId: string | undefined): readonly Row[] {
+  return holds.flatMap((hold): Row[] => {
+    const parts = hold.parts.filter((part) => controlId === undefined || part.controlId === controlId);
+    return parts.length === 0 ? [{ hold, part: undefined }] : parts.map((part) => ({ hold, part }));
+  });
+}
+
+function columns(nowMs: number): readonly Column<Row>[] {
+  const amount = (heading: string, name: 'amount' | 'drawn' | 'left'): Column<Row> => {
+    return { heading, cell: ({ part }) => (part === undefined ? '-' : amountText(part, part[name])), align: 'right' };
+  };
+  return [
+    { heading: 'ID', cell: ({ hold }) => hold.id },
+    { heading: 'OWNER', cell: ({ hold }) => hold.owner },
+    { heading: 'AGE', cell: ({ hold }) => spanText(nowMs - Date.parse(hold.taken)), align: 'right' },
+    {
+      heading: 'EXPIRES IN',
+      cell: ({ hold }) => (hold.state === 'open' ? spanText(Date.parse(hold.expires) - nowMs) : '-'),
+      align: 'right',
+    },
+    { heading: 'CONTROL', cell: ({ part }) => part?.name ?? part?.controlId ?? '-' },
+    { heading: 'GROUP', cell: ({ part }) => part?.group ?? '-' },
+    amount('AMOUNT', 'amount'),
+    amount('DRAWN', 'drawn'),
+    amount('LEFT', 'left'),
+    { heading: 'STATE', cell: ({ hold, part }) => (hold.isRecalled ? 'recalled' : (part?.state ?? hold.state)) },
+  ];
+}
+
+/** Dollars, exact, for TOTAL_COST; else a count. */
+function amountText({ metric }: Part, amount: string): string {
+  if (metric !== 'TOTAL_COST') return amount;
+  const digits = amount.padStart(NANO_DIGITS + 1, '0');
+  const rest = digits.slice(-NANO_DIGITS).replace(/0{1,7}$/, '');
+  return `$${digits.slice(0, -NANO_DIGITS)}.${rest}`;
+}
+
+/** Rounded to what a person needs: `59s`, `12m`, `3h 5m`. */
+function spanText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds < 180) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 120 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${minutes % 60}m`;
+}
