@@ -78,6 +78,7 @@ export class ControlState {
     const renewed =
       before === undefined ||
       before.rule.breached !== own.rule.breached ||
+      before.rule.exhausted !== own.rule.exhausted ||
       before.rule.warnBreached !== own.rule.warnBreached;
     if (before?.head !== own.head) {
       this.#own = own;
@@ -130,9 +131,9 @@ export class ControlState {
 
   /** A grouped rule refuses through its groups only. */
   #reading(): RuleReading {
-    if (isDepartmentRule(this.compiled.control)) return { values: this.#total, breached: false, warnBreached: false };
+    if (isDepartmentRule(this.compiled.control)) return { values: this.#total, exhausted: false, warnBreached: false };
     if (!this.isGrouped) return readingOf(this.compiled, this.#total);
-    return { values: this.#total, breached: false, warnBreached: this.groups.listed > 0 };
+    return { values: this.#total, exhausted: false, warnBreached: this.groups.listed > 0 };
   }
 
   #settlePooled(draft: StepDraft | undefined): void {

@@ -6,6 +6,7 @@
 import { type LedgerContext, readTeamState } from '../ledger/context.js';
 import type { DepartmentTree } from '../ledger/department-tree.js';
 import { selectTree } from '../ledger/directory.js';
+import { isGraded } from '../ledger/hard-fields.js';
 import { readTeamScope } from '../ledger/team-copies.js';
 import { textOf } from '../store/sql.js';
 import {
@@ -52,11 +53,14 @@ export async function feedDepartments(context: LedgerContext, teamId: string): P
     const tree = await selectTree(context, teamId);
     const members = new Members(context, teamId);
     for (const { compiled, departmentId, values, level } of await verdictsOf(context, controls)) {
-      const into = level === 2 ? blocks : warnings;
+      // Nobody who only polls refuses by a control that reacts first: it warns.
+      const refuses = level === 2 && !isGraded(compiled.control);
+      const into = refuses ? blocks : warnings;
+      if (level === 2 && !refuses && compiled.warn === null) continue;
       for (const address of await members.of(concernedBy(compiled, departmentId, tree))) {
         if (into.has(address)) continue;
         into.set(address, String(compiled.control.ruleId));
-        if (level === 2) balances.set(address, valueText(compiled, values.value));
+        if (into === blocks) balances.set(address, valueText(compiled, values.value));
         if (!units.has(address)) units.set(address, String(departmentId));
       }
     }

@@ -1,4 +1,5 @@
 /** One rule of the feed as it goes over the wire (contract 2.2). Pure. */
+import { isGraded, isHard } from '../ledger/hard-fields.js';
 import type { ControlFilter } from '../store/store.js';
 import {
   type BalanceValues,
@@ -19,6 +20,8 @@ export interface FeedGroup {
   /** A ratio: 1.0 is the limit. */
   readonly usagePercent: number;
   readonly breached: boolean;
+  /** Of a hard control: as {@link FeedRule.exhausted}. */
+  readonly exhausted?: boolean;
 }
 
 /**
@@ -50,12 +53,19 @@ export interface FeedRule {
   readonly groupBy: string | null;
   /** Of a department rule: the department that its filter names. */
   readonly departmentId?: number;
+  /** Of a hard control, and these two of no other. */
+  readonly enforcement?: 'HARD';
+  /** It reacts before it refuses: nobody who only polls is to refuse by it. */
+  readonly graded?: boolean;
+  /** Its limit is reached, whatever `breached` says: what a guard refuses by that gets no hold. */
+  readonly exhausted?: boolean;
 }
 
 /** The verdict and the values that a rule shows. */
 export interface RuleReading {
   readonly values: BalanceValues;
-  readonly breached: boolean;
+  /** The limit is reached. */
+  readonly exhausted: boolean;
   readonly warnBreached: boolean;
 }
 
@@ -86,7 +96,7 @@ export function feedRuleOf(
     warnThreshold: control.warnThreshold === null ? null : Number(control.warnThreshold),
     currentValue,
     percentUsed: percentOf(currentValue, threshold),
-    breached: reading.breached,
+    breached: reading.exhausted && !isGraded(control),
     warnBreached: reading.warnBreached,
     shadowMode: control.shadowMode,
     action: control.action,
@@ -98,6 +108,7 @@ export function feedRuleOf(
     filters: group === undefined ? filters : [...filters, groupFilter(compiled, group)],
     groupBy: group === undefined ? control.groupBy : null,
     ...(isDepartmentRule(control) && department !== undefined ? { departmentId: Number(department.value) } : {}),
+    ...(isHard(control) ? { enforcement: 'HARD', graded: isGraded(control), exhausted: reading.exhausted } : {}),
   };
 }
 
@@ -108,7 +119,7 @@ function groupFilter({ control }: CompiledControl, value: string): ControlFilter
 /** The verdict of one balance as a rule shows it. */
 export function readingOf(compiled: CompiledControl, values: BalanceValues): RuleReading {
   const verdict = verdictOf(compiled, values);
-  return { values, breached: verdict === 2, warnBreached: compiled.warn !== null && values.value >= compiled.warn };
+  return { values, exhausted: verdict === 2, warnBreached: compiled.warn !== null && values.value >= compiled.warn };
 }
 
 /** One group of a breakdown. */
@@ -117,11 +128,14 @@ export function feedGroupOf(
   groupValue: string,
   displayName: string,
   values: BalanceValues,
-  breached: boolean,
+  exhausted: boolean,
 ): FeedGroup {
+  const { control } = compiled;
   const currentValue = displayNumber(compiled, values.value);
-  const usagePercent = Math.round(10_000 * shareOf(currentValue, Number(limitTextOf(compiled.control)))) / 10_000;
-  return { groupValue, displayName, currentValue, usagePercent, breached };
+  const usagePercent = Math.round(10_000 * shareOf(currentValue, Number(limitTextOf(control)))) / 10_000;
+  const breached = exhausted && !isGraded(control);
+  const group = { groupValue, displayName, currentValue, usagePercent, breached };
+  return isHard(control) ? { ...group, exhausted } : group;
 }
 
 /** As a rule shows it: 100 is the limit. */

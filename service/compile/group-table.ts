@@ -160,11 +160,11 @@ export class GroupTable {
     const best = candidates.sort(byWeight)[0];
     if (best === undefined) return undefined;
     // A subscriber is refused by its entry, others by rules of their own.
-    const breached = this.#compiled.control.groupBy === 'SUBSCRIBER' && best.verdict === 2;
-    const group = feedGroupOf(this.#compiled, name, best.key, best.values, breached);
+    const refuses = this.#compiled.control.groupBy === 'SUBSCRIBER' && best.verdict === 2;
+    const group = feedGroupOf(this.#compiled, name, best.key, best.values, refuses);
     const limit = Number(limitTextOf(this.#compiled.control));
     const excess = limit > 0 ? group.currentValue / limit : Number.POSITIVE_INFINITY;
-    return { name, text: JSON.stringify(group), breached, currentValue: group.currentValue, excess };
+    return { name, text: JSON.stringify(group), breached: group.breached, currentValue: group.currentValue, excess };
   }
 
   #candidate(key: string): Candidate {
