@@ -1,4 +1,5 @@
 /** A language model's call: what is asked, before it is sent. Pure. */
+import { layerBound } from '../bound/layer-bound.js';
 import type { RequestReading } from '../providers/adapter.js';
 import { listOf, textOf } from '../providers/values.js';
 import { hasImages, promptsOf, promptTextOf } from './prompt.js';
@@ -45,5 +46,11 @@ export function readLanguageCall(model: AiModel, params: Fields, streaming: bool
     ...(hasImages(prompt) ? { hasVisionContent: true } : {}),
     promptText: () => promptTextOf(params),
     prompts: () => promptsOf(params),
+    bound: (assumed) => {
+      const { prompt: messages, tools, responseFormat, maxOutputTokens } = params;
+      const hasHostedTools = listOf(tools).some((tool) => (fieldsOf(tool)['type'] ?? 'function') !== 'function');
+      const read = { messages, tools, responseFormat, providerOptions: params['providerOptions'] };
+      return layerBound(readAiProvider(model), { read, limits: [maxOutputTokens], hasHostedTools }, assumed);
+    },
   });
 }

@@ -1,10 +1,13 @@
 /** Calls of models that embed, rank, draw, speak and hear: what is asked of each kind, and what its answers say. Pure. */
+import { boundOfValue } from '../bound/parsed-body.js';
+import type { CallBound } from '../bound/types.js';
 import type { RequestReading, UsageReading } from '../providers/adapter.js';
 import { readOpenAIUsage } from '../providers/openai-usage.js';
 import { countOf, listOf, textOf } from '../providers/values.js';
 import type { MediaFields } from '../wire/usage-event.js';
 import { readingOf } from './language-reading.js';
 import { promptTextOf } from './prompt.js';
+import { readAiProvider } from './provider-names.js';
 import { type AiModel, amountOf, type Fields, fieldsOf, present, readSafely } from './structure.js';
 
 /** The kinds of models beside language models. */
@@ -66,7 +69,29 @@ export function readMediaCall(kind: ModelKind, model: AiModel, params: Fields, s
     streaming,
     promptText: prompt,
     prompts: () => ({ inputMessages: [prompt()] }),
+    bound: (assumed) => mediaBound(kind, { ...asked, provider: readAiProvider(model).provider }, params, assumed),
   });
+}
+
+/** As the endpoints of OpenAI are bounded that do the same. */
+function mediaBound(
+  kind: ModelKind,
+  asked: Pick<RequestReading, 'operationType' | 'media' | 'provider'>,
+  params: Fields,
+  assumedOutputTokens: number,
+): CallBound {
+  const of = (endpoint: string, body: Fields): CallBound =>
+    boundOfValue({ ...asked, endpoint }, body, assumedOutputTokens);
+  switch (kind) {
+    case 'image':
+      return of(asked.media?.sourceImageProvided === true ? 'images.edits' : 'images.generations', params);
+    case 'speech':
+      return of('audio.speech', params);
+    case 'transcription':
+      return of('audio.transcriptions', { file: params['audio'] });
+    default:
+      return { ...of('embeddings', params), outputTokensMax: 0, isOutputLimited: true };
+  }
 }
 
 function readImage(params: Fields, model: string): ReturnType<Kind['read']> {

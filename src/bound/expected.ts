@@ -39,7 +39,7 @@ function expectedInput(
 ): number {
   if (request.hasVisionContent === true || hasSound !== false) return inputTokensMax;
   try {
-    return Math.min(estimator.estimateTokens(request.promptText()), inputTokensMax);
+    return Math.min(estimator.estimate(request.promptText()), inputTokensMax);
   } catch {
     return inputTokensMax;
   }

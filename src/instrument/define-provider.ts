@@ -1,4 +1,5 @@
 /** Adapters from outside: guards and meters the clients of a provider that this package does not know. */
+import type { CallBound } from '../bound/types.js';
 import type { CallPath } from '../call.js';
 import { FusewireError } from '../errors.js';
 import type {
@@ -42,6 +43,11 @@ export interface OutsideRequest {
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** The prompt as capture keeps it; called only where capture is on. */
   prompts?(): CapturedPrompts;
+  /**
+   * What the call can consume at most, for hard budgets; `assumedOutputTokens` stands for the output where the request
+   * limits none. Default: the bytes of `prompt` as input, `assumedOutputTokens` as output, and what `media` asks for.
+   */
+  bound?(assumedOutputTokens: number): CallBound;
 }
 
 /**

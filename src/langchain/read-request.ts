@@ -1,4 +1,5 @@
 /** What LangChain says of a model's run before it begins, as a reading. Pure. */
+import { type LayerAsk, layerBound } from '../bound/layer-bound.js';
 import type { RequestReading } from '../providers/adapter.js';
 import { azureModel } from '../providers/azure-model.js';
 import { listOf, textOf } from '../providers/values.js';
@@ -62,6 +63,29 @@ export function readModelStart(
     ...(tier === undefined ? {} : { requestedServiceTier: tier }),
     attributes: { langchainRunId: start.runId },
     prompts: () => capturedPrompts(start.prompt),
+    bound: (assumed) => layerBound({ provider, model }, askOf(start, params), assumed),
+  };
+}
+
+/** What the run asks of its model: messages as capture keeps them, without what LangChain keeps of them twice. */
+function askOf(start: ModelStart, params: Fields): LayerAsk {
+  const tools = [...listOf(params['tools']), ...listOf(params['functions'])];
+  const limits = [
+    'max_completion_tokens',
+    'max_tokens',
+    'maxTokens',
+    'maxOutputTokens',
+    'max_output_tokens',
+    'num_predict',
+  ];
+  const { systemPrompt, inputMessages } = capturedPrompts(start.prompt);
+  const hosted = tools.some((tool) => !/^(function|custom)$/.test(textOf(fieldsOf(tool)['type']) ?? 'function'));
+  return {
+    read: { systemPrompt, inputMessages, tools, format: params['response_format'] ?? params['format'] },
+    limits: limits.map((name) => params[name]),
+    answers: [params['n'], params['best_of']],
+    prompts: start.kind === 'completion' ? start.prompt.length : 1,
+    hasHostedTools: hosted,
   };
 }
 

@@ -2,6 +2,7 @@
  * Bedrock's Converse API, which serves every model of Bedrock in one shape. No client package that we guard speaks it: the
  * adapter is for the gateway and for `defineProvider`. Streams are binary frames (aws-event-stream.ts).
  */
+import { converseBound } from '../bound/converse-bound.js';
 import type { ProviderAdapter, ProviderRequest, RequestReading, UsageReader, UsageReading } from './adapter.js';
 import { ANTHROPIC_CONVENTION } from './anthropic-host.js';
 import { bedrockModel } from './bedrock-model.js';
@@ -40,6 +41,7 @@ function readConverseRequest({ method, url, body }: ProviderRequest): RequestRea
     streaming: found[2] !== undefined,
     ...(typeof temperature === 'number' ? { temperature } : {}),
     promptText: () => texts().join('\n'),
+    bound: (assumed) => converseBound(model, fields, assumed),
     prompts: () => ({
       systemPrompt: textsOf([fields['system']]).join('\n') || undefined,
       inputMessages: Array.isArray(fields['messages']) ? fields['messages'] : undefined,

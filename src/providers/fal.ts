@@ -2,6 +2,7 @@
  * fal.ai (contract 6.2, 6.5): images, video, sound and language models by endpoint id. There is no catalogue of prices
  * for it: what fal bills by (`x-fal-billable-units`) travels with the event, and a price is known where one is declared.
  */
+import { falBound } from '../bound/fal-bound.js';
 import { isRecord } from '../wire/is-record.js';
 import type { OperationType, ProviderAdapter, ProviderRequest, RequestReading } from './adapter.js';
 import { falMediaOf, falPrompts, falPromptText } from './fal-input.js';
@@ -65,6 +66,7 @@ export function readFalRequest(request: ProviderRequest): FalRequestReading | un
     ...(typeof temperature === 'number' ? { temperature } : {}),
     promptText: () => falPromptText(input),
     prompts: () => falPrompts(input),
+    ...(isCall ? { bound: (assumed: number) => falBound(operation, media, input, assumed) } : {}),
     // Told by the answer: only ids that are fal's own are unique.
     idsAreUnique: false,
     kind: kindOf(target.kind),
