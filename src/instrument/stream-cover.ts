@@ -135,13 +135,19 @@ export class StreamCover {
     return this.gauge.ending();
   }
 
-  /** What is metered of an answer: where it was cut, what was counted at least. */
+  /** What is metered of an answer: where its provider said nothing of its output, or not the last word, what was counted. */
   reading(read: UsageReading): UsageReading {
-    if (!this.#isCut) return read;
-    const { outputTokens = 0 } = read;
-    const counted = Math.max(outputTokens, this.gauge.outputTokens - this.gauge.tokensAside);
-    const cut = { stopReason: 'COST_LIMIT', isPartial: true, finished: true, totalTokens: undefined } as const;
-    return { ...read, ...cut, outputTokens: counted } as UsageReading;
+    const { outputTokens, totalTokens, isPartial = false } = read;
+    const isUnsaid = isPartial || (outputTokens === undefined && totalTokens === undefined);
+    const counted = Math.min(this.gauge.outputTokens - this.gauge.tokensAside, this.#limit);
+    if (!this.#isCut && (!isUnsaid || counted <= 0)) return read;
+    const least = {
+      ...read,
+      isPartial: true,
+      outputTokens: Math.max(outputTokens ?? 0, counted),
+      totalTokens: undefined,
+    };
+    return (this.#isCut ? { ...least, stopReason: 'COST_LIMIT', finished: true } : least) as UsageReading;
   }
 }
 

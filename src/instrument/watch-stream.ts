@@ -13,7 +13,11 @@ export function watchStream(stream: AsyncIterable<unknown>, call: MeteredCall, e
   const inner: unknown = Reflect.get(stream, 'itr');
   // ollama's own class passes every chunk through this public field; its generator and `abort` stay the client's.
   if (isAsyncIterator(inner)) {
-    Reflect.set(stream, 'itr', watchIterator(inner, call, endsWithoutMark));
+    Reflect.set(
+      stream,
+      'itr',
+      watchIterator(inner, call, endsWithoutMark, () => giveUp(stream)),
+    );
     return;
   }
   const iterate = stream[Symbol.asyncIterator];
@@ -27,6 +31,12 @@ export function watchStream(stream: AsyncIterable<unknown>, call: MeteredCall, e
     writable: true,
   });
   if (isAsyncIterator(stream)) watchOwnMethods(stream, call, endsWithoutMark);
+}
+
+/** Leaving an iteration does not end the request of ollama's client; its own `abort` does. */
+function giveUp(stream: object): void {
+  const abort: unknown = Reflect.get(stream, 'abort');
+  if (typeof abort === 'function') abort.call(stream);
 }
 
 /** A stream that is read by `next()` directly, as a generator object can be. */
@@ -47,12 +57,27 @@ function bound(iterator: AsyncIterator<unknown>): AsyncIterator<unknown> {
   };
 }
 
-/** An iterator over `inner` that reports to `call`. What `inner` gives or throws passes unchanged. */
+/**
+ * An iterator over `inner` that reports to `call`. What `inner` gives or throws passes unchanged. Where the call's hold is used
+ * up, the last chunk is ours, and `stop` gives up what would still come.
+ */
 export function watchIterator(
   inner: AsyncIterator<unknown>,
   call: MeteredCall,
   endsWithoutMark: boolean,
+  stop: () => unknown = () => inner.return?.(),
 ): AsyncIterableIterator<unknown> {
+  let isCut = false;
+  const cut = (): IteratorResult<unknown> => {
+    isCut = true;
+    const value = call.cut();
+    try {
+      Promise.resolve(stop()).catch(() => undefined);
+    } catch {
+      // The client ends it in its own way, or its server does.
+    }
+    return { done: false, value };
+  };
   const seen = (result: IteratorResult<unknown>): IteratorResult<unknown> => {
     if (result.done === true) call.ended(endsWithoutMark);
     else call.chunk(result.value);
@@ -62,8 +87,16 @@ export function watchIterator(
     call.failed(error);
     throw error;
   };
+  const next = (...args: [] | [unknown]): Promise<IteratorResult<unknown>> => {
+    const { cover } = call;
+    if (isCut) return Promise.resolve({ done: true, value: undefined });
+    if (cover?.isSpent === true) return Promise.resolve(cut());
+    const waiting = cover?.waiting;
+    if (waiting !== undefined) return waiting.then(() => next(...args));
+    return inner.next(...(args as [])).then(seen, broke);
+  };
   return {
-    next: (...args: [] | [unknown]) => inner.next(...(args as [])).then(seen, broke),
+    next,
     return(value?: unknown) {
       call.left();
       return inner.return?.(value) ?? Promise.resolve({ done: true, value });
