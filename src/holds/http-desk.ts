@@ -37,7 +37,7 @@ export interface HttpDesk extends HoldDesk {
 const TIMEOUT_MS = 2_000;
 /** Of one request; the service takes 200 operations and 1 MiB. */
 const OPERATIONS_MAX = 200;
-const BODY_CHARACTERS_MAX = 500_000;
+const BODY_BYTES_MAX = 900_000;
 /** Requests under way, each on a connection of its own. What comes meanwhile leaves with the next one. */
 const REQUESTS_MAX = 4;
 /** Operations that wait (I10). */
@@ -50,7 +50,7 @@ const NOT_THERE: ReadonlySet<number> = new Set([404, 405, 501]);
 /** Some operations of one caller, which leave together. */
 interface Waiting {
   readonly texts: readonly string[];
-  readonly characters: number;
+  readonly bytes: number;
   settled: boolean;
   resolve(outcomes: readonly HoldOutcome[]): void;
   reject(error: HoldDeskError): void;
@@ -126,7 +126,7 @@ class Desk implements HttpDesk {
       };
       const one: Waiting = {
         texts,
-        characters: texts.reduce((sum, text) => sum + text.length + 1, 0),
+        bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0),
         settled: false,
         resolve: (outcomes) => settle(() => resolve(outcomes)),
         reject: (error) => settle(() => reject(error)),
@@ -155,14 +155,13 @@ class Desk implements HttpDesk {
   #take(): Waiting[] {
     let taken = 0;
     let operations = 0;
-    let characters = 0;
+    let bytes = 0;
     for (const one of this.#waiting) {
-      const isFull =
-        operations + one.texts.length > OPERATIONS_MAX || characters + one.characters > BODY_CHARACTERS_MAX;
+      const isFull = operations + one.texts.length > OPERATIONS_MAX || bytes + one.bytes > BODY_BYTES_MAX;
       if (taken > 0 && isFull) break;
       taken += 1;
       operations += one.texts.length;
-      characters += one.characters;
+      bytes += one.bytes;
     }
     this.#waitingOperations -= operations;
     return this.#waiting.splice(0, taken).filter(({ settled }) => !settled);
@@ -222,16 +221,17 @@ class Desk implements HttpDesk {
 /** One request takes so much; what one caller asks for beyond it leaves in several. */
 function partsOf(texts: readonly string[]): string[][] {
   const parts: string[][] = [[]];
-  let characters = 0;
+  let bytes = 0;
   for (const text of texts) {
     let part = parts[parts.length - 1] ?? [];
-    if (part.length >= OPERATIONS_MAX || (part.length > 0 && characters + text.length > BODY_CHARACTERS_MAX)) {
+    const size = Buffer.byteLength(text) + 1;
+    if (part.length >= OPERATIONS_MAX || (part.length > 0 && bytes + size > BODY_BYTES_MAX)) {
       part = [];
       parts.push(part);
-      characters = 0;
+      bytes = 0;
     }
     part.push(text);
-    characters += text.length + 1;
+    bytes += size;
   }
   return parts;
 }
