@@ -43,7 +43,12 @@ const COLUMNS: readonly Column<ExplainedControl>[] = [
   { heading: 'METRIC', cell: (row) => row.metricType },
   { heading: 'GROUP', cell: (row) => row.group ?? '' },
   { heading: 'SPEND', cell: (row) => row.spend, align: 'right' },
-  { heading: 'LIMIT', cell: (row) => row.limit, align: 'right' },
+  { heading: 'HELD', cell: (row) => row.held ?? '', align: 'right' },
+  {
+    heading: 'LIMIT',
+    cell: (row) => (row.raised === '0' ? row.limit : `${row.limit} + ${row.raised} raised`),
+    align: 'right',
+  },
   { heading: 'WINDOW', cell: (row) => row.window.key },
   { heading: 'RESETS', cell: (row) => row.window.resetsAt ?? 'never' },
   { heading: 'VERDICT', cell: (row) => row.reaction },
@@ -99,8 +104,20 @@ function show(io: CliIo, explained: Explained, all: boolean): void {
   io.out(`revision ${revision} at ${at}`);
   const shown = all ? controls : controls.filter(({ reaction }) => reaction !== 'not-concerned');
   printRows(io, COLUMNS, shown, 'no cost control concerns the call');
+  for (const control of shown) showHolding(io, control);
   const hidden = controls.length - shown.length;
   if (io.isTerminal && hidden > 0) io.out(io.colors.dim(`${hidden} more do not concern the call; --all shows why`));
+}
+
+/** Whose holds they are, and who raised the limit. */
+function showHolding(io: CliIo, { name, raises, holds }: ExplainedControl): void {
+  for (const { amount, until, by, reason } of raises) {
+    io.out(visible(`raise of ${name}: ${amount} until ${until}, by ${by}: ${reason}`));
+  }
+  for (const { id, owner, ageSeconds, amount, drawn, expires } of holds) {
+    const age = `${ageSeconds} s old, expires ${expires}`;
+    io.out(visible(`hold on ${name}: ${amount} by ${owner}, ${drawn} drawn, ${age} (${id})`));
+  }
 }
 
 function priceText(price: ExplainedPrice | null): string {

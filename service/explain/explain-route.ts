@@ -44,6 +44,30 @@ const explanationSchema = z.object({
       spend: z.string().describe('decimal text in the unit of the metric'),
       unknownPrices: z.int(),
       limit: z.string(),
+      enforcement: z.enum(['POLLED', 'HARD']),
+      raised: z.string().describe('what open raises add to the limit'),
+      raises: z.array(
+        z.object({
+          raiseId: z.string(),
+          amount: z.string(),
+          until: z.string(),
+          reason: z.string(),
+          by: z.string(),
+          created: z.string(),
+        }),
+      ),
+      held: nullableText.describe('what open holds have set aside and not drawn; null: nothing is held'),
+      holds: z.array(
+        z.object({
+          id: z.string(),
+          owner: z.string(),
+          ageSeconds: z.int(),
+          expires: z.string(),
+          amount: z.string(),
+          drawn: z.string(),
+          left: z.string(),
+        }),
+      ),
       warnThreshold: nullableText,
       window: z.object({
         type: z.string(),
@@ -89,7 +113,12 @@ export function installExplain(api: Api, { store }: ServiceContext, prefix: stri
                 reason: bypass.reason,
                 by: bypass.by,
               },
-        controls: controls.map(({ filters, ...control }) => ({ ...control, filters: [...filters] })),
+        controls: controls.map(({ filters, raises, holds, ...control }) => ({
+          ...control,
+          filters: [...filters],
+          raises: [...raises],
+          holds: [...holds],
+        })),
       };
     },
   );

@@ -33,6 +33,7 @@ import type {
   Explanation,
   Reaction,
 } from './explanation.js';
+import { arithmeticOf, holdingOf, isTakenUp } from './holding.js';
 
 const NOTHING: BalanceValues = { value: 0n, unknownCount: 0n };
 
@@ -188,7 +189,8 @@ export async function explainOne(
   // A group that spent nothing in the window is past no limit, not even past one of 0.
   const isFresh = group !== null && balance === undefined;
   const resetsAtMs = standing === undefined ? window.resetsAtMs : standing.fallsAtMs;
-  const { reaction, equation } = react(candidate, values, isFresh);
+  const { shown, held } = await holdingOf(context, candidate);
+  const { reaction, equation } = react(candidate, values, held, isFresh);
   return {
     controlId: control.id,
     ruleId: control.ruleId,
@@ -202,6 +204,7 @@ export async function explainOne(
     spend: valueText(compiled, values.value),
     unknownPrices: Number(values.unknownCount),
     limit: control.hardLimit,
+    ...shown,
     warnThreshold: control.warnThreshold,
     window: {
       type: control.windowType,
@@ -218,25 +221,32 @@ export async function explainOne(
 function react(
   candidate: Candidate,
   values: BalanceValues,
+  held: bigint,
   isFresh: boolean,
 ): { readonly reaction: Reaction; readonly equation: string } {
   const { compiled, filters, group, concerned } = candidate;
   const { control } = compiled;
   if (!concerned) return { reaction: 'not-concerned', equation: whyNot(control, filters, group) };
-  if (isFresh) return { reaction: 'allow', equation: `nothing spent by ${group} in this window: passes` };
-  const spend = valueText(compiled, values.value);
+  if (isFresh && held === 0n)
+    return { reaction: 'allow', equation: `nothing spent by ${group} in this window: passes` };
   const level = verdictOf(compiled, values);
+  const arithmetic = arithmeticOf(candidate, values, held);
   const unknown = values.unknownCount > 0n ? `, with ${values.unknownCount} events of unknown price` : '';
   if (level === 2) {
     const byPrice = values.value < compiled.limit;
     const cause = byPrice
       ? `${values.unknownCount} events of unknown price, and onUnknownPrice is refuse`
-      : `${spend} >= ${control.hardLimit}${unknown}`;
+      : `${arithmetic}${unknown}`;
     if (control.shadowMode)
       return { reaction: 'observe', equation: `${cause}: would be refused, but the control only observes` };
     return { reaction: 'refuse', equation: `${cause}: refused` };
   }
-  const within = `${spend} < ${control.hardLimit}${unknown}`;
+  const within = `${arithmetic}${unknown}`;
+  if (isTakenUp(candidate, values, held)) {
+    const cause = `${within}: what is left is set aside for others`;
+    if (control.shadowMode) return { reaction: 'observe', equation: `${cause}, but the control only observes` };
+    return { reaction: 'refuse', equation: `${cause}, refused` };
+  }
   if (level === 1)
     return { reaction: 'warn', equation: `${within}, past the warning at ${control.warnThreshold}: passes` };
   return { reaction: 'allow', equation: `${within}: passes` };

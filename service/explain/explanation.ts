@@ -17,8 +17,39 @@ export interface ExplainedFilter {
 /** How a control stands towards the call. */
 export type Reaction = 'not-concerned' | 'allow' | 'warn' | 'observe' | 'refuse';
 
+/** An open hold of a control, for the caller's budget. Amounts as of {@link ExplainedControl}. */
+export interface ExplainedHold {
+  readonly id: string;
+  readonly owner: string;
+  readonly ageSeconds: number;
+  readonly expires: string;
+  readonly amount: string;
+  readonly drawn: string;
+  /** What is set aside still. */
+  readonly left: string;
+}
+
+/** What stands beside spend and limit: `spend + held < limit + raised`. */
+export interface ExplainedHolding {
+  readonly enforcement: 'POLLED' | 'HARD';
+  /** What open raises add to the limit. */
+  readonly raised: string;
+  readonly raises: readonly {
+    readonly raiseId: string;
+    readonly amount: string;
+    readonly until: string;
+    readonly reason: string;
+    readonly by: string;
+    readonly created: string;
+  }[];
+  /** What open holds of everybody have set aside and not drawn; `null` where nothing is held against the control. */
+  readonly held: string | null;
+  /** The newest of them. */
+  readonly holds: readonly ExplainedHold[];
+}
+
 /** One control. Values are decimal text in the metric's own unit: dollars for TOTAL_COST and credits, else a count. */
-export interface ExplainedControl {
+export interface ExplainedControl extends ExplainedHolding {
   readonly controlId: string;
   readonly ruleId: number;
   readonly name: string;

@@ -1,6 +1,7 @@
 /** A control as a budget: what is left of it. Pure. */
 import { z } from 'zod';
 import type { StandingControl } from '../explain/customer-standing.js';
+import { limitNow } from '../explain/holding.js';
 import { formatScaled, parseScaled } from '../ledger/decimal.js';
 
 /** What became of a budget. */
@@ -38,7 +39,8 @@ const PERCENT_DIGITS = 2;
 
 /** Shows a control as a budget; `ownControlId` is that of the customer's own. */
 export function showBudget(control: StandingControl, ownControlId: string | null): ShownBudget {
-  const { controlId, name, metricType, group, limit, spend, warnThreshold, shadowMode, unknownPrices } = control;
+  const limit = limitNow(control);
+  const { controlId, name, metricType, group, spend, warnThreshold, shadowMode, unknownPrices } = control;
   return {
     controlId,
     name,

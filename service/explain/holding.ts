@@ -1,0 +1,81 @@
+/** What raises and open holds do to a control, for explanations. */
+import { type BalanceValues, limitTextOf, valueText, verdictOf } from '../compile/compiled-control.js';
+import { currentWindow } from '../compile/current-window.js';
+import type { LedgerContext } from '../ledger/context.js';
+import { isHard } from '../ledger/hard-fields.js';
+import { listHolds } from '../ledger/holds/hold-reading.js';
+import { openRaises, raiseState } from '../ledger/raise-rows.js';
+import { bigintOf } from '../store/sql.js';
+import type { Candidate } from './explain.js';
+import type { ExplainedHold, ExplainedHolding } from './explanation.js';
+
+/** Open holds that are listed; the sum is of all. */
+const HOLDS_MAX = 50;
+
+/** Raises and holds of a control and the caller's group. `held` is in the unit of the balance. */
+export async function holdingOf(
+  context: LedgerContext,
+  candidate: Candidate,
+): Promise<{ readonly shown: ExplainedHolding; readonly held: bigint }> {
+  const { compiled, concerned } = candidate;
+  const { control } = compiled;
+  const raises = control.raised === undefined ? [] : (await openRaises(context, control.id)).map(raiseState);
+  const isHeld = isHard(control) && concerned;
+  const held = isHeld ? await heldNow(context, candidate) : 0n;
+  const found = held > 0n ? await holdsOf(context, candidate) : [];
+  const shown: ExplainedHolding = {
+    enforcement: control.enforcement ?? 'POLLED',
+    raised: control.raised ?? '0',
+    raises,
+    held: isHeld ? valueText(compiled, held) : null,
+    holds: found.slice(0, HOLDS_MAX),
+  };
+  return { shown, held };
+}
+
+/** `4 + 6 held >= 10 + 2 raised`: the arithmetic of a balance, in words and signs. */
+export function arithmeticOf(candidate: Candidate, values: BalanceValues, held: bigint): string {
+  const { compiled } = candidate;
+  const { control } = compiled;
+  const spend = valueText(compiled, values.value);
+  const left = isHard(control) ? `${spend} + ${valueText(compiled, held)} held` : spend;
+  const right = control.raised === undefined ? control.hardLimit : `${control.hardLimit} + ${control.raised} raised`;
+  return `${left} ${values.value + held >= compiled.limit ? '>=' : '<'} ${right}`;
+}
+
+/** Whether nothing more is to be set aside, although the limit is not reached. */
+export function isTakenUp({ compiled }: Candidate, values: BalanceValues, held: bigint): boolean {
+  return isHard(compiled.control) && verdictOf(compiled, values) < 2 && values.value + held >= compiled.limit;
+}
+
+/** The limit that holds now. */
+export function limitNow({ limit, raised }: { readonly limit: string; readonly raised: string }): string {
+  return raised === '0' ? limit : limitTextOf({ hardLimit: limit, raised });
+}
+
+async function heldNow(context: LedgerContext, { compiled: { control }, group }: Candidate): Promise<bigint> {
+  const windowStartMs = currentWindow(control, context.nowMs, context.cache.windows).balanceStartMs;
+  const key = { controlId: control.id, windowStartMs, groupKey: group ?? '' };
+  const [row] = await context.sql.query('select-balance', key);
+  return row === undefined ? 0n : bigintOf(row, 'held');
+}
+
+async function holdsOf(context: LedgerContext, { compiled, group }: Candidate): Promise<readonly ExplainedHold[]> {
+  const { control } = compiled;
+  const isRolling = control.windowType === 'ROLLING';
+  const { startMs } = currentWindow(control, context.nowMs, context.cache.windows);
+  const query = { state: 'open', controlId: control.id, page: 0, size: 4 * HOLDS_MAX } as const;
+  const { items } = await listHolds(context, control.teamId, query);
+  return items.flatMap(({ id, owner, takenAtMs, expiresAtMs, parts }) =>
+    parts
+      .filter((part) => part.controlId === control.id && part.group === group && part.left > 0n)
+      .filter(({ windowStartMs }) => isRolling || windowStartMs === startMs)
+      .map(({ amount, drawn, left }) => ({
+        ...{ id, owner, ageSeconds: Math.max(0, Math.floor((context.nowMs - takenAtMs) / 1_000)) },
+        expires: new Date(expiresAtMs).toISOString(),
+        amount: valueText(compiled, amount),
+        drawn: valueText(compiled, drawn),
+        left: valueText(compiled, left),
+      })),
+  );
+}
