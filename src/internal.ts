@@ -12,8 +12,10 @@ export { matchesFilters } from '../enforcement/match-filters.js';
 export { createScopeIndex, type ScopeIndex } from '../enforcement/scope-index.js';
 export { type Allowances, type BoundBody, boundOf, DEFAULT_ALLOWANCES, hostedToolOf } from './bound/call-bound.js';
 export { withModel, withOutputLimit } from './bound/change-request.js';
+export { type ExpectedParts, expectedCounts } from './bound/expected.js';
 export { type MessageParts, mayHaveParts, messagePartsOf, noParts } from './bound/message-parts.js';
 export { type LimitEdit, type LimitedReading, outputLimitEdits } from './bound/output-limit.js';
+export { OutputStatistics } from './bound/output-statistics.js';
 export { ratesKeyOf } from './bound/rates-key.js';
 export { boundBodyOfBytes } from './bound/raw-body.js';
 export type { CallBound, CallCounts, RateBound, RateLine } from './bound/types.js';
@@ -26,6 +28,7 @@ export {
   meterOf,
   type PartMeter,
 } from './holds/amounts.js';
+export { type CallAdjustment, CallHold } from './holds/call-hold.js';
 export {
   HOLD_METRICS,
   type HoldCall,
