@@ -9,12 +9,14 @@ import type { Api, ServiceContext } from '../http/types.js';
 import { keyActor } from '../ledger/audit.js';
 import type { HoldPartRecord, HoldRecord } from '../ledger/holds/hold-reading.js';
 import { NEVER_MS } from '../ledger/window.js';
+import type { Store } from '../store/store.js';
 import { HOLDS_PATH } from './operations-route.js';
 import { holdResourceSchema } from './outcome-schema.js';
 
 const LIST = 'objectList';
 const errors = { 400: errorSchema, 401: errorSchema, 403: errorSchema };
 const params = z.object({ id: holdIdSchema });
+const config = { access: 'write' as const };
 const releasedSchema = z.object({
   outcome: z
     .enum(['given-back', 'taken-back', 'nothing'])
@@ -25,8 +27,17 @@ const releasedSchema = z.object({
 /** Registers `GET {prefix}/holds`, and `GET` and `DELETE {prefix}/holds/{id}`. */
 export function installHolds(api: Api, { store }: ServiceContext, prefix: string, described: boolean): void {
   const path = `${prefix}${HOLDS_PATH}`;
-  const config = { access: 'write' as const };
   const common = { tags: ['holds'], hide: !described };
+  installList(api, store, path, common);
+  installOne(api, store, `${path}/:id`, common);
+}
+
+interface Common {
+  readonly tags: string[];
+  readonly hide: boolean;
+}
+
+function installList(api: Api, store: Store, path: string, common: Common): void {
   api.get(
     path,
     {
@@ -53,8 +64,11 @@ export function installHolds(api: Api, { store }: ServiceContext, prefix: string
       return envelope(LIST, found.items.map(resourceOf), found, asked);
     },
   );
+}
+
+function installOne(api: Api, store: Store, path: string, common: Common): void {
   api.get(
-    `${path}/:id`,
+    path,
     {
       config,
       schema: {
@@ -73,7 +87,7 @@ export function installHolds(api: Api, { store }: ServiceContext, prefix: string
     },
   );
   api.delete(
-    `${path}/:id`,
+    path,
     {
       config,
       schema: {

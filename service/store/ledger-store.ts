@@ -56,10 +56,7 @@ export async function createLedgerStore(
     kept: () => feeds.kept(),
   });
   const lanes = new RecordLanes((teamId, items) => executor.execute('record', teamId, items));
-  const holdLanes = new Lanes<HoldOperation, HoldOutcome>(
-    (teamId, operations) => executor.execute('operateHolds', teamId, operations),
-    { tooMany: 'too many operations on holds wait; send them again' },
-  );
+  const holdLanes = holdLanesOf(executor);
   const filler = new Filler(runtime, () => fillNext(executor));
   const repricer = new Repricer(runtime, executor);
   // Before anything is priced: a later catalogue may move prices further than it may without a word.
@@ -145,6 +142,13 @@ function customerMethods(executor: Executor, filler: Filler, known: KnownKeys) {
     rotateGatewayKey: (...input) => known.afterChange(executor.execute('rotateGatewayKey', ...input)),
     revokeGatewayKey: (...input) => known.afterChange(executor.execute('revokeGatewayKey', ...input)),
   } satisfies Partial<Store>;
+}
+
+/** Operations on holds share transactions, as events do. */
+function holdLanesOf(executor: Executor): Lanes<HoldOperation, HoldOutcome> {
+  return new Lanes((teamId, operations) => executor.execute('operateHolds', teamId, operations), {
+    tooMany: 'too many operations on holds wait; send them again',
+  });
 }
 
 /** One way in for single events, events under a key, and batches. */
