@@ -3,8 +3,8 @@ import type { Log, Runtime } from 'fusewire/internal';
 import type { Store } from '../store/store.js';
 import { createRepeatedTask, type RepeatedTask } from './repeated-task.js';
 
-/** The clock may jump and controls may change: never sleep longer than this. */
-const SLEEP_MAX_MS = 30_000;
+/** The clock may jump, and a raise may be made through another replica: never sleep longer than this. */
+const SLEEP_MAX_MS = 5_000;
 const SLEEP_MIN_MS = 20;
 /** After a failure. */
 const RETRY_MS = 5_000;

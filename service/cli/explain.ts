@@ -43,7 +43,6 @@ const COLUMNS: readonly Column<ExplainedControl>[] = [
   { heading: 'METRIC', cell: (row) => row.metricType },
   { heading: 'GROUP', cell: (row) => row.group ?? '' },
   { heading: 'SPEND', cell: (row) => row.spend, align: 'right' },
-  { heading: 'HELD', cell: (row) => row.held ?? '', align: 'right' },
   {
     heading: 'LIMIT',
     cell: (row) => (row.raised === '0' ? row.limit : `${row.limit} + ${row.raised} raised`),
