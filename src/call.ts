@@ -96,36 +96,9 @@ export function createCallPath(
     decide: (call) => decider.decide(call),
     refusal: (request, resolved, decision, call) => refusal(sink, request, resolved, decision, call),
   };
-  const heldFor = (call: CallDimensions) => (holds?.rules.concern(call) === true ? call : undefined);
+  const admit = createAdmit({ decider, metadata, sink, runtime, selectiveMetering, outerOf, holds });
   return {
-    admit(request, callMetadata) {
-      const outer = outerOf(request);
-      // What the layer around knows of the caller holds inside too; the call's own metadata beats it.
-      const resolved =
-        outer === undefined
-          ? metadata.resolve(callMetadata)
-          : metadata.resolve(outer.admission.metadata.fields, callMetadata);
-      const metered = !selectiveMetering || resolved.selected === true || outer?.admission.metered === true;
-      if (request.kind !== 'call') return { request, metadata: resolved, decision: FREE, metered, outer };
-      const call = callOf(resolved.dimensions, request.model, request.provider);
-      // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1), but a hard
-      // one, which lets nothing pass of which nobody knows what it costs. A layer around knows more, and holds for it.
-      if (!request.known) {
-        const concerned = outer === undefined ? heldFor(call) : undefined;
-        const isHeld = concerned !== undefined && !NOT_ENFORCING.has(decider.decide(call).code);
-        return { request, metadata: resolved, decision: FREE, metered, outer, heldFor: isHeld ? concerned : undefined };
-      }
-      const taken = outer?.covers(request) ? outer.takeAdmission(request.model, request.provider) : undefined;
-      if (taken !== undefined)
-        return { request, metadata: resolved, decision: taken.decision, metered, outer, heldFor: taken.heldFor };
-      const decision = decider.decide(call);
-      if (runtime.log.isDebug()) {
-        runtime.log.debug('decided', { endpoint: request.endpoint, model: request.model, decision });
-      }
-      if (decision.outcome === 'refuse') throw refusal(sink, request, resolved, decision, call);
-      const isFree = holds === undefined || NOT_ENFORCING.has(decision.code);
-      return { request, metadata: resolved, decision, metered, outer, heldFor: isFree ? undefined : heldFor(call) };
-    },
+    admit,
     secure(admission, options) {
       if (admission.heldFor === undefined || admission.hold !== undefined || holds === undefined) return admission;
       return holds.secure(lent, admission, admission.heldFor, options?.() ?? {});
@@ -168,6 +141,50 @@ export function createCallPath(
       announced.announce(call, attempt);
       return call;
     },
+  };
+}
+
+/** What stations 1 and 2 are made of. */
+interface AdmitParts {
+  readonly decider: Decider;
+  readonly metadata: MetadataResolver;
+  readonly sink: AttemptSink;
+  readonly runtime: Runtime;
+  readonly selectiveMetering: boolean;
+  readonly holds: CallHolds | undefined;
+  outerOf(request: RequestReading): OuterCall | undefined;
+}
+
+function createAdmit(parts: AdmitParts): CallPath['admit'] {
+  const { decider, metadata, sink, runtime, selectiveMetering, holds, outerOf } = parts;
+  const heldFor = (call: CallDimensions) => (holds?.rules.concern(call) === true ? call : undefined);
+  return (request, callMetadata) => {
+    const outer = outerOf(request);
+    // What the layer around knows of the caller holds inside too; the call's own metadata beats it.
+    const resolved =
+      outer === undefined
+        ? metadata.resolve(callMetadata)
+        : metadata.resolve(outer.admission.metadata.fields, callMetadata);
+    const metered = !selectiveMetering || resolved.selected === true || outer?.admission.metered === true;
+    if (request.kind !== 'call') return { request, metadata: resolved, decision: FREE, metered, outer };
+    const call = callOf(resolved.dimensions, request.model, request.provider);
+    // An endpoint that no adapter knows is let pass and flagged: no rule was written with it in mind (I1), but a hard
+    // one, which lets nothing pass of which nobody knows what it costs. A layer around knows more, and holds for it.
+    if (!request.known) {
+      const concerned = outer === undefined ? heldFor(call) : undefined;
+      const isHeld = concerned !== undefined && !NOT_ENFORCING.has(decider.decide(call).code);
+      return { request, metadata: resolved, decision: FREE, metered, outer, heldFor: isHeld ? concerned : undefined };
+    }
+    const taken = outer?.covers(request) ? outer.takeAdmission(request.model, request.provider) : undefined;
+    if (taken !== undefined)
+      return { request, metadata: resolved, decision: taken.decision, metered, outer, heldFor: taken.heldFor };
+    const decision = decider.decide(call);
+    if (runtime.log.isDebug()) {
+      runtime.log.debug('decided', { endpoint: request.endpoint, model: request.model, decision });
+    }
+    if (decision.outcome === 'refuse') throw refusal(sink, request, resolved, decision, call);
+    const isFree = holds === undefined || NOT_ENFORCING.has(decision.code);
+    return { request, metadata: resolved, decision, metered, outer, heldFor: isFree ? undefined : heldFor(call) };
   };
 }
 

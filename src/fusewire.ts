@@ -21,6 +21,7 @@ import { flushAtExit } from './metering/process-exit.js';
 import { RefusalReporter } from './metering/refusals.js';
 import { watchOutbox } from './metering/watch-outbox.js';
 import { type Holds, openHolds } from './open-holds.js';
+import { ProgramHolds } from './program-holds.js';
 import { createRuntime, type Runtime } from './runtime.js';
 import { ToolMeter } from './tools/tool-meter.js';
 import { VERSION } from './version.js';
@@ -42,6 +43,7 @@ export interface Parts {
   /** Absent with the cache. */
   readonly holds: Holds | undefined;
   readonly path: CallPath;
+  readonly programHolds: ProgramHolds;
   readonly book: CallBook;
   readonly tools: ToolMeter;
   readonly insight: Insight;
@@ -104,6 +106,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     timeoutMs: config.shutdownTimeoutMs,
     installSignalHandlers: config.installSignalHandlers,
   });
+  const path = createCallPath(decider, metadata, book.sink, runtime, config.selectiveMetering, holds?.calls);
   return {
     config,
     runtime,
@@ -116,7 +119,8 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
     delivery,
     refusals,
     holds,
-    path: createCallPath(decider, metadata, book.sink, runtime, config.selectiveMetering, holds?.calls),
+    path,
+    programHolds: new ProgramHolds(path, runtime),
     book,
     tools: openTools(runtime, metadata, book, outbox),
     insight,

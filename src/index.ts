@@ -54,6 +54,7 @@ export type { GivenLog, Log, LogLevel } from './log.js';
 export { withUsageMetadata } from './metadata/scope.js';
 export { type TraceCarrier, withTraceContext } from './metadata/trace-context.js';
 export type { MeterEvent } from './metering/check-event.js';
+export type { HoldDescription, ProgramHold } from './program-holds.js';
 export type { RecordedUsage } from './record-usage.js';
 export type { Status } from './status.js';
 export type { MeterToolOptions, ToolCall, ToolContext, ToolResult, ToolUsage } from './tools/tool-options.js';

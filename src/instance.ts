@@ -15,6 +15,7 @@ import type { AnyFetch, GuardedFetch, GuardFetchOptions } from './instrument/gua
 import { patchedClients } from './instrument/patched.js';
 import { checkEvent, type MeterEvent } from './metering/check-event.js';
 import { keepParts } from './parts-of.js';
+import { type HoldDescription, type ProgramHold, problemsOf } from './program-holds.js';
 import type { Runtime } from './runtime.js';
 import { readStatus, type Status } from './status.js';
 import { wrapTool } from './tools/tool-meter.js';
@@ -46,11 +47,24 @@ export interface Fusewire {
    */
   guardFetch(fetch?: AnyFetch, options?: GuardFetchOptions): GuardedFetch;
   /**
-   * The check of a guarded call, for programs that call models in another way. Call it before, {@link meter} after.
+   * The check of a guarded call, for programs that call models in another way. Call it before, {@link meter} after. It
+   * goes by what is known here and sets nothing aside: under a hard budget use {@link hold}.
    *
    * @throws BudgetExceededError when a budget that covers the call is used up; nothing else.
    */
   checkEnforcement(usageMetadata?: object, call?: CallDescription): void;
+  /**
+   * The check of a guarded call that also sets aside what the call can cost at most, where a hard budget concerns it. Then
+   * make the call, and {@link meter} it with the `holdId`, or `release()` it.
+   *
+   * @throws BudgetExceededError when a budget that covers the call has no room for it; FusewireError with code
+   * `INVALID_OPTIONS` for a wrong description.
+   * @example
+   * const { holdId, release } = await fusewire.hold({ subscriber: { id: 'u-1' } }, {
+   *   model: 'gpt-4o', provider: 'OPENAI', maxInputTokens: 2_000, maxOutputTokens: 500,
+   * });
+   */
+  hold(usageMetadata: object | undefined, call: HoldDescription): Promise<ProgramHold>;
   /**
    * Meters a call that no guarded client made. Returns at once; delivery happens behind. The event's own fields beat
    * its `usageMetadata`, which beats scopes, instance and environment.
@@ -156,9 +170,17 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       const decision = parts.decide(asked);
       const { log } = parts.runtime;
       if (log.isDebug()) log.debug('decided', { endpoint: 'checkEnforcement', model: asked.model, decision });
-      if (decision.outcome === 'allow') return;
-      parts.book.sink.refused(decision, asked);
-      throw new BudgetExceededError(decision, asked);
+      const refused = decision.code === 'ALLOWED' ? parts.holds?.calls.rules.exhausted(asked) : undefined;
+      const effective = refused ?? decision;
+      if (effective.outcome === 'allow') return;
+      parts.book.sink.refused(effective, asked);
+      throw new BudgetExceededError(effective, asked);
+    },
+    async hold(usageMetadata, call) {
+      announce();
+      const problems = problemsOf(call);
+      if (problems.length > 0) throw new FusewireError('INVALID_OPTIONS', problems);
+      return await parts.programHolds.take(usageMetadata, call);
     },
     meter(event) {
       announce();
@@ -168,7 +190,9 @@ export function createFusewireOn(overrides: Partial<Runtime>, options: FusewireO
       parts.book.noteUse();
       // An id of its own, for the Idempotency-Key: the caller's transaction id may come a second time with another body,
       // and it is the service that must see and flag that (I4).
-      parts.outbox.append(parts.runtime.newId(), parts.bypass.isOn() ? withBypass(checked) : checked);
+      const key = parts.runtime.newId();
+      parts.outbox.append(key, parts.bypass.isOn() ? withBypass(checked) : checked);
+      parts.programHolds.settle(checked, key);
       return checked.transactionId;
     },
     // One function stands for the overloads of the interface: wrapper, decorator, and either form of a report.
@@ -235,6 +259,7 @@ async function closeParts(parts: Parts): Promise<void> {
   const isDelivered = await flushAll(parts.delivery, parts.refusals, parts.config.shutdownTimeoutMs);
   if (!isDelivered && !wasClosed) reportLeft(parts.config, parts.outbox, parts.runtime.log);
   // What was metered and is in the ledger by now is no longer held; the rest stays set aside until it arrives.
+  parts.programHolds.close();
   await parts.holds?.close();
   await parts.delivery.stop();
   await parts.refusals.stop();

@@ -5,14 +5,18 @@ import type { EnforcementCache } from '../cache/enforcement-cache.js';
 import type { CallDimensions, RefuseDecision } from '../enforcement/decision.js';
 import { exhaustedFor } from '../enforcement/exhausted.js';
 import { withModel, withOutputLimit } from './bound/change-request.js';
+import { expectedCounts } from './bound/expected.js';
+import { OutputStatistics } from './bound/output-statistics.js';
 import type { Config } from './config.js';
 import type { Credentials } from './credentials.js';
 import { CallHolds, type HardRules } from './holds/call-holds.js';
+import type { ExpectedCounts } from './holds/hold-ask.js';
 import type { ReactionKind } from './holds/hold-reactions.js';
 import { createHoldShelf, type HoldShelf } from './holds/hold-shelf.js';
 import { createHolder } from './holds/holder.js';
 import type { Holder } from './holds/holder-types.js';
 import { createHttpDesk, type HttpDesk } from './holds/http-desk.js';
+import { createTokenEstimator } from './metering/estimate-tokens.js';
 import type { Runtime } from './runtime.js';
 import { VERSION } from './version.js';
 
@@ -49,6 +53,7 @@ export function openHolds(options: HoldsOptions): Holds {
     holder,
     failMode: config.failMode,
     edits: { withOutputLimit, withModel },
+    expected: learnExpected(),
     onReaction: options.onReaction,
   });
   return {
@@ -61,6 +66,17 @@ export function openHolds(options: HoldsOptions): Holds {
       await calls.close();
       await made.desk()?.close();
     },
+  };
+}
+
+/** What calls consume as a rule, by model and caller; learnt anew in each process. */
+function learnExpected(): ExpectedCounts {
+  const parts = { estimator: createTokenEstimator(), outputs: new OutputStatistics() };
+  const callerOf = ({ subscriberId, subscriberEmail, organization, credential }: CallDimensions) =>
+    subscriberId ?? subscriberEmail ?? organization ?? credential ?? '';
+  return {
+    of: (request, call, worst) => expectedCounts(parts, request, worst, callerOf(call)),
+    observe: ({ model = '' }, call, outputTokens) => parts.outputs.observe(model, callerOf(call), outputTokens),
   };
 }
 

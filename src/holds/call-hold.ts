@@ -20,14 +20,17 @@ export interface CallAdjustment {
 export class CallHold {
   readonly #ticket: HoldTicket;
   readonly #worst: CallBound;
+  readonly #observe: ((outputTokens: number) => void) | undefined;
   #keeper: UnbegunHolds | undefined;
   #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.release();
   #isEnded = false;
 
-  constructor(ticket: HoldTicket, worst: CallBound) {
+  /** `observe` is told how much output the provider reported. */
+  constructor(ticket: HoldTicket, worst: CallBound, observe?: (outputTokens: number) => void) {
     this.#ticket = ticket;
     this.#worst = worst;
+    this.#observe = observe;
   }
 
   /** What the usage event names. */
@@ -70,6 +73,9 @@ export class CallHold {
     this.#isEnded = true;
     this.#leaveKeeper();
     this.#ticket.settle(consumedBy(event) ?? mostOf(this.#worst), key);
+    if (event.attributes?.['usageState'] === 'reported' && event.attributes['end'] === 'completed') {
+      this.#observe?.(event.outputTokenCount);
+    }
   }
 
   /** Nothing was consumed: it was not sent, or somebody else meters it. */

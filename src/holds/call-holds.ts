@@ -131,7 +131,7 @@ export class CallHolds {
   }
 
   #askOf(request: RequestReading, call: CallDimensions): HoldAsk {
-    return holdAskOf(request, call, this.#options.expected?.of(request, call));
+    return holdAskOf(request, call, this.#options.expected);
   }
 
   async #take(
@@ -198,7 +198,9 @@ export class CallHolds {
     const told = Object.keys(adjustment).length === 0 ? changed : { ...changed, adjustment };
     if (ticket === undefined) return { ...told, heldFor: undefined };
     const worst = this.#askOf(request, form.call).need.worst;
-    return { ...told, hold: new CallHold(ticket, worst).keptBy(this.#unbegun, options.signal) };
+    const { expected } = this.#options;
+    const observe = (outputTokens: number) => expected?.observe(request, form.call, outputTokens);
+    return { ...told, hold: new CallHold(ticket, worst, observe).keptBy(this.#unbegun, options.signal) };
   }
 
   /** A call that names no output limit is given the one that was assumed, where its budget wants that. */

@@ -2,6 +2,7 @@
 import type { CallDimensions } from '../../enforcement/decision.js';
 import type { CallBound, CallCounts } from '../bound/types.js';
 import type { RequestReading } from '../providers/adapter.js';
+import type { HoldNeed } from './hold-types.js';
 import type { HoldAsk } from './holder-types.js';
 
 /** Tokens for the output of a call that names no limit, as long as no control says another number. */
@@ -9,11 +10,13 @@ export const ASSUMED_OUTPUT_TOKENS = 4_096;
 
 /** What calls like this one consume as a rule, learnt from those that ended. */
 export interface ExpectedCounts {
-  of(request: RequestReading, call: CallDimensions): CallCounts | undefined;
+  of(request: RequestReading, call: CallDimensions, worst: CallBound): CallCounts;
+  /** A call ended with so much output, as its provider reported it. */
+  observe(request: RequestReading, call: CallDimensions, outputTokens: number): void;
 }
 
-/** The question for a hold. */
-export function holdAskOf(request: RequestReading, call: CallDimensions, expected?: CallCounts): HoldAsk {
+/** The question for a hold. What is expected is worked out for budgets only that go by it: it takes longer than the rest. */
+export function holdAskOf(request: RequestReading, call: CallDimensions, expected?: ExpectedCounts): HoldAsk {
   return {
     call: {
       dimensions: call,
@@ -25,8 +28,23 @@ export function holdAskOf(request: RequestReading, call: CallDimensions, expecte
       pricingTier: request.pricingTier,
       hasVisionContent: request.hasVisionContent,
       billingUnit: request.media?.billingUnit,
+      quality: request.media?.quality,
+      resolution: request.media?.resolution,
     },
-    need: expected === undefined ? { worst: boundOf(request) } : { worst: boundOf(request), expected },
+    need: needOf(request, call, expected),
+  };
+}
+
+function needOf(request: RequestReading, call: CallDimensions, expected: ExpectedCounts | undefined): HoldNeed {
+  const worst = boundOf(request);
+  if (expected === undefined) return { worst };
+  let known: CallCounts | undefined;
+  return {
+    worst,
+    get expected() {
+      known ??= expected.of(request, call, worst);
+      return known;
+    },
   };
 }
 

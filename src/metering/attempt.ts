@@ -7,10 +7,12 @@ import type { RequestReading, StopReason, UsageReading } from '../providers/adap
 import type { Runtime, Timer } from '../runtime.js';
 import type { PromptFields } from '../wire/usage-event.js';
 import type { AttemptObserver, AttemptWatch } from './attempt-observer.js';
+import type { AttemptPart } from './attempt-part.js';
 import { buildUsageEvent } from './build-usage-event.js';
 import type { Outbox } from './outbox.js';
 
 export type { AttemptObserver, AttemptWatch } from './attempt-observer.js';
+export type { AttemptPart } from './attempt-part.js';
 
 /** How an attempt ended. */
 export type AttemptEnd =
@@ -94,19 +96,6 @@ export interface AttemptOptions {
   /** What it was admitted against; ends with the attempt. */
   readonly hold?: CallHold | undefined;
   readonly adjustment?: CallAdjustment | undefined;
-}
-
-/** An answer of its own inside the answer of an attempt: one result of a batch. */
-export interface AttemptPart {
-  /** The same whoever reads it and however often; absent where nothing of it is unique. */
-  readonly transactionId?: string | undefined;
-  readonly request: RequestReading;
-  readonly metadata: ResolvedMetadata;
-  readonly reading: UsageReading;
-  readonly end: AttemptEnd;
-  /** Wall clock, ms: when the provider says that the work began and ended. Default: those of the attempt. */
-  readonly startedAtMs?: number | undefined;
-  readonly endedAtMs?: number | undefined;
 }
 
 /**

@@ -28,6 +28,7 @@ function fields(kind: FieldKind, names: string): [string, FieldKind][] {
 /** The fields of an event that are no usage metadata. */
 export const EVENT_FIELDS: ReadonlyMap<string, FieldKind> = new Map([
   ...fields(text(255), 'transactionId'),
+  ...fields(text(64), 'holdId'),
   ...fields(text(NAME_MAX), 'model provider'),
   ...fields(text(), 'modelSource operationSubtype middlewareSource systemFingerprint actualServiceTier'),
   ...fields(text(), 'errorReason'),

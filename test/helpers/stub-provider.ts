@@ -57,10 +57,18 @@ export interface StubProvider {
 const COMMON = ['model', 'stream', 'user', 'temperature', 'tools', 'tool_choice', 'metadata', 'parallel_tool_calls'];
 /** What the strict server takes; anything else is a 400, as at OpenAI. */
 const ALLOWED: Record<string, readonly string[]> = {
-  '/chat/completions': [...COMMON, 'messages', 'n', 'stream_options', 'response_format', 'max_tokens'],
+  '/chat/completions': [
+    ...COMMON,
+    'messages',
+    'n',
+    'stream_options',
+    'response_format',
+    'max_tokens',
+    'max_completion_tokens',
+  ],
   '/responses': [...COMMON, 'input', 'instructions', 'background', 'text', 'store'],
   '/embeddings': ['model', 'input', 'encoding_format', 'dimensions', 'user'],
-  '/completions': [...COMMON, 'prompt', 'stream_options', 'suffix', 'n', 'max_tokens'],
+  '/completions': [...COMMON, 'prompt', 'stream_options', 'suffix', 'n', 'max_tokens', 'max_completion_tokens'],
 };
 
 /** Starts the server. Ids are unique within it; a background response is done at its second poll. */

@@ -87,6 +87,30 @@ describe('an instance and a service that gives holds', () => {
     expect(stub.requests).toHaveLength(0);
   });
 
+  it('holds for calls that a program makes and meters itself', async () => {
+    await guarded(10_000);
+    const call = { model: 'm', provider: 'OPENAI', maxInputTokens: 100, maxOutputTokens: 50 };
+    const unused = await fusewire.hold(undefined, call);
+    unused.release();
+    const { holdId } = await fusewire.hold({ agent: 'a' }, call);
+    expect(holdId).toEqual(expect.any(String));
+    fusewire.meter({
+      model: 'm',
+      provider: 'OPENAI',
+      inputTokenCount: 10,
+      outputTokenCount: 5,
+      ...(holdId && { holdId }),
+    });
+    const refused = await caught(fusewire.hold(undefined, { ...call, maxInputTokens: 100_000 }));
+    expect(refused).toMatchObject({ reason: 'BUDGET_EXCEEDED', budget: { limit: '0.00001' } });
+    expect(await caught(fusewire.hold(undefined, { ...call, maxInputTokens: -1 }))).toMatchObject({
+      code: 'INVALID_OPTIONS',
+    });
+    await fusewire.close();
+    expect(service.events).toMatchObject([{ holdId }]);
+    expect(service.holdBudget('c')).toMatchObject({ spend: '15', held: '0' });
+  });
+
   it('holds nothing under a bypass, and where no rule is hard', async () => {
     const client = await guarded(0);
     fusewire.setBypass(true);
