@@ -105,6 +105,8 @@ const callSchema = z.object(
     pricingTier: optional(oneOf(['STANDARD', 'BATCH'])),
     hasVisionContent: flag(),
     billingUnit: anyText(NAME_MAX),
+    quality: anyText(NAME_MAX),
+    resolution: anyText(NAME_MAX),
   },
   { error: required('call', 'an object: what kind of call it is') },
 );
