@@ -3,6 +3,7 @@
  * they, then on to the upstream. Every call passes {@link GatewayBooks.admit}, the one choke point; nothing below it asks
  * again and nothing beside it forwards.
  */
+import { adjustmentHeaders, admitGraded, giveBack } from './admit-graded.js';
 import type { Forwarder } from './forward/forwarder.js';
 import { answerHealth } from './http/answer-health.js';
 import type { Authenticate } from './http/authenticate.js';
@@ -64,7 +65,8 @@ async function answerCall(
   if (body === undefined) return;
   if (body instanceof Failure) return sendFailure(exchange, body, parts.books.seen(caller));
   const wholeAtMs = parts.now();
-  const call = parts.readCall({ caller, surface, url: request.url ?? '', headers: request.headers, body });
+  const arrived = { caller, surface, url: request.url ?? '', headers: request.headers, body };
+  const call = parts.readCall(arrived);
   if (call instanceof Failure) return sendFailure(exchange, call, parts.books.seen(caller));
   if (surface.kind === 'free') {
     return parts.forwarder.forward({
@@ -74,11 +76,13 @@ async function answerCall(
       extraHeaders: answerHeadersOf(exchange, exchange.budget),
     });
   }
-  const admission = await parts.books.admit(call);
+  const admitted = await admitGraded(parts, arrived, call);
+  const { admission } = admitted;
+  if (admission instanceof Failure) return sendFailure(exchange, admission, parts.books.seen(caller));
   if (admission.outcome !== 'admit') return turnAway(exchange, admission);
-  if (exchange.isOver) return admission.ticket.release();
+  if (exchange.isOver) return giveBack(admission);
   parts.metrics.own(parts.now() - wholeAtMs);
-  return forward(parts, exchange, call, admission);
+  return forward(parts, exchange, admitted.call, admission);
 }
 
 /** From here on the call is under way: the forwarder ends its ticket, whatever happens. */
@@ -89,7 +93,7 @@ function forward(
   admission: Extract<Admission, { outcome: 'admit' }>,
 ): Promise<void> {
   const { request, response } = exchange;
-  const extraHeaders = answerHeadersOf(exchange, admission.budget);
+  const extraHeaders = [...answerHeadersOf(exchange, admission.budget), ...adjustmentHeaders(call)];
   const sink = books.sinkOf(call.caller.team.id);
   return forwarder.forward({ call, request, response, admission, sink, extraHeaders });
 }

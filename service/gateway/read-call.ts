@@ -1,12 +1,13 @@
 /** From a request that has arrived whole to the call that is decided on, or why there is none. Pure, but for the log. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { boundBodyOfBytes, boundOf, callOf, noParts, stripInjectedUsage } from 'fusewire/internal';
+import { boundBodyOfBytes, boundOf, type CallBound, callOf, noParts, stripInjectedUsage } from 'fusewire/internal';
 import { upstreamPathOf } from './configured-upstream.js';
 import { type GatewayConfig, ollamaUpstream } from './gateway-config.js';
 import { Failure } from './http/failure.js';
 import { queryOf } from './http/surfaces.js';
 import { type Edit, edited, modelEdits, usageEdit } from './read/body-edits.js';
 import { createCallerMetadata } from './read/caller-metadata.js';
+import { limitEdits } from './read/limit-edits.js';
 import { type ReadBody, readBody } from './read/read-body.js';
 import { refusedRequest } from './read/request-policy.js';
 import { readForUpstream } from './read/upstream-reading.js';
@@ -23,8 +24,16 @@ export interface ArrivedRequest {
   readonly body: Buffer;
 }
 
+/** What a hard budget changes of a request before it lets it pass. */
+export interface CallChanges {
+  /** As a caller would name it; read, routed and decided on like any other. */
+  readonly model?: string | undefined;
+  /** All answers together have no more tokens than that. */
+  readonly outputTokensMax?: number | undefined;
+}
+
 /** Reads a request. Never throws; what could not be read is not forwarded. */
-export type ReadCall = (request: ArrivedRequest) => GatewayCall | Failure;
+export type ReadCall = (request: ArrivedRequest, changes?: CallChanges) => GatewayCall | Failure;
 
 /** Endpoints that are sent as forms. */
 const FORMS: ReadonlySet<string> = new Set([
@@ -49,7 +58,13 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
   const router = createModelRouter({ config, ...parts });
   const metadataOf = createCallerMetadata();
 
-  const callFor = (request: ArrivedRequest, routed: RoutedModel, body: ReadBody, edits: readonly Edit[]) => {
+  const callFor = (
+    request: ArrivedRequest,
+    routed: RoutedModel,
+    body: ReadBody,
+    edits: readonly Edit[],
+    outputTokensMax?: number,
+  ) => {
     const { caller, surface, headers } = request;
     const { upstream } = routed;
     const upstreamPath = upstreamPathOf(upstream, surface.path) + queryOf(surface, request.url);
@@ -61,7 +76,11 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
     const { reading, adapter } = found;
     const asksUsage = reading.streaming && found.takesIncludeUsage && ASKS_USAGE.has(surface.name);
     const usage = asksUsage ? usageEdit(body) : undefined;
+    const limits = outputTokensMax === undefined ? [] : limitEdits(reading, body, outputTokensMax);
+    if (limits === undefined) return UNLIMITABLE;
     const metadata = metadataOf(caller, headers);
+    const bound = boundOf(reading, boundBodyOfBytes(body), config);
+    const all = usage === undefined ? [...edits, ...limits] : [...edits, ...limits, usage];
     return {
       caller,
       surface,
@@ -71,13 +90,13 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
       reading,
       metadata,
       dimensions: callOf(metadata.dimensions, reading.model, reading.provider),
-      bound: boundOf(reading, boundBodyOfBytes(body), config),
-      body: edited(body.raw, usage === undefined ? edits : [...edits, usage]),
+      bound: outputTokensMax === undefined ? bound : limitedTo(bound, outputTokensMax),
+      body: edited(body.raw, all),
       rewrite: usage === undefined ? undefined : stripInjectedUsage,
     };
   };
 
-  const read: ReadCall = (request) => {
+  const read: ReadCall = (request, changes = {}) => {
     const { surface, headers, caller } = request;
     if (surface.method !== 'POST') {
       return callFor(request, { upstream: ollamaUpstream(config), model: '', billedModel: '' }, NO_BODY, []);
@@ -87,7 +106,7 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
     if (typeof body === 'string') return new Failure(400, 'invalid_body', `the body ${body}`);
     const asked = modelAskedFor(surface, body);
     if (asked instanceof Failure) return asked;
-    const routed = router.route(asked, surface, caller.key);
+    const routed = router.route(changes.model ?? asked, surface, caller.key);
     if (routed instanceof Failure) return routed;
     if (body.json !== undefined && routed.upstream.protocol !== 'ollama' && !isJson(contentType)) return NOT_JSON;
     const refused =
@@ -97,12 +116,12 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
     const edits = isRenamed ? modelEdits(body, routed.model, surface.name === SHOW ? SHOWN : NAMED) : [];
     if (isRenamed && edits.length === 0) return UNREADABLE;
     body.fields['model'] = routed.model;
-    return callFor(request, routed, body, edits);
+    return callFor(request, routed, body, edits, changes.outputTokensMax);
   };
 
-  return (request) => {
+  return (request, changes) => {
     try {
-      return read(request);
+      return read(request, changes);
     } catch {
       // Whatever it was, nothing of it is sent.
       return UNREADABLE;
@@ -119,12 +138,17 @@ const NO_BODY: ReadBody = Object.freeze({
   formModel: undefined,
 });
 const UNREADABLE = new Failure(400, 'unreadable_request', 'the request cannot be read, so it was not sent');
+const UNLIMITABLE = new Failure(400, 'unlimitable_request', 'the output of this request cannot be limited further');
 const NOT_JSON = new Failure(
   400,
   'invalid_content_type',
   "send it with the header content-type: application/json (curl: -H 'content-type: application/json'); a server that reads " +
     'the body as a form could find another model in it',
 );
+
+function limitedTo(bound: CallBound, outputTokensMax: number): CallBound {
+  return { ...bound, outputTokensMax: Math.min(bound.outputTokensMax, outputTokensMax), isOutputLimited: true };
+}
 
 /** Another encoding could make another text of the same bytes. Ollama reads JSON whatever the header says. */
 function isJson(contentType: string | undefined): boolean {

@@ -6,9 +6,11 @@
  */
 import type {
   AttemptSink,
+  CallAdjustment,
   CallBound,
   CallDimensions,
   Decision,
+  HoldReactions,
   HoldTicket,
   MeteredEvent,
   ProviderAdapter,
@@ -132,6 +134,8 @@ export interface GatewayCall {
   readonly bound: CallBound;
   /** What is sent: the caller's bytes, or these with the one change that an alias or I3's exception makes. */
   readonly body: Buffer;
+  /** How a hard budget changed it before it was let through. */
+  readonly adjustment?: CallAdjustment | undefined;
   /** Takes the traces of an injected `stream_options.include_usage` out of the answer again. */
   readonly rewrite?: SseRewrite | undefined;
 }
@@ -145,7 +149,11 @@ export interface BudgetFacts {
   readonly spend: string;
   /** Set aside for calls under way, this one included where it was admitted. Never part of spend. */
   readonly held: string;
+  /** `limit - spend - held`, at least 0. */
   readonly remaining: string;
+  /** What raises add now, and the limit without them. Absent: nothing is raised. */
+  readonly raised?: string | undefined;
+  readonly ownLimit?: string | undefined;
   /** ISO 8601; `null`: never. */
   readonly resetsAt: string | null;
   /** The group whose budget it is, of a grouped control. */
@@ -172,6 +180,14 @@ export interface Refusal {
   readonly budget?: BudgetFacts;
   /** What this call may cost at most, where that is the reason. */
   readonly asked?: string;
+  /** Of a hard budget: what could be done instead. */
+  readonly instead?: {
+    readonly reactions: HoldReactions;
+    /** The output limit under which the call would fit; 0: none. */
+    readonly outputTokensMax: number;
+    /** When it is worth asking again; `null`: not before the reset. */
+    readonly retryAfterMs: number | null;
+  };
 }
 
 /** What was set aside for a call that was admitted. Ends once; later calls do nothing. */
@@ -211,6 +227,8 @@ export interface GatewayBooks {
   seen(caller: GatewayCaller): BudgetFacts | undefined;
   /** The same, read from the ledger before where it is not known or old. Never rejects. */
   look(caller: GatewayCaller): Promise<BudgetFacts | undefined>;
+  /** A hard budget let a call pass as another one, or told it to wait: kept as an enforcement event. Never throws. */
+  reacted(call: GatewayCall, kind: 'clamped' | 'downgraded' | 'throttled', refusal: Refusal): void;
   /** What attempts of a team are metered with. */
   sinkOf(teamId: string): AttemptSink;
   /** Resolves when what earlier runs left is in the ledger, or after a bounded time; before anything is admitted. */

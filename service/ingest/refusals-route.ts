@@ -27,6 +27,10 @@ const refusalSchema = z.object({
   key: word(512),
   at: z.iso.datetime({ offset: true, error: 'must be a full ISO 8601 date-time' }),
   count: whole(1, COUNT_MAX).default(1).describe('calls that were refused for the same reason'),
+  kind: z
+    .enum(['clamped', 'downgraded', 'throttled'])
+    .nullish()
+    .describe('what a hard control did instead; left out: the calls were refused'),
   groupValue: word(512),
   subscriberId: word(512),
   subscriberEmail: word(512),
@@ -80,7 +84,7 @@ export function installRefusals(
       const teamId = ownTeam(callerOf(request), [request.query.teamId]);
       const refusals = request.body.refusals.map(reportedOf);
       const accepted = refusals.length === 0 ? 0 : await store.recordRefusals(teamId, refusals);
-      metrics.refusedCalls(refusals.reduce((sum, { count }) => sum + count, 0));
+      metrics.refusedCalls(refusals.reduce((sum, { count, kind }) => sum + (kind === undefined ? count : 0), 0));
       return reply.code(202).send({ accepted });
     },
   );

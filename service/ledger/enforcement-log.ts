@@ -50,8 +50,18 @@ export const ENFORCEMENT_OUTCOMES: Readonly<Record<EnforcementKind, EnforcementO
   overrun: 'OVERRUN',
   'hold-charged': 'CHARGED',
   'hold-released': 'RELEASED',
+  clamped: 'CLAMPED',
+  downgraded: 'DOWNGRADED',
+  throttled: 'THROTTLED',
 };
-const WARNINGS: ReadonlySet<EnforcementKind> = new Set(['warn', 'unknown-price', 'hold-released']);
+const WARNINGS: ReadonlySet<EnforcementKind> = new Set([
+  'warn',
+  'unknown-price',
+  'hold-released',
+  'clamped',
+  'downgraded',
+  'throttled',
+]);
 /** Notes that wait for the end of their operation; more are written early (I10). */
 const NOTES_MAX = 5_000;
 const UNKNOWN_PRICE = 'an event whose price is unknown was counted as 0: from here on the value is a lower bound';

@@ -8,6 +8,7 @@ import { type LedgerContext, readTeamState } from './context.js';
 import { departmentsOf } from './counted-event.js';
 import { lineOf, loadMembers, readDirectory } from './directory.js';
 import { NO_FILLS, readFills } from './fill-cursors.js';
+import { cellKeys, standingNow } from './holds/cells.js';
 import { selectPrices } from './prices.js';
 import { spanNow } from './rolling-balances.js';
 import { readTeamScope } from './team-copies.js';
@@ -47,6 +48,8 @@ export interface StandingReading {
   /** The control is still meeting events: the values are lower bounds. */
   readonly filling: boolean;
   readonly balances: readonly StandingBalance[];
+  /** Of a hard control: what open holds of everybody set aside in the window of now. */
+  readonly held: bigint;
 }
 
 /** The answer; plain data. */
@@ -79,6 +82,7 @@ export async function gatewayStanding(
   const fills = state.filling ? await readFills(context, teamId) : NO_FILLS;
   const asked = ask.cells.map(({ controlId, groupKey }) => ({ compiled: scope.byId.get(controlId), groupKey }));
   const balances = await readCells(context, asked);
+  const held = await readHeld(context, asked);
   return {
     ...{ revision, controlsVersion, pricesVersion, directoryVersion, nowMs: context.nowMs },
     ...(known?.controlsVersion === controlsVersion ? {} : { controls: scope.controls.map(({ control }) => control) }),
@@ -86,7 +90,7 @@ export async function gatewayStanding(
     people: await readPeople(context, teamId, directoryVersion, ask.people),
     cells: asked.map(({ compiled }, i) => {
       if (compiled === undefined) return undefined;
-      return { filling: fills.has(compiled.control.id), balances: balances[i] ?? [] };
+      return { filling: fills.has(compiled.control.id), balances: balances[i] ?? [], held: held[i] ?? 0n };
     }),
   };
 }
@@ -139,6 +143,20 @@ async function readCells(
     place?.own.push({ startMs: place.startMs, ...values });
   }
   return found;
+}
+
+async function readHeld(context: LedgerContext, asked: readonly AskedCell[]): Promise<readonly bigint[]> {
+  const cells = asked.map(({ compiled, groupKey }) =>
+    compiled?.control.enforcement === 'HARD'
+      ? { compiled, groupKey, window: context.cache.windows.of(compiled.control, context.nowMs) }
+      : undefined,
+  );
+  const hard = cells.filter((cell) => cell !== undefined);
+  if (hard.length === 0) return [];
+  await context.balances.load(hard.flatMap((cell) => cellKeys(context, cell)));
+  const held: bigint[] = [];
+  for (const cell of cells) held.push(cell === undefined ? 0n : (await standingNow(context, cell)).held);
+  return held;
 }
 
 async function readBuckets(

@@ -1,5 +1,6 @@
 /** Refusals that clients report: a refused call is never metered, so this is how the ledger hears of it (I1). */
 import { limitTextOf } from '../compile/compiled-control.js';
+import type { ReactionKind } from '../store/enforcement-event.js';
 import { textOrNull } from '../store/sql.js';
 import { type LedgerContext, readTeamState } from './context.js';
 import { controlOf } from './control-rows.js';
@@ -15,6 +16,8 @@ export interface ReportedRefusal {
   readonly key?: string | undefined;
   readonly atMs: number;
   readonly count: number;
+  /** What was done instead of refusing them. Absent: they were refused. */
+  readonly kind?: ReactionKind | undefined;
   readonly groupValue?: string | undefined;
   readonly subscriberId?: string | undefined;
   readonly subscriberEmail?: string | undefined;
@@ -55,7 +58,7 @@ async function rowOf(context: LedgerContext, teamId: string, refusal: ReportedRe
   const groupValue = refusal.groupValue ?? null;
   return {
     controlId: control?.id ?? null,
-    kind: 'refusal',
+    kind: refusal.kind ?? 'refusal',
     isShadow: false,
     ruleId: ruleId ?? null,
     ruleName: control?.name ?? null,

@@ -4,6 +4,7 @@
  * What an enforcement event tells of. `unknown-price`: an event whose price is unknown was counted as 0; once per control
  * and window (I5). `refusal`: a client refused calls and said so. `overrun`: what an event spent above the limit of a hard
  * control. `hold-charged`, `hold-released`: what became of a hold that its owner did not renew, or that was given back for it.
+ * `clamped`, `downgraded`, `throttled`: what a hard control did with calls instead of refusing them.
  */
 export type EnforcementKind =
   | 'trip'
@@ -14,7 +15,10 @@ export type EnforcementKind =
   | 'refusal'
   | 'overrun'
   | 'hold-charged'
-  | 'hold-released';
+  | 'hold-released'
+  | ReactionKind;
+/** What a hard control does before it refuses. */
+export type ReactionKind = 'clamped' | 'downgraded' | 'throttled';
 /** What became of the calls. */
 export type EnforcementOutcome =
   | 'BLOCKED'
@@ -24,7 +28,10 @@ export type EnforcementOutcome =
   | 'PRICE_UNKNOWN'
   | 'OVERRUN'
   | 'CHARGED'
-  | 'RELEASED';
+  | 'RELEASED'
+  | 'CLAMPED'
+  | 'DOWNGRADED'
+  | 'THROTTLED';
 
 /** What a control did, written in the transaction that caused it, with a snapshot of what the control was then. */
 export interface EnforcementEvent {

@@ -1,5 +1,5 @@
 /** A budget as answers and refusals show it. Texts are made when they are asked for: few answers show all of them. */
-import { formatScaled } from '../../ledger/decimal.js';
+import { formatScaled, parseScaled } from '../../ledger/decimal.js';
 import type { BudgetFacts } from '../types.js';
 import type { Cell, CellStanding } from './cell.js';
 import type { ControlBook, CountingWindow } from './control-book.js';
@@ -37,6 +37,21 @@ export class BudgetView implements BudgetFacts {
     return this.text(this.#book.compiled.limit);
   }
 
+  get raised(): string | undefined {
+    const raised = this.#raised;
+    return raised === 0n ? undefined : this.text(raised);
+  }
+
+  get ownLimit(): string | undefined {
+    const raised = this.#raised;
+    return raised === 0n ? undefined : this.text(this.#book.compiled.limit - raised);
+  }
+
+  get #raised(): bigint {
+    const { raised } = this.#book.compiled.control;
+    return raised === undefined ? 0n : (parseScaled(raised, this.#book.digits, 'ceiling') ?? 0n);
+  }
+
   get spend(): string {
     return this.text(this.#standing.value);
   }
@@ -64,8 +79,9 @@ export class BudgetView implements BudgetFacts {
 
   /** The plain facts. */
   toJSON(): BudgetFacts {
-    const { controlId, name, metric, limit, spend, held, remaining, resetsAt, isWarning } = this;
-    return { controlId, name, metric, limit, spend, held, remaining, resetsAt, isWarning };
+    const { controlId, name, metric, limit, raised, ownLimit, spend, held, remaining, resetsAt, isWarning } = this;
+    const raise = raised === undefined ? {} : { raised, ownLimit };
+    return { controlId, name, metric, limit, ...raise, spend, held, remaining, resetsAt, isWarning };
   }
 
   /** An amount of this budget as decimal text. */

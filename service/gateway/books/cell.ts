@@ -51,6 +51,8 @@ export class Cell {
   readNumber = 0;
   /** When somebody last decided by it; monotonic. */
   usedAtMs = 0;
+  /** What the ledger said that open holds of a hard control set aside. */
+  #held = 0n;
   readonly #locals = new Map<number, Local>();
   #ledger: readonly LedgerBalance[] = NO_BALANCES;
   /** The ledger's part of the sum, and for which span it was taken. */
@@ -75,7 +77,7 @@ export class Cell {
   standing({ fromMs, toMs }: TimeSpan): CellStanding {
     if (this.#summed.fromMs !== fromMs || this.#summed.toMs !== toMs) this.#sum(fromMs, toMs);
     let { value, unknownCount } = this.#summed;
-    let held = 0n;
+    let held = this.#held;
     for (const [startMs, local] of this.#locals) {
       if (startMs < fromMs || startMs > toMs) continue;
       value += local.open + local.acknowledged;
@@ -141,6 +143,7 @@ export class Cell {
   /** The ledger was read, by a read that began at `atMs` and had this number. */
   read(reading: StandingReading, atMs: number, number: number): void {
     this.#ledger = reading.balances;
+    this.#held = reading.held;
     this.#summed = { fromMs: 0, toMs: -1, value: 0n, unknownCount: 0n };
     this.isLoaded = true;
     this.readAtMs = atMs;

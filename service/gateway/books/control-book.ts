@@ -30,6 +30,8 @@ export class ControlBook {
   readonly digits: number;
   /** What it says of callers that leave; absent where it says nothing. */
   readonly onClientLeave: 'abort' | 'drain' | undefined;
+  /** Calls are admitted against holds; what is known here is for showing (I7). */
+  readonly isHard: boolean;
   readonly cells = new Map<string, Cell>();
   readonly #windows: WindowMemo;
   #only: Cell | undefined;
@@ -43,6 +45,7 @@ export class ControlBook {
     this.digits = digitsOf(compiled.control.metricType);
     const said = compiled.control.onClientLeave;
     this.onClientLeave = said === 'abort' || said === 'drain' ? said : undefined;
+    this.isHard = compiled.control.enforcement === 'HARD';
     this.#windows = windows;
   }
 

@@ -3,6 +3,7 @@ import type { DiskOutbox, Log, MeteredEvent, OutboxEntry } from 'fusewire/intern
 import type { EventTools } from '../../ingest/canonical-fields.js';
 import type { ItemOutcome } from '../../store/store.js';
 import type { WorkOutcome } from './book-loop.js';
+import type { HardBudgets } from './hard-budgets.js';
 import type { GatewayBooksParts } from './parts.js';
 import { type PreparedEvent, prepareFound } from './prepare-event.js';
 import type { SettledEvent } from './settled-event.js';
@@ -23,6 +24,8 @@ export interface DelivererParts extends Pick<GatewayBooksParts, 'store' | 'metri
   readonly tools: EventTools;
   /** Events that were metered by this process, until they are in the ledger. */
   readonly settled: Map<MeteredEvent, SettledEvent>;
+  /** Is told what the ledger has, and what it never will. */
+  readonly hard: Pick<HardBudgets, 'acknowledged' | 'lost'>;
 }
 
 interface Ready {
@@ -55,6 +58,7 @@ export class Deliverer {
       const there = ready.filter(({ entry }, i) => this.#isThere(entry, outcomes[i])).map(({ entry }) => entry);
       outbox.acknowledgeAll(there);
       for (const entry of there) this.#end(entry, true);
+      this.#parts.hard.acknowledged(there.map(({ idempotencyKey }) => idempotencyKey));
       this.#sayWorks();
       return claimed.length >= MUCH && claimed.length < BATCH ? 'much' : 'done';
     } catch (error) {
@@ -117,8 +121,9 @@ export class Deliverer {
     return false;
   }
 
-  #end({ event }: OutboxEntry, isThere: boolean): void {
-    const { settled } = this.#parts;
+  #end({ event, idempotencyKey }: OutboxEntry, isThere: boolean): void {
+    const { settled, hard } = this.#parts;
+    if (!isThere) hard.lost([idempotencyKey]);
     settled.get(event)?.end(isThere);
     settled.delete(event);
   }

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTokenEstimator, type DiskOutbox, openDiskOutbox, ownerFolder } from 'fusewire/internal';
 import { createCatalogue } from '../../pricing/catalogue.js';
-import type { Admission, BudgetFacts, GatewayBooks, GatewayCall, GatewayCaller } from '../types.js';
+import type { ReactionKind } from '../../store/enforcement-event.js';
+import type { Admission, BudgetFacts, GatewayBooks, GatewayCall, GatewayCaller, Refusal } from '../types.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY } from './parts.js';
 import { type SharedParts, TeamBooks } from './team-books.js';
 
@@ -55,6 +56,14 @@ class Books implements GatewayBooks {
       .refresh(caller)
       .catch(() => undefined);
     return this.seen(caller);
+  }
+
+  reacted(call: GatewayCall, kind: ReactionKind, refusal: Refusal): void {
+    try {
+      this.#teamOf(call.caller.team.id).reacted(call, kind, refusal);
+    } catch (error) {
+      this.#parts.log.error('a reaction could not be noted; please report this', { error: String(error) });
+    }
   }
 
   sinkOf(teamId: string) {

@@ -38,6 +38,8 @@ export type Judgement =
       readonly shares: readonly Share[];
       readonly budget: BudgetFacts | undefined;
       readonly onClientLeave: 'abort' | 'drain' | undefined;
+      /** Hard budgets concern the call: it is to be covered by a hold before it is forwarded. */
+      readonly needsHold: boolean;
     }
   | { readonly kind: 'refuse'; readonly refusal: Refusal; readonly budget: BudgetFacts | undefined }
   | {
@@ -86,7 +88,7 @@ export function judge(
     if (!isFresh && canRead) return { kind: 'read', cells, person, isNeeded: false };
     return { kind: 'refuse', refusal, budget: refusal.budget ?? tightest(lines, nowMs, false) };
   }
-  if (canRead && lines.some((line) => atMs - line.cell.readAtMs > NEAR_STALE_MS && isNear(line))) {
+  if (canRead && lines.some((line) => !line.book.isHard && atMs - line.cell.readAtMs > NEAR_STALE_MS && isNear(line))) {
     return { kind: 'read', cells, person, isNeeded: false };
   }
   return {
@@ -94,6 +96,7 @@ export function judge(
     shares: sharesOf(lines, nowMs),
     budget: tightest(lines, nowMs, true),
     onClientLeave: leaveOf(lines),
+    needsHold: lines.some(({ book }) => book.isHard),
   };
 }
 
@@ -125,7 +128,7 @@ function lineOf({ book, cell }: PlacedCall['drawn'][number], { event }: PlacedCa
 function sharesOf(lines: readonly Line[], nowMs: number): readonly Share[] {
   const shares: Share[] = [];
   for (const { book, cell, window, bound } of lines) {
-    if (bound === 0n) continue;
+    if (bound === 0n || book.isHard) continue;
     shares.push({ cell, startMs: window.startMs, value: bound, unknownCount: 0n });
     const isEnding = nowMs >= window.endMs - WINDOW_MARGIN_MS && book.compiled.control.windowType !== 'ROLLING';
     if (isEnding) shares.push({ cell, startMs: window.endMs, value: bound, unknownCount: 0n });
@@ -138,6 +141,7 @@ function refusalOf(lines: readonly Line[], placed: PlacedCall, decision: Decisio
   if (decision.outcome === 'refuse') return ofRule(decision, lines, placed, nowMs);
   for (const line of lines) {
     const { book, standing: now, bound } = line;
+    if (book.isHard) continue;
     const { compiled } = book;
     const { control, limit } = compiled;
     const isMoney = control.metricType === 'TOTAL_COST';

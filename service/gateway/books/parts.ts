@@ -6,7 +6,10 @@ import type { CredentialProtector } from '../../ingest/protect-credential.js';
 import type { Store } from '../../store/store.js';
 
 /** Of the store, what the books use. */
-export type BookStore = Pick<Store, 'feeds' | 'gatewayStanding' | 'listTeams' | 'record' | 'recordRefusals'>;
+export type BookStore = Pick<
+  Store,
+  'feeds' | 'gatewayStanding' | 'listTeams' | 'operateHolds' | 'record' | 'recordRefusals'
+>;
 
 /** Parts of `createGatewayBooks`. */
 export interface GatewayBooksParts {

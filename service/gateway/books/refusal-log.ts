@@ -5,6 +5,7 @@
 import type { Log, Runtime, Timer } from 'fusewire/internal';
 import type { Metrics } from '../../http/metrics.js';
 import type { ReportedRefusal } from '../../ledger/refusals.js';
+import type { ReactionKind } from '../../store/enforcement-event.js';
 import type { GatewayCall, Refusal } from '../types.js';
 import type { BookStore } from './parts.js';
 
@@ -42,12 +43,12 @@ export class RefusalLog {
     this.#teamId = teamId;
   }
 
-  /** Keeps a refusal. Never throws. */
-  add(call: GatewayCall, refusal: Refusal, revision: number | undefined): void {
-    this.#metrics?.refusedCalls(1);
+  /** Keeps a refusal, or with `kind` what was done instead. Never throws. */
+  add(call: GatewayCall, refusal: Refusal, revision: number | undefined, kind?: ReactionKind): void {
+    if (kind === undefined) this.#metrics?.refusedCalls(1);
     const { rule, code, budget } = refusal;
     const { subscriberId, subscriberEmail, model, provider } = call.dimensions;
-    const name = [rule?.ruleId, code, budget?.group, subscriberId, model].join('\n');
+    const name = [rule?.ruleId, code, budget?.group, subscriberId, model, kind].join('\n');
     const known = this.#rows.get(name);
     if (known !== undefined) {
       known.count += 1;
@@ -55,6 +56,7 @@ export class RefusalLog {
     }
     if (this.#rows.size >= ROWS_MAX) return;
     const row: Row = { id: this.#runtime.newId(), atMs: this.#runtime.now(), count: 1, code };
+    if (kind !== undefined) row.kind = kind;
     if (rule !== null) row.ruleId = rule.ruleId;
     if (budget?.group !== undefined) row.groupValue = budget.group;
     if (budget !== undefined) Object.assign(row, { currentValue: budget.spend, threshold: budget.limit });

@@ -2,11 +2,14 @@
 import type { Attempt, AttemptSink, DiskOutbox, MeteredEvent, RefuseDecision } from 'fusewire/internal';
 import { TeamRules } from '../../litellm/team-guards.js';
 import type { Catalogue } from '../../pricing/catalogue.js';
+import type { ReactionKind } from '../../store/enforcement-event.js';
 import { createCallerMetadata } from '../read/caller-metadata.js';
-import type { Admission, BudgetFacts, GatewayCall, GatewayCaller } from '../types.js';
+import type { Admission, BudgetFacts, GatewayCall, GatewayCaller, Refusal } from '../types.js';
 import { BookLoop } from './book-loop.js';
 import type { Cell } from './cell.js';
 import { Deliverer } from './deliverer.js';
+import { type ExpectedOf, HardBudgets } from './hard-budgets.js';
+import { refusedByHold } from './hold-refusal.js';
 import { type Arrival, budgetSeen, holdsOf, type Judgement, judge, REFRESH_MS, STALE_MS } from './judge.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY, OUTBOX_RESERVE } from './parts.js';
 import { jsonOf, prepareOwn } from './prepare-event.js';
@@ -21,6 +24,8 @@ import { watchOutbox } from './watched-outbox.js';
 export interface SharedParts extends GatewayBooksParts {
   readonly catalogue: Catalogue;
   estimateTokens(text: string): number;
+  /** For controls that hold what is expected; absent: what calls may cost at most. */
+  readonly expectedOf?: ExpectedOf | undefined;
 }
 
 /** A call waits for so many reads at most: rules and controls may be others after each. */
@@ -39,6 +44,7 @@ export class TeamBooks {
   readonly #reader: StandingReader;
   readonly #loop: BookLoop;
   readonly #refusals: RefusalLog;
+  readonly #hard: HardBudgets;
   readonly #settled = new Map<MeteredEvent, SettledEvent>();
   readonly #tools: { newId(): string; protect(value: string): string };
   readonly #callerOf = createCallerMetadata();
@@ -51,11 +57,16 @@ export class TeamBooks {
     this.#tools = { newId: runtime.newId, protect: (value) => parts.protectCredential(teamId, value) };
     this.#rules = new TeamRules(teamId, store.feeds, runtime, log);
     // A control or a price that changes moves the feed: versions are read at once.
-    this.#rules.watch(() => this.#readVersions());
+    this.#rules.watch(() => {
+      this.#hard.forget();
+      this.#readVersions();
+    });
     this.#standing = new Standing(parts.catalogue);
     this.#reader = new StandingReader(store, runtime, teamId, this.#standing);
     this.#refusals = new RefusalLog(parts, teamId);
-    const deliverer = new Deliverer({ ...parts, teamId, outbox, tools: this.#tools, settled: this.#settled });
+    this.#hard = new HardBudgets({ ...parts, expectedOf: (call) => parts.expectedOf?.(call) }, teamId);
+    const tools = this.#tools;
+    const deliverer = new Deliverer({ ...parts, teamId, outbox, tools, settled: this.#settled, hard: this.#hard });
     this.#loop = new BookLoop(runtime, { deliver: () => deliverer.deliver(), read: () => this.#reader.read() });
     outbox.onAppend(() => this.#loop.wake());
     this.sink = {
@@ -95,7 +106,29 @@ export class TeamBooks {
     }
     const arrived = this.#reader.begun;
     const turn = this.#decide(call, arrived, true);
-    return turn.kind === 'done' ? turn.admission : this.#admitLater(call, arrived, turn);
+    if (turn.kind === 'done') return this.#cover(call, turn);
+    return this.#admitLater(call, arrived, turn).then((done) => this.#cover(call, done));
+  }
+
+  /** What hard budgets concern goes on only against a hold. What the others set aside for it meanwhile ends with it. */
+  #cover(call: GatewayCall, { admission, needsHold }: Done): Admission | Promise<Admission> {
+    if (!needsHold || admission.outcome !== 'admit') return admission;
+    const covered = this.#hard.cover(call);
+    if (covered === 'free') return admission;
+    if (!(covered instanceof Promise)) return { ...admission, hold: covered };
+    return covered.then((answer): Admission => {
+      if (answer.outcome === 'free') return admission;
+      if (answer.outcome === 'held') return { ...admission, hold: answer.ticket };
+      admission.ticket.release();
+      if (answer.outcome === 'unavailable') return this.#unknown();
+      const refusal = refusedByHold(call, answer.refusal, answer.affordable);
+      return this.#refuse(call, { kind: 'refuse', refusal, budget: refusal.budget }, undefined).admission;
+    });
+  }
+
+  /** See `GatewayBooks.reacted`. */
+  reacted(call: GatewayCall, kind: ReactionKind, refusal: Refusal): void {
+    this.#refusals.add(call, refusal, undefined, kind);
   }
 
   /** See `GatewayBooks.seen`. */
@@ -127,6 +160,7 @@ export class TeamBooks {
     this.#rules.unwatch();
     this.#reader.close();
     await this.#loop.close();
+    await this.#hard.close();
     await this.#refusals.close();
     await this.#outbox.close();
   }
@@ -136,14 +170,14 @@ export class TeamBooks {
     return this.#standing.weights.size;
   }
 
-  async #admitLater(call: GatewayCall, arrived: number, first: Pending): Promise<Admission> {
+  async #admitLater(call: GatewayCall, arrived: number, first: Pending): Promise<Done> {
     let pending = first;
     for (let turn = 1; ; turn += 1) {
       const isRead = await this.#wait(pending);
-      if (!isRead && pending.isNeeded) return this.#unknown();
+      if (!isRead && pending.isNeeded) return { kind: 'done', admission: this.#unknown() };
       const next = this.#decide(call, arrived, isRead && turn < TURNS_MAX);
-      if (next.kind === 'done') return next.admission;
-      if (!isRead || turn >= TURNS_MAX) return this.#unknown();
+      if (next.kind === 'done') return next;
+      if (!isRead || turn >= TURNS_MAX) return { kind: 'done', admission: this.#unknown() };
       pending = next;
     }
   }
@@ -201,9 +235,10 @@ export class TeamBooks {
       return { ...judgement, kind: 'wait', rules: decision.outcome === 'refuse' };
     }
     if (judgement.kind === 'refuse') return this.#refuse(call, judgement, revision);
-    const { shares, budget, onClientLeave } = judgement;
+    const { shares, budget, onClientLeave, needsHold } = judgement;
     const ticket = new OpenTicket(call, arrival.nowMs, shares, this.#standing.weights, this.#holdsOf);
-    return { kind: 'done', admission: { outcome: 'admit', ticket, decision, bypassed: false, budget, onClientLeave } };
+    const admission = { outcome: 'admit', ticket, decision, bypassed: false, budget, onClientLeave } as const;
+    return { kind: 'done', admission, needsHold };
   }
 
   /** The customer's budget was made since controls were read: its first calls are not decided on without it. */
@@ -215,7 +250,7 @@ export class TeamBooks {
     return false;
   }
 
-  #refuse(call: GatewayCall, { refusal, budget }: Refused, revision: number | undefined): Turn {
+  #refuse(call: GatewayCall, { refusal, budget }: Refused, revision: number | undefined): Done {
     try {
       this.#refusals.add(call, refusal, revision);
     } catch (error) {
@@ -277,4 +312,10 @@ interface Pending {
   readonly isNeeded: boolean;
 }
 
-type Turn = Pending | { readonly kind: 'done'; readonly admission: Admission };
+interface Done {
+  readonly kind: 'done';
+  readonly admission: Admission;
+  readonly needsHold?: boolean;
+}
+
+type Turn = Pending | Done;

@@ -6,6 +6,7 @@ import {
   type AttemptEnd,
   type AttemptFailure,
   type AttemptSink,
+  CallHold,
   coverOf,
   type Runtime,
   type StreamCover,
@@ -49,7 +50,12 @@ export class CallMeter implements WatchedAttempt {
     const sink = new CallSink(team, runtime, this.#end);
     this.#sink = sink;
     this.#usage = new AnswerUsage(call, sink);
-    this.#attempt = new Attempt(call.reading, call.metadata, sink, { decision, bypassed });
+    this.#attempt = new Attempt(call.reading, call.metadata, sink, {
+      decision,
+      bypassed,
+      adjustment: call.adjustment,
+      hold: hold === undefined ? undefined : new CallHold(hold, call.bound),
+    });
   }
 
   /** The transaction id of the call's event. */

@@ -62,6 +62,7 @@ export function createForwarder(parts: ForwarderParts): Forwarder {
       return run;
     } catch (error) {
       // Tickets end once: of one that has ended already nothing changes.
+      admission?.hold?.release();
       admission?.ticket.release();
       throw error;
     }

@@ -69,7 +69,8 @@ export class BooksModel {
     this.#outbox = openDiskOutbox({ directory: folder, owner: { origin: 'o', teamId }, capacity: 10_000, runtime });
     this.#reader = new StandingReader(store, runtime, teamId, this.standing);
     const tools = { newId: runtime.newId, protect: (value: string) => value };
-    const parts = { store, teamId, log: runtime.log, outbox: this.#outbox, tools, settled: this.#settled };
+    const hard = { acknowledged: () => undefined, lost: () => undefined };
+    const parts = { store, teamId, log: runtime.log, outbox: this.#outbox, tools, settled: this.#settled, hard };
     this.#deliverer = new Deliverer(parts);
   }
 
