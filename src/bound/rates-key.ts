@@ -11,5 +11,5 @@ export function ratesKeyOf(bound: CallBound): string {
     (bound.characters > 0 ? 8 : 0) +
     (bound.mediaSeconds > 0 ? 16 : 0);
   const flags = `${counted}${cacheWrites}${hasSound ? '+' : '-'}${unbounded === undefined ? '' : '!'}`;
-  return tiers === undefined || tiers.length === 0 ? flags : `${flags} ${tiers.join(' ')}`;
+  return tiers === undefined || tiers.length === 0 ? flags : `${flags}${JSON.stringify(tiers)}`;
 }

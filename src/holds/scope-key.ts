@@ -1,4 +1,5 @@
 /** Which calls are of one kind: a text for each. */
+import { ratesKeyOf } from '../bound/rates-key.js';
 import type { HoldAsk } from './holder-types.js';
 
 /**
@@ -16,6 +17,8 @@ export function scopeKey({ call, need }: HoldAsk): string {
     field(call.requestedServiceTier) +
     field(call.pricingTier) +
     field(call.billingUnit) +
+    field(call.quality) +
+    field(call.resolution) +
     field(dimensions.model) +
     field(dimensions.provider) +
     field(dimensions.subscriberId) +
@@ -26,11 +29,8 @@ export function scopeKey({ call, need }: HoldAsk): string {
     field(dimensions.credentialName) +
     field(dimensions.agent) +
     field(dimensions.taskType) +
-    field(worst.cacheWrites) +
-    field(worst.unbounded) +
-    (worst.hasSound === undefined ? 's' : worst.hasSound ? 'S' : '-') +
-    (call.hasVisionContent === true ? 'V' : '-') +
-    (worst.tiers === undefined || worst.tiers.length === 0 ? '' : JSON.stringify(worst.tiers))
+    field(ratesKeyOf(worst)) +
+    (call.hasVisionContent === true ? 'V' : '-')
   );
 }
 
