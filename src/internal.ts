@@ -29,6 +29,7 @@ export {
   type PartMeter,
 } from './holds/amounts.js';
 export { type CallAdjustment, CallHold } from './holds/call-hold.js';
+export { holdCallOf } from './holds/hold-ask.js';
 export {
   HOLD_METRICS,
   type HoldCall,

@@ -2,7 +2,7 @@
 import type { CallDimensions } from '../../enforcement/decision.js';
 import type { CallBound, CallCounts } from '../bound/types.js';
 import type { RequestReading } from '../providers/adapter.js';
-import type { HoldNeed } from './hold-types.js';
+import type { HoldCall, HoldNeed } from './hold-types.js';
 import type { HoldAsk } from './holder-types.js';
 
 /** Tokens for the output of a call that names no limit, as long as no control says another number. */
@@ -18,20 +18,25 @@ export interface ExpectedCounts {
 /** The question for a hold. What is expected is worked out for budgets only that go by it: it takes longer than the rest. */
 export function holdAskOf(request: RequestReading, call: CallDimensions, expected?: ExpectedCounts): HoldAsk {
   return {
-    call: {
-      dimensions: call,
-      provider: request.provider,
-      modelSource: request.modelSource,
-      model: request.model ?? '',
-      operationType: request.operationType,
-      requestedServiceTier: request.requestedServiceTier,
-      pricingTier: request.pricingTier,
-      hasVisionContent: request.hasVisionContent,
-      billingUnit: request.media?.billingUnit,
-      quality: request.media?.quality,
-      resolution: request.media?.resolution,
-    },
+    call: holdCallOf(request, call),
     need: needOf(request, call, expected),
+  };
+}
+
+/** Whose call it is, and what its price depends on beside its counts. */
+export function holdCallOf(request: RequestReading, call: CallDimensions): HoldCall {
+  return {
+    dimensions: call,
+    provider: request.provider,
+    modelSource: request.modelSource,
+    model: request.model ?? '',
+    operationType: request.operationType,
+    requestedServiceTier: request.requestedServiceTier,
+    pricingTier: request.pricingTier,
+    hasVisionContent: request.hasVisionContent,
+    billingUnit: request.media?.billingUnit,
+    quality: request.media?.quality,
+    resolution: request.media?.resolution,
   };
 }
 

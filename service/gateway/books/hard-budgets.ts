@@ -7,6 +7,7 @@ import {
   type Holder,
   type HolderStatus,
   type HoldTicket,
+  holdCallOf,
 } from 'fusewire/internal';
 import type { GatewayCall } from '../types.js';
 import type { BookStore, GatewayBooksParts } from './parts.js';
@@ -76,17 +77,7 @@ export class HardBudgets {
     const { reading, dimensions, bound } = call;
     const expected = this.#expectedOf(call);
     return {
-      call: {
-        dimensions,
-        provider: reading.provider,
-        modelSource: reading.modelSource,
-        model: reading.model ?? '',
-        operationType: reading.operationType,
-        requestedServiceTier: reading.requestedServiceTier,
-        pricingTier: reading.pricingTier,
-        hasVisionContent: reading.hasVisionContent,
-        billingUnit: reading.media?.billingUnit,
-      },
+      call: holdCallOf(reading, dimensions),
       need: expected === undefined ? { worst: bound } : { worst: bound, expected },
     };
   }
