@@ -1,16 +1,17 @@
-// `npm run torture -- [--rounds 200] [--store sqlite|postgres|both] [--gateway]`: services and database servers are killed
+// `npm run torture -- [--rounds 200] [--store sqlite|postgres|both] [--gateway | --holds]`: services and database servers are killed
 // with kill -9 under load, over and over; after every ten rounds with a new database. `--gateway`: services with their
-// gateways are, under calls. Ends with 1 where anything is wrong.
+// gateways are, under calls. `--holds`: programs with the SDK that hold slices of a hard budget are, under calls. Ends with 1 where anything is wrong.
 import { parseArgs } from 'node:util';
 import { createRuntime } from 'fusewire/internal';
 import { openPostgresStore } from '../service/store/postgres/open-postgres-store.js';
 import { openSqliteStore } from '../service/store/sqlite/open-sqlite-store.js';
+import { killSdkRounds } from '../test/holds/overspend/kill-sdk-rounds.js';
 import { killGateways } from '../test/service/gateway/money/kill-rounds.js';
 import { startEmbedded } from '../test/service/postgres-support.js';
 import { killPostgresServices, killSqliteService, type RoundsResult } from '../test/service/store-crash-rounds.js';
 
 const EPOCH = 10;
-const USAGE = 'npm run torture -- [--rounds 200] [--store sqlite|postgres|both] [--gateway]\n';
+const USAGE = 'npm run torture -- [--rounds 200] [--store sqlite|postgres|both] [--gateway | --holds]\n';
 
 type StoreName = 'sqlite' | 'postgres';
 
@@ -18,6 +19,7 @@ interface Arguments {
   readonly rounds: number;
   readonly stores: readonly StoreName[];
   readonly gateway: boolean;
+  readonly holds: boolean;
 }
 
 function readArguments(): Arguments {
@@ -26,6 +28,7 @@ function readArguments(): Arguments {
       rounds: { type: 'string', default: '200' },
       store: { type: 'string', default: 'both' },
       gateway: { type: 'boolean', default: false },
+      holds: { type: 'boolean', default: false },
     },
   });
   const rounds = Number(values.rounds);
@@ -34,7 +37,7 @@ function readArguments(): Arguments {
     process.stderr.write(USAGE);
     process.exit(2);
   }
-  return { rounds, stores, gateway: values.gateway };
+  return { rounds, stores, gateway: values.gateway, holds: values.holds };
 }
 
 async function torture(rounds: number, run: (rounds: number) => Promise<RoundsResult>): Promise<RoundsResult> {
@@ -95,9 +98,21 @@ async function tortureGateway(name: StoreName, rounds: number): Promise<number> 
   return wrong;
 }
 
-const { rounds, stores, gateway } = readArguments();
-let problems = 0;
-for (const name of stores) {
+/** Programs that are killed while they hold; with another seed after every ten rounds. */
+async function tortureHolds(rounds: number): Promise<number> {
+  let wrong = 0;
+  for (let done = 0; done < rounds; done += EPOCH) {
+    const { problems, ...counts } = await killSdkRounds(Math.min(EPOCH, rounds - done), done + 1);
+    wrong += problems.length;
+    for (const problem of problems) process.stdout.write(`rounds ${done} to ${done + EPOCH}: ${problem}\n`);
+    process.stdout.write(`holds, after ${Math.min(done + EPOCH, rounds)} rounds: ${JSON.stringify(counts)}\n`);
+  }
+  return wrong;
+}
+
+const { rounds, stores, gateway, holds } = readArguments();
+let problems = holds ? await tortureHolds(rounds) : 0;
+for (const name of holds ? [] : stores) {
   if (gateway) {
     problems += await tortureGateway(name, rounds);
     continue;
