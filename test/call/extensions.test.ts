@@ -55,6 +55,7 @@ describe('an instance and a service that announces its extensions', () => {
       'feed-whole',
       'ingest-batch',
       'refusals',
+      'holds',
     ]);
     for (let i = 0; i < 40; i += 1) fusewire.meter(EVENT);
     expect(await fusewire.flush()).toBe(true);
