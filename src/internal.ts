@@ -18,7 +18,13 @@ export { type LimitEdit, type LimitedReading, outputLimitEdits } from './bound/o
 export { OutputStatistics } from './bound/output-statistics.js';
 export { ratesKeyOf } from './bound/rates-key.js';
 export { boundBodyOfBytes } from './bound/raw-body.js';
-export type { CallBound, CallCounts, RateBound, RateLine } from './bound/types.js';
+export {
+  ASSUMED_OUTPUT_TOKENS,
+  type CallBound,
+  type CallCounts,
+  type RateBound,
+  type RateLine,
+} from './bound/types.js';
 export { capturePrompts } from './capture/capture-prompts.js';
 export {
   affordableOutput,
@@ -29,7 +35,7 @@ export {
   type PartMeter,
 } from './holds/amounts.js';
 export { type CallAdjustment, CallHold } from './holds/call-hold.js';
-export { holdCallOf } from './holds/hold-ask.js';
+export { type ExpectedCounts, holdCallOf, holdNeedOf } from './holds/hold-ask.js';
 export {
   HOLD_METRICS,
   type HoldCall,
@@ -49,6 +55,7 @@ export {
 } from './holds/hold-types.js';
 export { createHolder, type HolderOptions, type HolderParts } from './holds/holder.js';
 export type { Affordable, HoldAnswer, HoldAsk, Holder, HolderStatus, HoldTicket } from './holds/holder-types.js';
+export { learnExpected } from './holds/learn-expected.js';
 export {
   type AnswerHead,
   AnswerWatch,

@@ -1,7 +1,8 @@
 /** Holds for calls that a program makes and meters itself: taken by `hold`, settled by the event that names them. */
+
+import { ASSUMED_OUTPUT_TOKENS } from './bound/types.js';
 import type { CallPath } from './call.js';
 import type { CallHold } from './holds/call-hold.js';
-import { ASSUMED_OUTPUT_TOKENS } from './holds/hold-ask.js';
 import type { OperationType, RequestReading } from './providers/adapter.js';
 import type { Runtime, Timer } from './runtime.js';
 import type { UsageEvent } from './wire/usage-event.js';

@@ -19,7 +19,7 @@ import {
 } from './media-allowance.js';
 import type { MessageParts } from './message-parts.js';
 import { outputBound } from './output-bound.js';
-import type { CallBound } from './types.js';
+import { ASSUMED_OUTPUT_TOKENS, type CallBound } from './types.js';
 
 /** A body, whether it came as bytes (`raw-body.ts`) or is a value that is still to be written (`parsed-body.ts`). */
 export interface BoundBody {
@@ -107,6 +107,9 @@ function textBound(reading: BoundReading, body: BoundBody, options: BoundOptions
     inputTokensMax: text + media + template + toolsTokens(fields['tools']),
     outputTokensMax: output.tokens,
     isOutputLimited: output.isLimited,
+    ...(output.isLimited || options.assumedOutputTokens === ASSUMED_OUTPUT_TOKENS
+      ? {}
+      : { assumedOutputTokens: options.assumedOutputTokens }),
     ...NO_MEDIA,
     cacheWrites: cacheWritesOf(body, provider),
     hasSound: body.mentionsSound() || model.includes('audio') || model.includes('realtime'),

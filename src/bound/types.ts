@@ -1,5 +1,8 @@
 /** What a call can consume at most, and what it costs at most by a service's prices (DESIGN section 5). */
 
+/** Tokens for the output of a call that names no limit, as long as no control says another number (DESIGN section 5). */
+export const ASSUMED_OUTPUT_TOKENS = 4_096;
+
 /** The most that a call can consume; every count is an upper bound. Plain JSON. */
 export interface CallBound {
   /** UTF-8 bytes of the text, and allowances for media, files and tools. */
@@ -8,6 +11,8 @@ export interface CallBound {
   readonly outputTokensMax: number;
   /** Whether the request itself limits its output. */
   readonly isOutputLimited: boolean;
+  /** Where it does not: what was assumed for one answer. A control that assumes another number counts in proportion. @defaultValue 4,096 */
+  readonly assumedOutputTokens?: number | undefined;
   readonly images: number;
   readonly characters: number;
   /** Seconds of sound or film that can be made or heard; 0 where none is. */

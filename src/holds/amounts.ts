@@ -2,13 +2,14 @@
  * What calls count as under the part of a hold, at most: the one arithmetic of the service and of every holder. Exact; by
  * plain numbers wherever they are exact, because it runs before each call.
  */
-import type { CallBound, CallCounts, RateBound } from '../bound/types.js';
+import { ASSUMED_OUTPUT_TOKENS, type CallBound, type CallCounts, type RateBound } from '../bound/types.js';
 import type { OperationType } from '../providers/adapter.js';
 import type { HoldNeed, HoldPart } from './hold-types.js';
 import { fullCounts, pricerOf } from './rate-lines.js';
 
 /** What of a part decides what a call counts as. */
-export type MeteredPart = Pick<HoldPart, 'metric' | 'estimate' | 'assumedPrice'>;
+export type MeteredPart = Pick<HoldPart, 'metric' | 'estimate' | 'assumedPrice'> &
+  Partial<Pick<HoldPart, 'assumedOutputTokens'>>;
 
 /** One part with the prices of one kind of call, prepared once for many calls. */
 export interface PartMeter {
@@ -31,7 +32,7 @@ export function meterOf(part: MeteredPart, rates: RateBound, operationType?: Ope
   const countsOf = (need: HoldNeed) =>
     part.estimate === 'expected' && need.expected !== undefined
       ? expectedWithin(need.expected, need.worst)
-      : worstCounts(need.worst);
+      : worstCounts(need.worst, part);
   if (part.metric === 'TOTAL_COST') {
     return {
       amount: (need) => (pricer === undefined ? 'unknown' : pricer.price(countsOf(need))),
@@ -93,10 +94,18 @@ function limitFor(counts: CallCounts & { readonly isExpected?: boolean }, tokens
   return counts.isExpected === true && tokens >= counts.outputTokens ? Number.MAX_SAFE_INTEGER : tokens;
 }
 
-function worstCounts(worst: CallBound): CallCounts {
+/** The output tokens that a part holds for a call: its own assumption where the call names no limit. */
+export function outputTokensOf(worst: CallBound, { assumedOutputTokens }: Pick<MeteredPart, 'assumedOutputTokens'>) {
+  const { outputTokensMax, isOutputLimited } = worst;
+  const base = worst.assumedOutputTokens ?? ASSUMED_OUTPUT_TOKENS;
+  if (isOutputLimited || assumedOutputTokens === undefined || assumedOutputTokens === base) return outputTokensMax;
+  return Math.min(Math.ceil((outputTokensMax / base) * assumedOutputTokens), Number.MAX_SAFE_INTEGER);
+}
+
+function worstCounts(worst: CallBound, part: MeteredPart): CallCounts {
   return {
     inputTokens: worst.inputTokensMax,
-    outputTokens: worst.outputTokensMax,
+    outputTokens: outputTokensOf(worst, part),
     images: worst.images,
     characters: worst.characters,
     mediaSeconds: worst.mediaSeconds,

@@ -1,12 +1,9 @@
 /** What a call asks to be set aside, from what is known of it before it is sent. */
 import type { CallDimensions } from '../../enforcement/decision.js';
-import type { CallBound, CallCounts } from '../bound/types.js';
+import { ASSUMED_OUTPUT_TOKENS, type CallBound, type CallCounts } from '../bound/types.js';
 import type { RequestReading } from '../providers/adapter.js';
 import type { HoldCall, HoldNeed } from './hold-types.js';
 import type { HoldAsk } from './holder-types.js';
-
-/** Tokens for the output of a call that names no limit, as long as no control says another number. */
-export const ASSUMED_OUTPUT_TOKENS = 4_096;
 
 /** What calls like this one consume as a rule, learnt from those that ended. */
 export interface ExpectedCounts {
@@ -19,7 +16,7 @@ export interface ExpectedCounts {
 export function holdAskOf(request: RequestReading, call: CallDimensions, expected?: ExpectedCounts): HoldAsk {
   return {
     call: holdCallOf(request, call),
-    need: needOf(request, call, expected),
+    need: holdNeedOf(boundOf(request), request, call, expected),
   };
 }
 
@@ -40,8 +37,13 @@ export function holdCallOf(request: RequestReading, call: CallDimensions): HoldC
   };
 }
 
-function needOf(request: RequestReading, call: CallDimensions, expected: ExpectedCounts | undefined): HoldNeed {
-  const worst = boundOf(request);
+/** What is expected is worked out once, and only where it is asked for. */
+export function holdNeedOf(
+  worst: CallBound,
+  request: RequestReading,
+  call: CallDimensions,
+  expected?: ExpectedCounts,
+): HoldNeed {
   if (expected === undefined) return { worst };
   let known: CallCounts | undefined;
   return {

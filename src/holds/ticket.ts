@@ -1,5 +1,6 @@
 /** What one call was admitted against, on its way from the draw to its end. */
-import type { CallCounts } from '../bound/types.js';
+import type { CallBound, CallCounts } from '../bound/types.js';
+import { outputTokensOf } from './amounts.js';
 import type { HoldNeed, HoldPart } from './hold-types.js';
 import type { HoldAsk, HoldTicket } from './holder-types.js';
 import type { Amounts, Consumption, Purse } from './purse.js';
@@ -39,7 +40,10 @@ export class Ticket implements HoldTicket {
   get outputTokensMax(): number {
     const { worst, expected } = this.#ask.need;
     const isExpected = expected !== undefined && this.parts.some((part) => part.estimate === 'expected');
-    return isExpected ? Math.min(expected.outputTokens, worst.outputTokensMax) : worst.outputTokensMax;
+    // A call that names no limit is covered as far as the part goes that assumes the least.
+    const covered = this.parts.map((part) => outputTokensOf(worst, part));
+    const most = Math.min(...covered, Number.MAX_SAFE_INTEGER);
+    return isExpected ? Math.min(expected.outputTokens, most) : most;
   }
 
   grow(outputTokens: number): boolean | Promise<boolean> {
@@ -86,6 +90,12 @@ export class Ticket implements HoldTicket {
   }
 }
 
+/** What it grows to is no assumption any more. */
+function withLimit(worst: CallBound, outputTokens: number): CallBound {
+  const most = worst.isOutputLimited ? Math.max(worst.outputTokensMax, outputTokens) : outputTokens;
+  return { ...worst, outputTokensMax: most, isOutputLimited: true };
+}
+
 function larger(one: bigint, other = 0n): bigint {
   return one > other ? one : other;
 }
@@ -93,7 +103,7 @@ function larger(one: bigint, other = 0n): bigint {
 function withOutput({ call, need }: HoldAsk, outputTokens: number): HoldAsk {
   const { worst, expected } = need;
   const more: HoldNeed = {
-    worst: { ...worst, outputTokensMax: Math.max(worst.outputTokensMax, outputTokens) },
+    worst: withLimit(worst, outputTokens),
     expected: expected && { ...expected, outputTokens: Math.max(expected.outputTokens, outputTokens) },
   };
   return { call, need: more };

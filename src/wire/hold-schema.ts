@@ -49,6 +49,7 @@ const boundSchema = z.object(
     inputTokensMax: count(),
     outputTokensMax: count(),
     isOutputLimited: z.boolean({ error: required('isOutputLimited', 'true or false') }),
+    assumedOutputTokens: optional(whole(1, Number.MAX_SAFE_INTEGER)),
     images: count(),
     characters: count(),
     mediaSeconds: count(),

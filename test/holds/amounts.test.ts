@@ -176,3 +176,19 @@ describe('the output that can be had', () => {
     expect(affordableOutput(COST, { worst: bound() }, UNKNOWN, 9n)).toBe(0);
   });
 });
+
+describe('a call that names no output limit', () => {
+  const part: MeteredPart = { metric: 'OUTPUT_TOKEN_COUNT', estimate: 'worst-case', assumedOutputTokens: 500 };
+  const two = bound({ outputTokensMax: 8_192, isOutputLimited: false });
+
+  it('counts as what the control assumes, for each answer that it asks for', () => {
+    expect(amountOf(part, { worst: two }, RATES)).toBe(1_000n);
+    expect(amountOf(part, { worst: { ...two, assumedOutputTokens: 2_048 } }, RATES)).toBe(2_000n);
+    const dollars = { ...COST, assumedOutputTokens: 500 };
+    expect(amountOf(dollars, { worst: two }, RATES)).toBe(100n * 3_000n + 1_000n * 15_000n);
+  });
+
+  it('counts as its own limit where it has one', () => {
+    expect(amountOf(part, { worst: bound({ outputTokensMax: 8_192 }) }, RATES)).toBe(8_192n);
+  });
+});

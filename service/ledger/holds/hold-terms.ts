@@ -1,12 +1,16 @@
 /** What a hard control says about holds, and what their owners see of them. */
-import type { HoldMetric, HoldPart, HoldReactions, HoldState, OnExpiry } from 'fusewire/internal';
+import {
+  ASSUMED_OUTPUT_TOKENS,
+  type HoldMetric,
+  type HoldPart,
+  type HoldReactions,
+  type HoldState,
+  type OnExpiry,
+} from 'fusewire/internal';
 import type { CompiledControl } from '../../compile/compiled-control.js';
 import type { TeamScope } from '../../compile/team-scope.js';
 import { NEVER_MS } from '../window.js';
 import type { HeldHold, HeldPart } from './hold-book.js';
-
-/** Tokens that are taken for the output of a call that names no limit, where the control does not say. */
-const ASSUMED_OUTPUT_TOKENS = 4_096;
 
 /** The terms of a part, with the defaults of hard controls (I7). */
 export type PartTerms = Pick<

@@ -105,12 +105,13 @@ describe.each(['sqlite', 'postgres'] as const)('hard budgets, on %s', (kind) => 
 
   it('a request without an output limit gets the one that is held for', async () => {
     const payer = await whole.payer();
-    await hard(payer, { hardLimit: '1' });
+    await hard(payer, { hardLimit: '1', assumedOutputTokens: 700 });
     const got = await send(mini(payer));
     expect(got.status).toBe(200);
     const [sent] = whole.standIn.seen.filter(({ method }) => method === 'POST');
     const body = sent!.body as Record<string, unknown>;
-    expect(body.max_completion_tokens ?? body.max_tokens).toBe(Number(got.headers['fusewire-max-tokens']));
+    expect(body['max_completion_tokens'] ?? body['max_tokens']).toBe(700);
+    expect(got.headers['fusewire-max-tokens']).toBe('700');
     await inLedger(whole, payer, 1);
   });
 
