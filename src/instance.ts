@@ -60,6 +60,7 @@ export interface Fusewire {
    * @throws BudgetExceededError when a budget that covers the call has no room for it; FusewireError with code
    * `INVALID_OPTIONS` for a wrong description.
    * @example
+   * const fusewire = createFusewire();
    * const { holdId, release } = await fusewire.hold({ subscriber: { id: 'u-1' } }, {
    *   model: 'gpt-4o', provider: 'OPENAI', maxInputTokens: 2_000, maxOutputTokens: 500,
    * });

@@ -13,7 +13,7 @@ import type { RequestReading } from '../providers/adapter.js';
 import type { Runtime } from '../runtime.js';
 import type { BodyEdits } from './body-edits.js';
 import { CallHold } from './call-hold.js';
-import { type ExpectedCounts, holdAskOf } from './hold-ask.js';
+import { boundOf, type ExpectedCounts, holdAskOf } from './hold-ask.js';
 import { type CallForm, type CoveredForm, type ReactionKind, tryForm, withLimit } from './hold-reactions.js';
 import type { HoldRefusal } from './hold-types.js';
 import type { HoldAnswer, HoldAsk, Holder, HolderStatus, HoldTicket } from './holder-types.js';
@@ -89,7 +89,7 @@ export class CallHolds {
     const drawn = this.#options.holder.draw(ask);
     if (drawn === undefined) return this.#take(path, admission, heldFor, options);
     if (drawn === 'free') return { ...admission, heldFor: undefined };
-    return this.#covered(path, admission, { ...formOf(admission, heldFor), ticket: drawn }, options);
+    return this.#covered(path, admission, coveredBy(drawn, ask, admission, heldFor), options);
   }
 
   /** The same where nothing can be waited for: what no slice here covers is judged as where no service answers. */
@@ -98,8 +98,7 @@ export class CallHolds {
     if (!admission.metered) return this.#byVerdict(path, admission, heldFor);
     const drawn = this.#options.holder.draw(ask);
     if (drawn === 'free') return { ...admission, heldFor: undefined };
-    if (drawn !== undefined)
-      return this.#covered(path, admission, { ...formOf(admission, heldFor), ticket: drawn }, options);
+    if (drawn !== undefined) return this.#covered(path, admission, coveredBy(drawn, ask, admission, heldFor), options);
     if (isUnbounded(admission)) throw this.#refuseUnbounded(path, admission, heldFor);
     return this.#unheldBy(path, admission, heldFor, 'the call cannot wait for a hold');
   }
@@ -191,22 +190,19 @@ export class CallHolds {
       ticket.release();
       throw this.#refuseUnbounded(path, admission, form.call);
     }
-    const { request, body, adjustment } = ticket === undefined ? form : this.#injected(form, ticket, options);
-    // A copy of the metadata: work that goes on elsewhere is found again by it.
-    const secured: Admission = { ...admission, request, metadata: { ...admission.metadata }, heldFor: form.call };
-    const changed = body === undefined ? secured : { ...secured, body };
-    const told = Object.keys(adjustment).length === 0 ? changed : { ...changed, adjustment };
-    if (ticket === undefined) return { ...told, heldFor: undefined };
-    const worst = this.#askOf(request, form.call).need.worst;
+    if (ticket === undefined) return { ...changedBy(admission, form), heldFor: undefined };
+    const sent = this.#injected(form, ticket, options);
+    const worst = sent === form ? form.worst : boundOf(sent.request);
     const { expected } = this.#options;
-    const observe = (outputTokens: number) => expected?.observe(request, form.call, outputTokens);
-    return { ...told, hold: new CallHold(ticket, worst, observe).keptBy(this.#unbegun, options.signal) };
+    const observe = (outputTokens: number) => expected?.observe(sent.request, form.call, outputTokens);
+    const hold = new CallHold(ticket, worst, observe).keptBy(this.#unbegun, options.signal);
+    return { ...changedBy(admission, sent), heldFor: form.call, hold };
   }
 
   /** A call that names no output limit is given the one that was assumed, where its budget wants that. */
   #injected(form: CoveredForm, ticket: HoldTicket, options: SecureOptions): CallForm {
-    if (options.change === undefined || !ticket.parts.some(({ outputLimit }) => outputLimit === 'inject')) return form;
-    const { worst } = this.#askOf(form.request, form.call).need;
+    if (options.change === undefined) return form;
+    const { worst } = form;
     if (worst.isOutputLimited || worst.outputTokensMax === 0) return form;
     return withLimit(this.#options.edits, form, ticket.outputTokensMax, options) ?? form;
   }
@@ -250,8 +246,19 @@ const NO_SERVICE: RefuseDecision = Object.freeze({
   rule: null,
 });
 
+function coveredBy(ticket: HoldTicket, { need }: HoldAsk, { request }: Admission, call: CallDimensions): CoveredForm {
+  return { request, call, adjustment: {}, ticket, worst: need.worst };
+}
+
 function formOf({ request }: Admission, call: CallDimensions): CallForm {
   return { request, call, adjustment: {} };
+}
+
+/** The admission of the form that leaves. Work that goes on elsewhere is found again by its metadata: a copy. */
+function changedBy(admission: Admission, { request, body, adjustment }: CallForm): Admission {
+  const metadata = { ...admission.metadata };
+  if (body === undefined && adjustment.waitedMs === undefined) return { ...admission, request, metadata };
+  return { ...admission, request, metadata, adjustment, ...(body === undefined ? {} : { body }) };
 }
 
 /** What no hold can cover: nobody knows what it costs, or other requests meter it, hours later. */

@@ -3,6 +3,7 @@
  * model is asked, then the call waits. Each step only where the control has it, and where the request can be changed.
  */
 import type { CallDimensions } from '../../enforcement/decision.js';
+import type { CallBound } from '../bound/types.js';
 import type { RequestReading } from '../providers/adapter.js';
 import type { BodyEdits } from './body-edits.js';
 import type { CallAdjustment } from './call-hold.js';
@@ -31,6 +32,7 @@ export interface CallForm {
 /** A form that is covered; without a ticket where no hard budget concerns it. */
 export interface CoveredForm extends CallForm {
   readonly ticket: HoldTicket | undefined;
+  readonly worst: CallBound;
 }
 
 /** What trying a form came to. */
@@ -64,10 +66,12 @@ export async function tryForm(steps: ReactionSteps, form: CallForm, options: Sec
 }
 
 async function askFor(steps: ReactionSteps, form: CallForm, options: SecureOptions): Promise<Tried> {
-  const answer = await steps.ask(steps.askOf(form), options.signal);
+  const ask = steps.askOf(form);
+  const answer = await steps.ask(ask, options.signal);
   if (answer === 'aborted' || answer.outcome === 'unavailable') return { outcome: 'other', answer };
   if (answer.outcome === 'refused') return answer;
-  return { outcome: 'covered', form: { ...form, ticket: answer.outcome === 'held' ? answer.ticket : undefined } };
+  const ticket = answer.outcome === 'held' ? answer.ticket : undefined;
+  return { outcome: 'covered', form: { ...form, ticket, worst: ask.need.worst } };
 }
 
 async function clamped(
@@ -119,7 +123,7 @@ async function downgraded(
   if (decision === 'refused') return undefined;
   const tried: Tried =
     decision === 'free'
-      ? { outcome: 'covered', form: { ...substitute, ticket: undefined } }
+      ? { outcome: 'covered', form: { ...substitute, ticket: undefined, worst: boundOf(substitute.request) } }
       : await askFor(steps, substitute, options);
   const reduced = tried.outcome === 'refused' ? await clamped(steps, substitute, tried, options) : tried;
   if (reduced?.outcome === 'covered') steps.told('downgraded', refusal, reduced.form);

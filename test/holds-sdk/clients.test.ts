@@ -72,12 +72,12 @@ const WAYS: Readonly<Record<string, () => Promise<unknown>>> = {
       .finalMessage(),
   'google generateContent': () =>
     fusewire
-      .guard(new GoogleGenAI(optionsFor(google.url)))
+      .guard(new GoogleGenAI(optionsFor(google.url, false)))
       .models.generateContent({ model: 'gemini-2.5-flash', contents: 'hi', config: { maxOutputTokens: 20 } }),
   'google generateContentStream': async () =>
     drain(
       await fusewire
-        .guard(new GoogleGenAI(optionsFor(google.url)))
+        .guard(new GoogleGenAI(optionsFor(google.url, false)))
         .models.generateContentStream({ model: 'gemini-2.5-flash', contents: 'hi', config: { maxOutputTokens: 20 } }),
     ),
   'ollama chat': () =>
