@@ -127,7 +127,8 @@ function failed(): never {
   throw new Error('the raw store records everything');
 }
 
-function eventRow(teamId: string, id: string, facts: EventFacts): RawRows['event'] {
+/** The columns of an event, by the names of `insert-event`, without those of {@link addedColumnsOf}. */
+export function eventRow(teamId: string, id: string, facts: EventFacts): RawRows['event'] {
   return {
     id,
     teamId,

@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run(): Promise<BenchRe
   decide: () => import('./decide.bench.js'),
   call: () => import('./call.bench.js'),
   'holds-draw': () => import('./holds-draw.bench.js'),
+  'holds-ledger': () => import('./holds-ledger.bench.js'),
   clients: () => import('./clients.bench.js'),
   'feed-sdk': () => import('./feed-sdk.bench.js'),
   memory: () => import('./memory.bench.js'),
