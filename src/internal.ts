@@ -30,6 +30,7 @@ export {
   affordableOutput,
   amountOf,
   consumedAmount,
+  limitToInject,
   type MeteredPart,
   meterOf,
   type PartMeter,

@@ -3,6 +3,7 @@
  * is lowered to what is left, then a cheaper model is asked, then the caller is told to come back. Every form of the call
  * passes {@link GatewayBooks.admit} like any other.
  */
+import { limitToInject } from 'fusewire/internal';
 import { Failure, tooMany } from './http/failure.js';
 import type { ArrivedRequest, CallChanges, ReadCall } from './read-call.js';
 import type { Admission, GatewayBooks, GatewayCall, Refusal } from './types.js';
@@ -28,21 +29,44 @@ const OUTPUT_TOKENS_MIN = 16;
 const CLAMPS_MAX = 3;
 
 /** Admits a call, as it is or as its budgets let it pass. */
-export async function admitGraded(
+export function admitGraded(
   parts: GradedParts,
   arrived: ArrivedRequest,
   call: GatewayCall,
-): Promise<GradedAdmission> {
-  const admission = await parts.books.admit(call);
+): GradedAdmission | Promise<GradedAdmission> {
+  const admission = parts.books.admit(call);
+  // As a rule all is known, and nothing is waited for.
+  if (admission instanceof Promise) return admission.then((one) => react(parts, arrived, call, one));
+  return react(parts, arrived, call, admission);
+}
+
+function react(
+  parts: GradedParts,
+  arrived: ArrivedRequest,
+  call: GatewayCall,
+  admission: Admission,
+): GradedAdmission | Promise<GradedAdmission> {
   if (admission.outcome === 'unavailable') return { call, admission };
   if (admission.outcome === 'admit') return injected(parts, arrived, call, admission);
   const { instead } = admission.refusal;
-  if (instead === undefined) return { call, admission };
+  return instead === undefined ? { call, admission } : reactTo(parts, arrived, call, admission, instead);
+}
+
+async function reactTo(
+  parts: GradedParts,
+  arrived: ArrivedRequest,
+  call: GatewayCall,
+  admission: Refused,
+  instead: NonNullable<Refusal['instead']>,
+): Promise<GradedAdmission> {
   const changed =
     (await clamped(parts, arrived, {}, admission, 'clamped')) ?? (await downgraded(parts, arrived, call, admission));
   if (changed !== undefined) return changed;
   const { reactions, retryAfterMs } = instead;
-  if (reactions.throttleMs === null || retryAfterMs === null) return { call, admission };
+  if (reactions.throttleMs === null || retryAfterMs === null) {
+    parts.books.reacted(call, 'refused', admission.refusal);
+    return { call, admission };
+  }
   parts.books.reacted(call, 'throttled', admission.refusal);
   return { call, admission: comeBack(admission.refusal, Math.min(retryAfterMs, reactions.throttleMs)) };
 }
@@ -74,13 +98,13 @@ function injected(
   admission: Admitted,
 ): GradedAdmission {
   const { hold } = admission;
-  const { isOutputLimited, outputTokensMax } = call.bound;
-  const isWanted = hold?.parts.some(({ outputLimit }) => outputLimit === 'inject') === true;
-  if (hold === undefined || !isWanted || isOutputLimited || outputTokensMax === 0) return { call, admission };
+  const limit = hold === undefined ? undefined : limitToInject(hold.parts, call.bound);
+  if (limit === undefined) return { call, admission };
   const { model } = call.adjustment ?? {};
-  const limited = readCall(arrived, { model, outputTokensMax: hold.outputTokensMax });
+  // Not what is expected: what is longer than that as a rule would be cut as a rule.
+  const limited = readCall(arrived, { model, outputTokensMax: limit });
   if (limited instanceof Failure) return { call, admission };
-  const adjustment = { ...call.adjustment, maxTokens: hold.outputTokensMax };
+  const adjustment = { ...call.adjustment, maxTokens: limit };
   return { call: { ...limited, adjustment }, admission };
 }
 

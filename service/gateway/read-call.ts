@@ -60,27 +60,24 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
 
   const callFor = (
     request: ArrivedRequest,
-    routed: RoutedModel,
+    { upstream, billedModel }: RoutedModel,
     body: ReadBody,
     edits: readonly Edit[],
     outputTokensMax?: number,
   ) => {
     const { caller, surface, headers } = request;
-    const { upstream } = routed;
     const upstreamPath = upstreamPathOf(upstream, surface.path) + queryOf(surface, request.url);
-    const model = upstream.protocol === 'ollama' && routed.billedModel !== '' ? routed.billedModel : undefined;
+    const model = upstream.protocol === 'ollama' && billedModel !== '' ? billedModel : undefined;
     const sent = { method: surface.method, path: upstreamPath, fields: body.fields, model };
     const found = readForUpstream(upstream, surface.dialect, sent);
     // The table of surfaces and the adapters know the same paths; the base path of an upstream could hide one.
     if (found === undefined || (surface.kind === 'call' && !found.reading.known)) return UNREADABLE;
     const { reading, adapter } = found;
-    const asksUsage = reading.streaming && found.takesIncludeUsage && ASKS_USAGE.has(surface.name);
-    const usage = asksUsage ? usageEdit(body) : undefined;
+    const isAsking = reading.streaming && found.takesIncludeUsage && ASKS_USAGE.has(surface.name);
+    const usage = isAsking ? usageEdit(body) : undefined;
     const limits = outputTokensMax === undefined ? [] : limitEdits(reading, body, outputTokensMax);
     if (limits === undefined) return UNLIMITABLE;
     const metadata = metadataOf(caller, headers);
-    const bound = boundOf(reading, boundBodyOfBytes(body), config);
-    const all = usage === undefined ? [...edits, ...limits] : [...edits, ...limits, usage];
     return {
       caller,
       surface,
@@ -90,8 +87,8 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
       reading,
       metadata,
       dimensions: callOf(metadata.dimensions, reading.model, reading.provider),
-      bound: outputTokensMax === undefined ? bound : limitedTo(bound, outputTokensMax),
-      body: edited(body.raw, all),
+      bound: limitedTo(boundOf(reading, boundBodyOfBytes(body), config), outputTokensMax),
+      body: edited(body.raw, usage === undefined ? [...edits, ...limits] : [...edits, ...limits, usage]),
       rewrite: usage === undefined ? undefined : stripInjectedUsage,
     };
   };
@@ -112,9 +109,8 @@ export function createReadCall(config: GatewayConfig, parts: Omit<ModelRouterPar
     const refused =
       surface.kind === 'call' ? refusedRequest(body, surface.dialect, config.allowHostedTools) : undefined;
     if (refused !== undefined) return refused;
-    const isRenamed = routed.model !== asked;
-    const edits = isRenamed ? modelEdits(body, routed.model, surface.name === SHOW ? SHOWN : NAMED) : [];
-    if (isRenamed && edits.length === 0) return UNREADABLE;
+    const edits = editsFor(surface, body, routed.model, asked);
+    if (edits === undefined) return UNREADABLE;
     body.fields['model'] = routed.model;
     return callFor(request, routed, body, edits, changes.outputTokensMax);
   };
@@ -146,7 +142,15 @@ const NOT_JSON = new Failure(
     'the body as a form could find another model in it',
 );
 
-function limitedTo(bound: CallBound, outputTokensMax: number): CallBound {
+/** `undefined`: the model that is asked for cannot be renamed. */
+function editsFor({ name }: Surface, body: ReadBody, model: string, asked: unknown): readonly Edit[] | undefined {
+  if (model === asked) return [];
+  const edits = modelEdits(body, model, name === SHOW ? SHOWN : NAMED);
+  return edits.length === 0 ? undefined : edits;
+}
+
+function limitedTo(bound: CallBound, outputTokensMax: number | undefined): CallBound {
+  if (outputTokensMax === undefined) return bound;
   return { ...bound, outputTokensMax: Math.min(bound.outputTokensMax, outputTokensMax), isOutputLimited: true };
 }
 

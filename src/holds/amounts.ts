@@ -102,6 +102,19 @@ export function outputTokensOf(worst: CallBound, { assumedOutputTokens }: Pick<M
   return Math.min(Math.ceil((outputTokensMax / base) * assumedOutputTokens), Number.MAX_SAFE_INTEGER);
 }
 
+/**
+ * The output limit that a call is given because it names none and a part wants one: what the part assumes that assumes the
+ * least. `undefined`: none.
+ */
+export function limitToInject(
+  parts: readonly Pick<HoldPart, 'outputLimit' | 'assumedOutputTokens'>[],
+  worst: CallBound,
+): number | undefined {
+  if (worst.isOutputLimited || worst.outputTokensMax === 0) return undefined;
+  const wanted = parts.filter(({ outputLimit }) => outputLimit === 'inject');
+  return wanted.length === 0 ? undefined : Math.min(...wanted.map((part) => outputTokensOf(worst, part)));
+}
+
 function worstCounts(worst: CallBound, part: MeteredPart): CallCounts {
   return {
     inputTokens: worst.inputTokensMax,
