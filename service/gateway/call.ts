@@ -76,7 +76,8 @@ async function answerCall(
       extraHeaders: answerHeadersOf(exchange, exchange.budget),
     });
   }
-  const admitted = await admitGraded(parts, arrived, call);
+  const pending = admitGraded(parts, arrived, call);
+  const admitted = pending instanceof Promise ? await pending : pending;
   const { admission } = admitted;
   if (admission instanceof Failure) return sendFailure(exchange, admission, parts.books.seen(caller));
   if (admission.outcome !== 'admit') return turnAway(exchange, admission);

@@ -84,6 +84,7 @@ const file = z.strictObject({
       templateTokens: z.int().min(0).max(1_000_000).optional(),
     })
     .optional(),
+  holdTtlSeconds: z.int().min(10).max(3_600).optional(),
   allowHostedTools: z.boolean().optional(),
   ollamaSpeaksAnthropic: z.boolean().optional(),
   defaultModelsVisible: z.boolean().optional(),

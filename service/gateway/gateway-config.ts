@@ -25,6 +25,8 @@ export interface GatewayConfig {
   /** Output that is set aside for a request that does not limit it. @defaultValue 4,096 */
   readonly assumedOutputTokens: number;
   readonly allowances: Allowances;
+  /** What a gateway held under hard budgets that died for so long is charged or released. @defaultValue 60 */
+  readonly holdTtlSeconds: number | undefined;
   /** Whether tools that run at the provider, and cost apart from tokens, may be asked for. @defaultValue false */
   readonly allowHostedTools: boolean;
   /** Whether lists show models of an upstream that neither `models` nor `aliases` of the file name. @defaultValue true */
@@ -82,6 +84,7 @@ export function readGatewayConfig(env: Environment, workingDir: string): Gateway
     corsOrigins: file.corsOrigins ?? [],
     addressHeader: file.addressHeader?.toLowerCase(),
     assumedOutputTokens: file.assumedOutputTokens ?? 4_096,
+    holdTtlSeconds: file.holdTtlSeconds,
     allowances: { ...DEFAULT_ALLOWANCES, ...given(file.allowances) },
     allowHostedTools: file.allowHostedTools ?? false,
     defaultModelsVisible: file.defaultModelsVisible ?? true,

@@ -52,7 +52,9 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
   for (const note of config.notes) log.warn(note);
   const metrics = createGatewayMetrics(parts.metrics);
   const { protectCredential, dataDir } = parts;
-  const books = createGatewayBooks({ store, runtime, log, dataDir, protectCredential, metrics: parts.metrics });
+  const { holdTtlSeconds } = config;
+  const standsOn = { store, runtime, log, dataDir, protectCredential, holdTtlSeconds };
+  const books = createGatewayBooks({ ...standsOn, metrics: parts.metrics });
   const pools = new UpstreamPools(limits);
   const forwarder = createForwarder({ limits, runtime, pools, writeError, ended: countForwardings(metrics) });
   const keyLimits = new KeyLimits(limits, runtime, log);

@@ -180,7 +180,7 @@ export interface Refusal {
   readonly budget?: BudgetFacts;
   /** What this call may cost at most, where that is the reason. */
   readonly asked?: string;
-  /** Of a hard budget: what could be done instead. */
+  /** Of a hard budget that does something before it refuses. */
   readonly instead?: {
     readonly reactions: HoldReactions;
     /** The output limit under which the call would fit; 0: none. */
@@ -211,6 +211,8 @@ export type Admission =
       readonly onClientLeave?: 'abort' | 'drain' | undefined;
       /** What hard controls hold for the call: a streamed answer that outgrows it extends it, or ends. Ended by `ticket`. */
       readonly hold?: HoldTicket | undefined;
+      /** Is told how much output the provider reported, where a control goes by what is expected. */
+      readonly observe?: ((outputTokens: number) => void) | undefined;
     }
   | { readonly outcome: 'refuse'; readonly refusal: Refusal; readonly budget: BudgetFacts | undefined }
   /** It cannot be decided or could not be metered: the store is out of reach, the outbox is full. Nothing is let through. */
@@ -227,8 +229,11 @@ export interface GatewayBooks {
   seen(caller: GatewayCaller): BudgetFacts | undefined;
   /** The same, read from the ledger before where it is not known or old. Never rejects. */
   look(caller: GatewayCaller): Promise<BudgetFacts | undefined>;
-  /** A hard budget let a call pass as another one, or told it to wait: kept as an enforcement event. Never throws. */
-  reacted(call: GatewayCall, kind: 'clamped' | 'downgraded' | 'throttled', refusal: Refusal): void;
+  /**
+   * A hard budget let a call pass as another one, told it to wait, or refused it after all: kept as an enforcement event.
+   * A refusal that names what could be done instead is not kept before. Never throws.
+   */
+  reacted(call: GatewayCall, kind: 'clamped' | 'downgraded' | 'throttled' | 'refused', refusal: Refusal): void;
   /** What attempts of a team are metered with. */
   sinkOf(teamId: string): AttemptSink;
   /** Resolves when what earlier runs left is in the ledger, or after a bounded time; before anything is admitted. */

@@ -1,7 +1,7 @@
 /** The books of the gateway: one choke point for all calls, and one way into the ledger for all that they cost. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createTokenEstimator, type DiskOutbox, openDiskOutbox, ownerFolder } from 'fusewire/internal';
+import { createTokenEstimator, type DiskOutbox, learnExpected, openDiskOutbox, ownerFolder } from 'fusewire/internal';
 import { createCatalogue } from '../../pricing/catalogue.js';
 import type { ReactionKind } from '../../store/enforcement-event.js';
 import type { Admission, BudgetFacts, GatewayBooks, GatewayCall, GatewayCaller, Refusal } from '../types.js';
@@ -29,8 +29,9 @@ class Books implements GatewayBooks {
   #closing: Promise<void> | undefined;
 
   constructor(parts: GatewayBooksParts) {
-    const estimateTokens = createTokenEstimator().estimate;
-    this.#parts = { ...parts, catalogue: createCatalogue(), estimateTokens };
+    const estimator = createTokenEstimator();
+    const { estimate: estimateTokens } = estimator;
+    this.#parts = { ...parts, catalogue: createCatalogue(), estimateTokens, expected: learnExpected(estimator) };
   }
 
   admit(call: GatewayCall): Admission | Promise<Admission> {
@@ -58,7 +59,7 @@ class Books implements GatewayBooks {
     return this.seen(caller);
   }
 
-  reacted(call: GatewayCall, kind: ReactionKind, refusal: Refusal): void {
+  reacted(call: GatewayCall, kind: ReactionKind | 'refused', refusal: Refusal): void {
     try {
       this.#teamOf(call.caller.team.id).reacted(call, kind, refusal);
     } catch (error) {

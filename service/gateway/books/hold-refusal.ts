@@ -1,5 +1,5 @@
 /** Refusals by a hold as the gateway shows them: the ledger's own arithmetic, in the unit of the metric. */
-import type { Affordable, HoldRefusal } from 'fusewire/internal';
+import type { Affordable, HoldReactions, HoldRefusal } from 'fusewire/internal';
 import { formatScaled } from '../../ledger/decimal.js';
 import type { BudgetFacts, GatewayCall, Refusal } from '../types.js';
 
@@ -30,8 +30,14 @@ export function refusedByHold(call: GatewayCall, refusal: HoldRefusal, affordabl
     scope: group === null ? scopeOfCaller(call) : { kind: 'group', value: group },
     budget,
     asked: text(BigInt(refusal.asked)),
-    instead: { reactions, outputTokensMax: affordable?.outputTokensMax ?? 0, retryAfterMs },
+    ...(isGraded(reactions)
+      ? { instead: { reactions, outputTokensMax: affordable?.outputTokensMax ?? 0, retryAfterMs } }
+      : {}),
   };
+}
+
+function isGraded({ clampOutput, downgradeTo, throttleMs }: HoldReactions): boolean {
+  return clampOutput || downgradeTo !== null || throttleMs !== null;
 }
 
 /** Its customer's own budget is told as such; of others nobody but the operators needs to know whom they cover. */

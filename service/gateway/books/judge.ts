@@ -6,6 +6,7 @@ import type { BudgetFacts, GatewayCall, Refusal } from '../types.js';
 import { type BudgetView, shareLeft, viewOf } from './budget-view.js';
 import type { Cell, CellStanding } from './cell.js';
 import type { ControlBook, CountingWindow } from './control-book.js';
+import type { HoldEstimates } from './hard-budgets.js';
 import { exceeded, tripped, unknownPrice } from './refusal-text.js';
 import type { Share } from './shares.js';
 import type { PlacedCall, Standing } from './standing.js';
@@ -39,7 +40,7 @@ export type Judgement =
       readonly budget: BudgetFacts | undefined;
       readonly onClientLeave: 'abort' | 'drain' | undefined;
       /** Hard budgets concern the call: it is to be covered by a hold before it is forwarded. */
-      readonly needsHold: boolean;
+      readonly holdBy: HoldEstimates | undefined;
     }
   | { readonly kind: 'refuse'; readonly refusal: Refusal; readonly budget: BudgetFacts | undefined }
   | {
@@ -96,7 +97,7 @@ export function judge(
     shares: sharesOf(lines, nowMs),
     budget: tightest(lines, nowMs, true),
     onClientLeave: leaveOf(lines),
-    needsHold: lines.some(({ book }) => book.isHard),
+    holdBy: holdByOf(lines),
   };
 }
 
@@ -193,6 +194,17 @@ function tightest(lines: readonly Line[], nowMs: number, isAdmitted: boolean): B
 
 function viewLine({ book, cell, standing, window }: Line, nowMs: number): BudgetView {
   return viewOf(book, cell, standing, window, nowMs);
+}
+
+/** `undefined`: no hard budget concerns the call. */
+function holdByOf(lines: readonly Line[]): HoldEstimates | undefined {
+  let holdBy: HoldEstimates | undefined;
+  for (const { book } of lines) {
+    if (!book.isHard) continue;
+    if (book.compiled.control.estimate === 'expected') return 'expected';
+    holdBy = 'worst-case';
+  }
+  return holdBy;
 }
 
 /** Somebody who wants the answer read on for its usage wins over somebody who wants it ended. */

@@ -22,6 +22,8 @@ export interface GatewayBooksParts {
   readonly metrics?: Pick<Metrics, 'events' | 'refusedCalls'> | undefined;
   /** Is told of revisions, for the header of ingest answers. */
   readonly ingest?: Pick<IngestState, 'note'> | undefined;
+  /** After so long without a word from this process its holds end: 10 to 3,600. @defaultValue 60 */
+  readonly holdTtlSeconds?: number | undefined;
   /** For tests that fill the disk. @defaultValue a durable one in the data folder */
   readonly openOutbox?: ((teamId: string) => DiskOutbox) | undefined;
 }

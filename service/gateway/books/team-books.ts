@@ -1,5 +1,13 @@
 /** The books of one team. */
-import type { Attempt, AttemptSink, DiskOutbox, MeteredEvent, RefuseDecision } from 'fusewire/internal';
+import type {
+  Attempt,
+  AttemptSink,
+  DiskOutbox,
+  ExpectedCounts,
+  HoldTicket,
+  MeteredEvent,
+  RefuseDecision,
+} from 'fusewire/internal';
 import { TeamRules } from '../../litellm/team-guards.js';
 import type { Catalogue } from '../../pricing/catalogue.js';
 import type { ReactionKind } from '../../store/enforcement-event.js';
@@ -8,7 +16,7 @@ import type { Admission, BudgetFacts, GatewayCall, GatewayCaller, Refusal } from
 import { BookLoop } from './book-loop.js';
 import type { Cell } from './cell.js';
 import { Deliverer } from './deliverer.js';
-import { type ExpectedOf, HardBudgets } from './hard-budgets.js';
+import { HardBudgets, type HoldEstimates } from './hard-budgets.js';
 import { refusedByHold } from './hold-refusal.js';
 import { type Arrival, budgetSeen, holdsOf, type Judgement, judge, REFRESH_MS, STALE_MS } from './judge.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY, OUTBOX_RESERVE } from './parts.js';
@@ -24,8 +32,7 @@ import { watchOutbox } from './watched-outbox.js';
 export interface SharedParts extends GatewayBooksParts {
   readonly catalogue: Catalogue;
   estimateTokens(text: string): number;
-  /** For controls that hold what is expected; absent: what calls may cost at most. */
-  readonly expectedOf?: ExpectedOf | undefined;
+  readonly expected: ExpectedCounts;
 }
 
 /** A call waits for so many reads at most: rules and controls may be others after each. */
@@ -64,7 +71,7 @@ export class TeamBooks {
     this.#standing = new Standing(parts.catalogue);
     this.#reader = new StandingReader(store, runtime, teamId, this.#standing);
     this.#refusals = new RefusalLog(parts, teamId);
-    this.#hard = new HardBudgets({ ...parts, expectedOf: (call) => parts.expectedOf?.(call) }, teamId);
+    this.#hard = new HardBudgets(parts, teamId);
     const tools = this.#tools;
     const deliverer = new Deliverer({ ...parts, teamId, outbox, tools, settled: this.#settled, hard: this.#hard });
     this.#loop = new BookLoop(runtime, { deliver: () => deliverer.deliver(), read: () => this.#reader.read() });
@@ -111,14 +118,14 @@ export class TeamBooks {
   }
 
   /** What hard budgets concern goes on only against a hold. What the others set aside for it meanwhile ends with it. */
-  #cover(call: GatewayCall, { admission, needsHold }: Done): Admission | Promise<Admission> {
-    if (!needsHold || admission.outcome !== 'admit') return admission;
-    const covered = this.#hard.cover(call);
+  #cover(call: GatewayCall, { admission, holdBy }: Done): Admission | Promise<Admission> {
+    if (holdBy === undefined || admission.outcome !== 'admit') return admission;
+    const covered = this.#hard.cover(call, holdBy);
     if (covered === 'free') return admission;
-    if (!(covered instanceof Promise)) return { ...admission, hold: covered };
+    if (!(covered instanceof Promise)) return this.#held(call, admission, covered);
     return covered.then((answer): Admission => {
       if (answer.outcome === 'free') return admission;
-      if (answer.outcome === 'held') return { ...admission, hold: answer.ticket };
+      if (answer.outcome === 'held') return this.#held(call, admission, answer.ticket);
       admission.ticket.release();
       if (answer.outcome === 'unavailable') return this.#unknown();
       const refusal = refusedByHold(call, answer.refusal, answer.affordable);
@@ -126,9 +133,13 @@ export class TeamBooks {
     });
   }
 
+  #held(call: GatewayCall, admission: Admitted, hold: HoldTicket): Admission {
+    return { ...admission, hold, observe: this.#hard.observer(call, hold) };
+  }
+
   /** See `GatewayBooks.reacted`. */
-  reacted(call: GatewayCall, kind: ReactionKind, refusal: Refusal): void {
-    this.#refusals.add(call, refusal, undefined, kind);
+  reacted(call: GatewayCall, kind: ReactionKind | 'refused', refusal: Refusal): void {
+    this.#refusals.add(call, refusal, undefined, kind === 'refused' ? undefined : kind);
   }
 
   /** See `GatewayBooks.seen`. */
@@ -235,10 +246,10 @@ export class TeamBooks {
       return { ...judgement, kind: 'wait', rules: decision.outcome === 'refuse' };
     }
     if (judgement.kind === 'refuse') return this.#refuse(call, judgement, revision);
-    const { shares, budget, onClientLeave, needsHold } = judgement;
+    const { shares, budget, onClientLeave, holdBy } = judgement;
     const ticket = new OpenTicket(call, arrival.nowMs, shares, this.#standing.weights, this.#holdsOf);
     const admission = { outcome: 'admit', ticket, decision, bypassed: false, budget, onClientLeave } as const;
-    return { kind: 'done', admission, needsHold };
+    return { kind: 'done', admission, holdBy };
   }
 
   /** The customer's budget was made since controls were read: its first calls are not decided on without it. */
@@ -251,8 +262,10 @@ export class TeamBooks {
   }
 
   #refuse(call: GatewayCall, { refusal, budget }: Refused, revision: number | undefined): Done {
+    // What is done instead is told by whoever tries, and at last the refusal.
+    const isLast = refusal.instead === undefined && call.adjustment === undefined;
     try {
-      this.#refusals.add(call, refusal, revision);
+      if (isLast) this.#refusals.add(call, refusal, revision);
     } catch (error) {
       this.#parts.log.error('a refusal could not be noted; please report this', { error: String(error) });
     }
@@ -300,6 +313,7 @@ export class TeamBooks {
 }
 
 type Refused = Extract<Judgement, { kind: 'refuse' }>;
+type Admitted = Extract<Admission, { outcome: 'admit' }>;
 
 /** What has to be read before a call can be decided on. */
 interface Pending {
@@ -315,7 +329,7 @@ interface Pending {
 interface Done {
   readonly kind: 'done';
   readonly admission: Admission;
-  readonly needsHold?: boolean;
+  readonly holdBy?: HoldEstimates | undefined;
 }
 
 type Turn = Pending | Done;

@@ -43,7 +43,7 @@ export class CallMeter implements WatchedAttempt {
   #cover: StreamCover | undefined;
 
   constructor(call: GatewayCall, admission: Admitted, team: AttemptSink, runtime: Runtime) {
-    const { decision, bypassed, ticket, hold } = admission;
+    const { decision, bypassed, ticket, hold, observe } = admission;
     this.#call = call;
     this.#hold = hold;
     this.#end = new TicketEnd(ticket, team.observer);
@@ -54,7 +54,7 @@ export class CallMeter implements WatchedAttempt {
       decision,
       bypassed,
       adjustment: call.adjustment,
-      hold: hold === undefined ? undefined : new CallHold(hold, call.bound),
+      hold: hold === undefined ? undefined : new CallHold(hold, call.bound, observe),
     });
   }
 
