@@ -74,7 +74,10 @@ export type HoldOperation =
       readonly missing: Readonly<Record<string, string>>;
       readonly calls: number;
     }
-  /** Keeps of each part what is named and gives back the rest; a part that is not named keeps nothing. Renews what stays. */
+  /**
+   * Keeps of each part what is named and gives back the rest; a part that is not named keeps nothing. Renews what stays. Of
+   * a hold that has expired it takes back what was charged, beyond what is named.
+   */
   | {
       readonly op: 'give-back';
       readonly id: string;

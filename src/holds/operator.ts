@@ -100,7 +100,9 @@ export class Operator {
         return { kind: 'free' };
       case 'gone':
         this.version = outcome.version;
-        purse.state = 'ended';
+        // An expired hold is not extended; what was charged for it can still be given back.
+        if (operation.op === 'extend') purse.expire();
+        else purse.state = 'ended';
         return { kind: 'gone' };
       default:
         throw new HoldDeskError('the service answered in words that are not known here');

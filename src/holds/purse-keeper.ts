@@ -78,8 +78,11 @@ export class PurseKeeper {
   /** Everything that need not stay. With nothing left, the hold is closed. */
   async giveBack(purse: Purse): Promise<void> {
     purse.sequence += 1;
-    const operation: HoldOperation = { op: 'give-back', id: purse.id, sequence: purse.sequence, keep: purse.kept() };
+    const keep = purse.kept();
+    const operation: HoldOperation = { op: 'give-back', id: purse.id, sequence: purse.sequence, keep };
     const performed = await this.#operator.perform(purse, operation);
+    // A service that takes nothing back once a hold has expired.
+    if (performed.kind === 'held' && purse.isExpired && purse.hasMoreThan(keep)) purse.state = 'ended';
     if (performed.kind === 'held' && purse.isDone && !purse.hasSpare && purse.state === 'leaving')
       purse.state = 'ended';
     if (purse.state === 'ended') this.#purses.delete(purse);

@@ -63,6 +63,8 @@ export class Purse {
   version: string | undefined;
   isTight = false;
   isRecalled = false;
+  /** The service ended it because it was not renewed in time. */
+  isExpired = false;
   callsUnderWay = 0;
   /** Monotonic: from then on no call draws. */
   drawUntilMs = Number.NEGATIVE_INFINITY;
@@ -122,8 +124,15 @@ export class Purse {
       slot.acknowledged -= amount;
     });
     if (isGrant) for (const slot of this.#slots) slot.low = freeOf(slot) / 2n;
-    if (state.state !== 'open') this.state = 'ended';
+    this.isExpired = state.state === 'expired';
+    if (this.isExpired) this.expire();
+    else if (state.state !== 'open') this.state = 'ended';
     else if (this.state === 'asking') this.state = 'open';
+  }
+
+  /** The service ended it: what may be charged and is not needed is given back, late, and the rest when its calls have ended. */
+  expire(): void {
+    this.state = this.hasSpare || !this.isDone ? 'leaving' : 'ended';
   }
 
   /** What a call takes of each part. A price that is unknown here counts as nothing: the service would have refused it else. */
@@ -212,6 +221,11 @@ export class Purse {
       if (slot.part !== undefined && amount > 0n) kept[slot.controlId] = String(amount);
     }
     return kept;
+  }
+
+  /** Whether there is more than a giving back said that is to be kept: it was not done. */
+  hasMoreThan(kept: Readonly<Record<string, string>>): boolean {
+    return this.#slots.some((slot) => slot.left > BigInt(kept[slot.controlId] ?? 0));
   }
 
   /** Whether there is more than has to stay, by what is known. */

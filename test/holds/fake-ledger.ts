@@ -28,6 +28,8 @@ interface FakePart {
   readonly windowStartMs: number;
   amount: bigint;
   drawn: bigint;
+  /** Of what was left when it expired. */
+  charged: bigint;
 }
 
 interface FakeHold {
@@ -62,6 +64,7 @@ export class FakeLedger implements HoldDesk {
   readonly #recorded = new Set<string>();
   /** What events cost beyond what was left of the hold that they named. */
   overrun = 0n;
+  /** What counts as spent though no event says so. */
   charged = 0n;
   version = '1';
   operations = 0;
@@ -112,8 +115,12 @@ export class FakeLedger implements HoldDesk {
       const cost = BigInt(tokens);
       const balance = `${control.id} ${start}`;
       this.#spend.set(balance, (this.#spend.get(balance) ?? 0n) + cost);
-      const left = part === undefined ? 0n : leftOf(part);
-      if (part !== undefined) part.drawn += cost < left ? cost : left;
+      const left = part === undefined ? 0n : leftOf(part) + part.charged;
+      if (part !== undefined) {
+        this.#charge(part, -(cost < part.charged ? cost : part.charged));
+        part.drawn += cost < left ? cost : left;
+        if (part.amount < part.drawn) part.amount = part.drawn;
+      }
       if (cost > left) this.overrun += cost - left;
     }
     if (hold?.state === 'open' && hold.parts.every((part) => leftOf(part) === 0n) && hold.parts.length === 0) {
@@ -126,14 +133,17 @@ export class FakeLedger implements HoldDesk {
       if (hold.state !== 'open' || this.now() < hold.expiresAtMs) continue;
       hold.state = 'expired';
       for (const part of hold.parts) {
-        if (this.onExpiry === 'charge') {
-          const balance = `${part.control.id} ${part.windowStartMs}`;
-          this.#spend.set(balance, (this.#spend.get(balance) ?? 0n) + leftOf(part));
-          this.charged += leftOf(part);
-        }
+        if (this.onExpiry === 'charge') this.#charge(part, leftOf(part));
         part.amount = part.drawn;
       }
     }
+  }
+
+  #charge(part: FakePart, by: bigint): void {
+    const balance = `${part.control.id} ${part.windowStartMs}`;
+    this.#spend.set(balance, (this.#spend.get(balance) ?? 0n) + by);
+    part.charged += by;
+    this.charged += by;
   }
 
   #do(operation: HoldOperation): HoldOutcome {
@@ -146,6 +156,14 @@ export class FakeLedger implements HoldDesk {
       return this.#take(operation);
     }
     if (hold === undefined) return { outcome: 'gone', version };
+    if (hold.state === 'expired' && operation.op === 'give-back' && operation.sequence > hold.sequence) {
+      hold.sequence = operation.sequence;
+      for (const part of hold.parts) {
+        const keep = amount(operation.keep[part.control.id] ?? '0');
+        if (keep < part.charged) this.#charge(part, keep - part.charged);
+      }
+    }
+    if (hold.state === 'expired' && operation.op === 'extend') return { outcome: 'gone', version };
     if (hold.state !== 'open' || operation.sequence <= hold.sequence) {
       return { outcome: 'held', hold: this.#stateOf(hold), rates: MICRO, version };
     }
@@ -183,6 +201,7 @@ export class FakeLedger implements HoldDesk {
         windowStartMs: windowOf(control, this.now()),
         amount: ask + this.#extra(control, ask, operation.calls - 1, ask),
         drawn: 0n,
+        charged: 0n,
       })),
     };
     this.holds.set(hold.id, hold);
@@ -287,7 +306,11 @@ export class FakeLedger implements HoldDesk {
   }
 }
 
-function partOf({ control, windowStartMs, amount: total, drawn }: FakePart, index: number, endMs: number): HoldPart {
+function partOf(
+  { control, windowStartMs, amount: open, drawn, charged }: FakePart,
+  index: number,
+  endMs: number,
+): HoldPart {
   return {
     controlId: control.id,
     ruleId: index,
@@ -296,7 +319,7 @@ function partOf({ control, windowStartMs, amount: total, drawn }: FakePart, inde
     group: null,
     windowStartMs,
     windowEndMs: Number.isFinite(endMs) ? endMs : null,
-    amount: String(total),
+    amount: String(open + charged),
     drawn: String(drawn),
     estimate: control.estimate ?? 'worst-case',
     whenExhausted: 'cut',

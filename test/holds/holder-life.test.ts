@@ -111,6 +111,52 @@ describe('a hold in time', () => {
   });
 });
 
+describe('a service that was away for longer than its holds last', () => {
+  it('takes back what it charged a living owner for: what is spare at once, the rest of a call when that has ended', async () => {
+    const { clock, ledger, desk, control, setDown } = world(10_000n);
+    const holder = holderOn(desk, clock);
+    const tickets = await Promise.all(Array.from({ length: 4 }, () => holder.take(askFor(500))));
+    const [long, metered, ...others] = tickets.map(ticketOf);
+    for (const other of others) other.release();
+    metered!.settle(used(120), 'e1');
+    setDown(true);
+    await clock.advance(300_000);
+    // It comes back and ends what was not renewed, before anybody can ask it not to.
+    ledger.sweep();
+    expect(ledger.charged).toBeGreaterThanOrEqual(2_000n);
+    setDown(false);
+    await clock.advance(3_000);
+    expect(ledger.charged).toBe(500n + 120n);
+    ledger.record('e1', metered!.holdId, 100);
+    holder.acknowledged(['e1']);
+    long!.settle(used(60), 'e2');
+    ledger.record('e2', long!.holdId, 50);
+    holder.acknowledged(['e2']);
+    await clock.advance(60_000);
+    expect(ledger.charged).toBe(0n);
+    expect(ledger.spend(control)).toBe(150n);
+    expect(holder.status().holds).toBe(0);
+    await holder.close();
+  });
+
+  it('and a hold that expires under its owner, who asks for more, is given back all the same', async () => {
+    const { clock, ledger, desk } = world(10_000n);
+    const holder = holderOn(desk, clock);
+    const one = ticketOf(await holder.take(askFor(500)));
+    // The clock of the service jumped.
+    for (const hold of ledger.holds.values()) hold.expiresAtMs = clock.monotonicNow();
+    ledger.sweep();
+    expect(ledger.charged).toBeGreaterThan(0n);
+    const two = ticketOf(await holder.take(askFor(500)));
+    expect(two.holdId).not.toBe(one.holdId);
+    one.release();
+    two.release();
+    await clock.advance(10_000);
+    expect([ledger.charged, ledger.held()]).toEqual([0n, 0n]);
+    await holder.close();
+  });
+});
+
 describe('a service that does not answer', () => {
   it('makes calls unavailable at once, and is found again without hands', async () => {
     const { clock, ledger, desk, setDown } = world(1_000n);

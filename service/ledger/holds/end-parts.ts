@@ -62,21 +62,22 @@ export async function reduceCharge(
   await moveCharge(context, chargeCell(context, compiled, part), -by, false);
 }
 
-/** An operator takes a charge back, as a whole. Returns how much that was. */
+/** An operator, or its owner, takes a charge back: all of it unless `by` says how much. Returns how much that was. */
 export async function takeBackCharge(
   context: LedgerContext,
   holds: HoldBook,
   compiled: CompiledControl,
   hold: HeldHold,
   part: HeldPart,
+  by = part.charged,
 ): Promise<bigint> {
-  const charged = part.charged;
-  if (charged > 0n) holds.charge(hold, part, 0n, 'taken back');
-  await moveCharge(context, chargeCell(context, compiled, part), -charged, true);
-  part.state = 'released';
+  if (by > 0n) holds.charge(hold, part, part.charged - by, 'taken back');
+  await moveCharge(context, chargeCell(context, compiled, part), -by, true);
+  part.amount -= by;
+  if (part.charged === 0n) part.state = 'released';
   part.isChanged = true;
-  if (charged > 0n) await tell(context, compiled, hold, part, 'hold-released', charged);
-  return charged;
+  if (by > 0n) await tell(context, compiled, hold, part, 'hold-released', by);
+  return by;
 }
 
 /** A charge stays in its bucket. */

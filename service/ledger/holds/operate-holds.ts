@@ -13,6 +13,7 @@ import { readPriceBook, readTeamScope } from '../team-copies.js';
 import { NEVER_MS } from '../window.js';
 import { admit, availableOf, type CellAsk, isTightAt } from './admit.js';
 import { type Cell, cellKeys, cellName, cellOf, moveHeld, standingNow } from './cells.js';
+import { takeBackCharge } from './end-parts.js';
 import { expireDue, keysOf } from './expire-holds.js';
 import { type HeldHold, type HeldPart, HoldBook, leftOf } from './hold-book.js';
 import { type Concern, type HoldKind, readKinds } from './hold-kinds.js';
@@ -102,8 +103,11 @@ class OperationDesk {
     const hold = this.#parts.holds.get(operation.id);
     if (hold === undefined) return Promise.resolve({ outcome: 'gone', version: this.#version });
     if (operation.op === 'extend') return this.#extend(operation, kind!, hold);
-    if (operation.sequence <= hold.sequence || hold.state !== 'open') return this.#held(hold);
+    const isLate = operation.op === 'give-back' && hold.state === 'expired';
+    if (operation.sequence <= hold.sequence || (hold.state !== 'open' && !isLate)) return this.#held(hold);
     hold.sequence = operation.sequence;
+    hold.isChanged = true;
+    if (isLate) return this.#giveBackLate(operation, hold);
     if (operation.op === 'give-back') return this.#giveBack(operation, hold);
     this.#renew(hold);
     return this.#held(hold);
@@ -135,18 +139,28 @@ class OperationDesk {
     const asks = kind.concerns.map((concern) => firstAsk(concern, need, calls));
     const admission = await this.#admit(asks);
     if (!admission.isAdmitted) return this.#refused(admission, owner, rates);
-    const hold = this.#newHold(operation);
+    const hold = this.#newHold(operation, kind.callText);
     for (const [i, { cell }] of asks.entries()) hold.parts.push(newPart(cell, admission.grants[i]!));
     holds.add(hold);
     return this.#held(hold, rates, admission.isTight);
   }
 
-  #newHold({ id, owner, call, ttlSeconds = TTL_SECONDS.default }: Take): HeldHold {
+  #newHold({ id, owner, ttlSeconds = TTL_SECONDS.default }: Take, call: string): HeldHold {
     const { nowMs } = this.#context;
     const ttlMs = Math.round(1_000 * Math.min(TTL_SECONDS.max, Math.max(TTL_SECONDS.min, ttlSeconds)));
     return {
-      ...{ id, owner, state: 'open', sequence: 0, ttlMs, takenAtMs: nowMs, expiresAtMs: nowMs + ttlMs },
-      ...{ endedAtMs: null, isRecalled: false, call: JSON.stringify(call), parts: [], isChanged: true },
+      id,
+      owner,
+      state: 'open',
+      sequence: 0,
+      ttlMs,
+      takenAtMs: nowMs,
+      expiresAtMs: nowMs + ttlMs,
+      endedAtMs: null,
+      isRecalled: false,
+      call,
+      parts: [],
+      isChanged: true,
     };
   }
 
@@ -195,8 +209,7 @@ class OperationDesk {
       const compiled = this.#parts.scope.byId.get(part.controlId);
       if (compiled === undefined) continue;
       const left = leftOf(part);
-      // What cannot be read is kept: it is not known to be free.
-      const kept = keep[part.controlId] === undefined ? 0n : (amountIn(keep, part.controlId) ?? left);
+      const kept = keptIn(keep, part.controlId, left);
       const back = kept < left ? left - kept : 0n;
       if (back === 0n) continue;
       await moveHeld(this.#context, cellOf(this.#context, compiled, part), -back);
@@ -206,6 +219,18 @@ class OperationDesk {
     hold.isRecalled = false;
     this.#renew(hold);
     if (openParts(hold).every((part) => leftOf(part) === 0n)) close(hold, this.#context.nowMs);
+    return this.#held(hold);
+  }
+
+  /** Its owner lives, and could not renew it in time: what it did not spend is charged no more. */
+  async #giveBackLate({ keep }: GiveBack, hold: HeldHold): Promise<HoldOutcome> {
+    const { holds, scope } = this.#parts;
+    for (const part of hold.parts) {
+      const compiled = part.state === 'charged' ? scope.byId.get(part.controlId) : undefined;
+      if (compiled === undefined) continue;
+      const kept = keptIn(keep, part.controlId, part.charged);
+      if (kept < part.charged) await takeBackCharge(this.#context, holds, compiled, hold, part, part.charged - kept);
+    }
     return this.#held(hold);
   }
 
@@ -262,9 +287,18 @@ function inOrder(asks: readonly CellAsk[]): readonly CellAsk[] {
 function newPart({ compiled, groupKey, window }: Cell, amount: bigint): HeldPart {
   const { control } = compiled;
   return {
-    ...{ controlId: control.id, groupKey, windowStartMs: window.startMs },
+    controlId: control.id,
+    groupKey,
+    windowStartMs: window.startMs,
     windowEndMs: control.windowType === 'ROLLING' ? NEVER_MS : window.endMs,
-    ...{ amount, drawn: 0n, charged: 0n, chargeVersion: 0, overrun: 0n, state: 'open', isChanged: true },
+    amount,
+    drawn: 0n,
+    charged: 0n,
+    chargeVersion: 0,
+    overrun: 0n,
+    state: 'open',
+    isChanged: true,
+    isDrawn: false,
   };
 }
 
@@ -291,6 +325,11 @@ function openParts({ parts }: HeldHold): readonly HeldPart[] {
 
 function callsOf(calls: number): bigint {
   return BigInt(Math.min(CALLS_MAX, Math.max(1, Math.floor(calls) || 1)));
+}
+
+/** What cannot be read is kept: it is not known to be free. */
+function keptIn(keep: GiveBack['keep'], controlId: string, left: bigint): bigint {
+  return keep[controlId] === undefined ? 0n : (amountIn(keep, controlId) ?? left);
 }
 
 function amountIn(amounts: Readonly<Record<string, string>>, controlId: string): bigint | undefined {

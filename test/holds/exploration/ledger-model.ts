@@ -48,6 +48,11 @@ function operate(ledger: Ledger, operation: Operation, setting: Setting, rules: 
   if (operation.op === 'take') return take(ledger, operation, hold, setting, rules);
   if (hold.state === 'none' || (operation.op === 'extend' && hold.state !== 'open')) return gone(hold);
   const isOld = rules.oldSequencesAreIgnored && operation.sequence <= hold.sequence;
+  if (!isOld && operation.op === 'give-back' && hold.state === 'expired') {
+    hold.sequence = operation.sequence;
+    takeBack(ledger, hold, operation.amount);
+    return answerOf(ledger, hold, setting, rules);
+  }
   if (isOld || hold.state !== 'open') return answerOf(ledger, hold, setting, rules);
   hold.sequence = operation.sequence;
   if (operation.op === 'extend') {
@@ -103,6 +108,15 @@ function giveBack(ledger: Ledger, hold: Hold, keep: number, rules: Rules): void 
   hold.amount -= back;
   ledger.held[hold.window]! -= back;
   hold.isRecalled = false;
+}
+
+/** Its owner lives: what it did not spend is charged no more. */
+function takeBack(ledger: Ledger, hold: Hold, keep: number): void {
+  const back = Math.max(0, hold.charge - keep);
+  hold.charge -= back;
+  hold.amount -= back;
+  hold.leftAtExpiry -= back;
+  ledger.value[hold.window]! -= back;
 }
 
 function settle(

@@ -76,6 +76,36 @@ export function holdEndsContract(bench: HoldBench): void {
       expect(await cellOf(bench.store, made)).toMatchObject({ spend: 30 });
     });
 
+    test('I7: an owner that lives gives back what it was charged and did not spend, once, however late', async () => {
+      const made = await make({ groupBy: 'PRODUCT' });
+      const one = take(90, { call: call({ product: 'p' }) });
+      await operate(one);
+      bench.clock.advance(120_000);
+      await bench.store.turnWindows();
+      const [controlId] = (await partsOf(one.id)).map((part) => part.controlId);
+      const back = (sequence: number, cents: string) =>
+        operate({ op: 'give-back', id: one.id, sequence, keep: { [controlId!]: `${cents}0000000` } });
+      expect(heldOf((await back(1, '30'))[0])).toMatchObject({ state: 'expired', sequence: 1, drawForMs: 0 });
+      const standing = async () => {
+        const [refused] = await operate(take(1_000_000, { owner: 'spy', call: call({ product: 'p' }) }));
+        return refused?.outcome === 'refused' ? [refused.refusal.spend, refused.refusal.held] : refused;
+      };
+      expect(await standing()).toEqual(['300000000', '0']);
+      // What is said again, or was said before, changes nothing; nor does it bring back what is gone.
+      await back(1, '10');
+      await back(2, '50');
+      expect(await standing()).toEqual(['300000000', '0']);
+      await spend(20, one.id, { productName: 'p' });
+      expect(await standing()).toEqual(['300000000', '0']);
+      await back(3, '0');
+      expect(await standing()).toEqual(['200000000', '0']);
+      expect(await partsOf(one.id)).toMatchObject([{ state: 'released', charged: 0n, left: 0n }]);
+      await spend(20, one.id, { productName: 'p' });
+      expect(await standing()).toEqual(['400000000', '0']);
+      expect((await bench.store.verifyBalances()).wrong).toEqual([]);
+      expect(made.groupBy).toBe('PRODUCT');
+    });
+
     test('an operator gives an open hold back; of another team there is nothing to see', async () => {
       const made = await make();
       const one = take(60);
