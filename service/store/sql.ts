@@ -21,7 +21,8 @@ export interface Sql {
   query(statement: StatementName, params?: SqlParams): Promise<readonly SqlRow[]>;
   /**
    * Runs a statement once for each set of parameters, in order, and gives the rows of all: one round trip, however many
-   * sets. Where the database is not in this process, its own file of the statement takes every parameter as an array.
+   * sets. Where the database is not in this process, its own file of the statement takes every parameter as an array;
+   * where it is, one that is read for many keys at once takes the keys as a list.
    */
   many(statement: StatementName, sets: readonly SqlParams[]): Promise<readonly SqlRow[]>;
 }

@@ -22,6 +22,8 @@ export interface HeldPart {
   overrun: bigint;
   state: PartState;
   isChanged: boolean;
+  /** `drawn` or `overrun` did, and nothing else if not {@link isChanged}. */
+  isDrawn: boolean;
 }
 
 /** A hold with its parts. */
@@ -115,16 +117,20 @@ export class HoldBook {
     const { sql } = this.#context;
     const holds: SqlParams[] = [];
     const parts: SqlParams[] = [];
+    const drawn: SqlParams[] = [];
     for (const hold of this.#holds.values()) {
       if (hold.isChanged) holds.push(holdParams(this.#teamId, hold));
       hold.isChanged = false;
       for (const part of hold.parts) {
         if (part.isChanged) parts.push(partParams(this.#teamId, hold.id, part));
+        else if (part.isDrawn) drawn.push(drawnParams(this.#teamId, hold.id, part));
         part.isChanged = false;
+        part.isDrawn = false;
       }
     }
     await sql.many('put-hold', holds);
     await sql.many('put-hold-part', parts);
+    await sql.many('draw-hold-part', drawn);
     await sql.many('insert-hold-charge', this.#charges.splice(0));
   }
 }
@@ -162,23 +168,46 @@ export function partOf(row: SqlRow): HeldPart {
     overrun: bigintOf(row, 'overrun'),
     state: textOf(row, 'state') as PartState,
     isChanged: false,
+    isDrawn: false,
   };
 }
 
+// One literal each: there are thousands of them a second.
 function holdParams(teamId: string, hold: HeldHold): SqlParams {
-  const { id, owner, state, sequence, ttlMs, takenAtMs, expiresAtMs, endedAtMs, isRecalled, call } = hold;
   return {
-    ...{ teamId, id, owner, state, sequence, ttlMs, takenAtMs, expiresAtMs, endedAtMs, call },
-    recalled: isRecalled,
+    teamId,
+    id: hold.id,
+    owner: hold.owner,
+    state: hold.state,
+    sequence: hold.sequence,
+    ttlMs: hold.ttlMs,
+    takenAtMs: hold.takenAtMs,
+    expiresAtMs: hold.expiresAtMs,
+    endedAtMs: hold.endedAtMs,
+    recalled: hold.isRecalled,
+    call: hold.call,
   };
 }
 
 function partParams(teamId: string, holdId: string, part: HeldPart): SqlParams {
-  const { controlId, groupKey, windowStartMs, windowEndMs, amount, drawn, charged, chargeVersion, overrun } = part;
-  const { state } = part;
-  const live = state === 'open' || (state === 'charged' && charged > 0n);
+  const { state, charged } = part;
   return {
-    ...{ teamId, holdId, controlId, groupKey, windowStartMs, windowEndMs },
-    ...{ amount, drawn, charged, chargeVersion, overrun, state, live },
+    teamId,
+    holdId,
+    controlId: part.controlId,
+    groupKey: part.groupKey,
+    windowStartMs: part.windowStartMs,
+    windowEndMs: part.windowEndMs,
+    amount: part.amount,
+    drawn: part.drawn,
+    charged,
+    chargeVersion: part.chargeVersion,
+    overrun: part.overrun,
+    state,
+    live: state === 'open' || (state === 'charged' && charged > 0n),
   };
+}
+
+function drawnParams(teamId: string, holdId: string, { controlId, drawn, overrun }: HeldPart): SqlParams {
+  return { teamId, holdId, controlId, drawn, overrun };
 }

@@ -22,6 +22,8 @@ export interface Concern {
 export interface HoldKind {
   /** In the order of their rule ids. */
   readonly concerns: readonly Concern[];
+  /** The call, JSON. */
+  readonly callText: string;
   ratesOf(need: HoldNeed): RateBound;
 }
 
@@ -50,28 +52,25 @@ export async function readKinds(
   const { teamId, scope, state } = source;
   if (calls.length === 0) return [];
   if (!scope.controls.some(isHard)) return calls.map(() => FREE);
+  const texts = calls.map((call) => JSON.stringify(call));
+  const distinct = new Map(texts.map((text, i) => [text, calls[i]!]));
+  const alone = [...distinct.values()];
   const subscribers = new Subscribers(context, teamId, scope);
-  await subscribers.load(calls.map(({ dimensions }) => named(dimensions)));
-  const departments = await departmentsOfCalls(context, teamId, state.directoryVersion, calls);
+  await subscribers.load(alone.map(({ dimensions }) => named(dimensions)));
+  const departments = await departmentsOfCalls(context, teamId, state.directoryVersion, alone);
   const kinds = new Map<string, HoldKind>();
-  const found: HoldKind[] = [];
   // Whoever is learned of last is the same person in all of them.
-  for (const { dimensions } of calls) await subscribers.groupOf(named(dimensions));
-  for (const [i, call] of calls.entries()) {
+  for (const { dimensions } of alone) await subscribers.groupOf(named(dimensions));
+  for (const [text, call] of distinct) {
     const group = await subscribers.groupOf(named(call.dimensions));
-    const key = JSON.stringify([call, group]);
-    let kind = kinds.get(key);
-    if (kind === undefined) {
-      kind = kindOf(context, source, call, eventOf(context, call, group, departments[i]!));
-      kinds.set(key, kind);
-    }
-    found.push(kind);
+    const event = eventOf(context, call, group, departments[kinds.size]!);
+    kinds.set(text, kindOf(context, source, call, event, text));
   }
   await subscribers.keep();
-  return found;
+  return texts.map((text) => kinds.get(text)!);
 }
 
-const FREE: HoldKind = { concerns: [], ratesOf: () => ({ state: 'unknown', lines: [] }) };
+const FREE: HoldKind = { concerns: [], callText: '', ratesOf: () => ({ state: 'unknown', lines: [] }) };
 
 function named({ subscriberId, subscriberEmail }: HoldCall['dimensions']) {
   return { subscriberId: subscriberId || undefined, subscriberEmail: subscriberEmail || undefined };
@@ -120,7 +119,13 @@ function eventOf(
   };
 }
 
-function kindOf(context: LedgerContext, { scope, book }: KindSource, call: HoldCall, event: CountedEvent): HoldKind {
+function kindOf(
+  context: LedgerContext,
+  { scope, book }: KindSource,
+  call: HoldCall,
+  event: CountedEvent,
+  callText: string,
+): HoldKind {
   const rates = new Map<string, RateBound>();
   const ratesOf = ({ worst }: HoldNeed): RateBound => {
     const key = ratesKeyOf(worst);
@@ -154,5 +159,5 @@ function kindOf(context: LedgerContext, { scope, book }: KindSource, call: HoldC
     });
   }
   concerns.sort((a, b) => a.cell.compiled.control.ruleId - b.cell.compiled.control.ruleId);
-  return { concerns, ratesOf };
+  return { concerns, callText, ratesOf };
 }

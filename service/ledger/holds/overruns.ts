@@ -45,7 +45,7 @@ export async function noteOverrun(
   const { hold, part } = settlement ?? {};
   if (part !== undefined) {
     part.overrun += overrun;
-    part.isChanged = true;
+    part.isDrawn = true;
   }
   const by = hold === undefined ? 'without a hold' : `of hold ${hold.id}`;
   const event = transactionId === null ? 'a charge' : `event ${transactionId}`;

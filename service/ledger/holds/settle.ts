@@ -72,7 +72,7 @@ export async function drawEvent(
   if (cost <= 0n) return { hold, part, superseded: 0n };
   const left = leftOf(part);
   part.drawn += cost;
-  part.isChanged = true;
+  part.isDrawn = true;
   await moveHeld(context, cellOf(context, compiled, part), -(cost < left ? cost : left));
   if (part.state !== 'charged') return { hold, part, superseded: 0n };
   // The real event takes the place of what was charged for it.

@@ -7,6 +7,7 @@ import { releaseHold } from '../../ledger/holds/release-hold.js';
 /** Their statements. */
 export const HOLD_STATEMENTS = [
   'count-holds',
+  'draw-hold-part',
   'insert-hold-charge',
   'list-holds',
   'load-hold-parts',

@@ -20,12 +20,20 @@ const OPENING = `
   PRAGMA foreign_keys = ON;
 `;
 
+/** A parameter that takes the texts of all sets at once: `json_each(:name)`. The others must be the same in every set. */
+const LIST = /json_each\(:([A-Za-z]+)\)/;
+
+interface Prepared {
+  readonly runs: SqliteStatement;
+  readonly list: string | undefined;
+}
+
 /** A database that operations can run on, one transaction at a time. */
 export class SqliteDatabase implements Sql {
   readonly driverName: string;
   readonly #driver: SqliteDriver;
   readonly #sources: ReadonlyMap<StatementName, string>;
-  readonly #prepared = new Map<StatementName, SqliteStatement>();
+  readonly #prepared = new Map<StatementName, Prepared>();
 
   private constructor(driver: SqliteDriver) {
     this.#driver = driver;
@@ -51,20 +59,23 @@ export class SqliteDatabase implements Sql {
   }
 
   async query(statement: StatementName, params: SqlParams = {}): Promise<readonly SqlRow[]> {
-    return this.#prepare(statement).all(bind(params));
+    const { runs, list } = this.#prepare(statement);
+    return runs.all(list === undefined ? bind(params) : bindList([params], list));
   }
 
   async many(statement: StatementName, sets: readonly SqlParams[]): Promise<readonly SqlRow[]> {
-    const prepared = this.#prepare(statement);
+    const { runs, list } = this.#prepare(statement);
+    if (list !== undefined) return sets.length === 0 ? [] : runs.all(bindList(sets, list));
     const rows: SqlRow[] = [];
-    for (const params of sets) for (const row of prepared.all(bind(params))) rows.push(row);
+    for (const params of sets) for (const row of runs.all(bind(params))) rows.push(row);
     return rows;
   }
 
-  #prepare(statement: StatementName): SqliteStatement {
+  #prepare(statement: StatementName): Prepared {
     let prepared = this.#prepared.get(statement);
     if (prepared === undefined) {
-      prepared = this.#driver.prepare(this.#sources.get(statement) ?? '');
+      const sql = this.#sources.get(statement) ?? '';
+      prepared = { runs: this.#driver.prepare(sql), list: LIST.exec(sql)?.[1] };
       this.#prepared.set(statement, prepared);
     }
     return prepared;
@@ -91,6 +102,16 @@ function bind(params: SqlParams): Record<string, SqliteValue> {
   const bound: Record<string, SqliteValue> = {};
   for (const name in params) bound[name] = toSqlite(params[name]!);
   return bound;
+}
+
+function bindList(sets: readonly SqlParams[], list: string): Record<string, SqliteValue> {
+  const texts = sets.map((params) => params[list]);
+  if (texts.some((text) => typeof text !== 'string')) throw new TypeError(`:${list} is not text in every set`);
+  const { [list]: _, ...others } = sets[0]!;
+  for (const name in others) {
+    if (sets.some((params) => params[name] !== others[name])) throw new TypeError(`:${name} differs between sets`);
+  }
+  return { ...bind(others), [list]: JSON.stringify(texts) };
 }
 
 /** Throws for a fraction: no float gets into the database, whatever a caller computes (I6). */
