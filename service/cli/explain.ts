@@ -23,6 +23,8 @@ interface ExplainOptions extends ApiOptions {
   readonly credentialName?: string;
   readonly agent?: string;
   readonly taskType?: string;
+  readonly maxInputTokens?: string;
+  readonly maxOutputTokens?: string;
   readonly all?: boolean;
 }
 
@@ -36,6 +38,8 @@ const DIMENSIONS = [
   'credentialName',
   'agent',
   'taskType',
+  'maxInputTokens',
+  'maxOutputTokens',
 ] as const;
 
 const COLUMNS: readonly Column<ExplainedControl>[] = [
@@ -68,6 +72,11 @@ export function addExplain(program: Command, io: CliIo): void {
     .option('--credential-name <name>')
     .option('--agent <name>')
     .option('--task-type <name>')
+    .option(
+      '--max-input-tokens <count>',
+      'what the call can consume at most: hard controls say what they would set aside',
+    )
+    .option('--max-output-tokens <count>', 'its output limit')
     .option('--all', 'also the controls that do not concern the call, and why they do not')
     .action(async (options: ExplainOptions) => {
       const client = createApiClient(io, options);
@@ -109,7 +118,11 @@ function show(io: CliIo, explained: Explained, all: boolean): void {
 }
 
 /** Whose holds they are, and who raised the limit. */
-function showHolding(io: CliIo, { name, raises, holds }: ExplainedControl): void {
+function showHolding(io: CliIo, { name, raises, holds, asked, inequality, remaining }: ExplainedControl): void {
+  if (inequality !== null) {
+    const terms = asked === null ? 'spend + held' : 'spend + held + asked';
+    io.out(visible(`${name}: ${terms} against limit + raised: ${inequality}; ${remaining} remains`));
+  }
   for (const { amount, until, by, reason } of raises) {
     io.out(visible(`raise of ${name}: ${amount} until ${until}, by ${by}: ${reason}`));
   }

@@ -1,4 +1,5 @@
 /** `GET …/fusewire/explain`: what the controls of a team say about a call, and why (an extension of Fusewire). */
+import { OPERATION_TYPES } from 'fusewire/internal';
 import { z } from 'zod';
 import { callerOf, ownTeam } from '../http/access.js';
 import { errorSchema, teamQuery } from '../http/envelope.js';
@@ -16,6 +17,16 @@ const dimensions = {
   credentialName: text,
   agent: text,
   taskType: text,
+};
+const tokens = z.coerce
+  .number({ error: 'must be a whole number' })
+  .int({ error: 'must be a whole number' })
+  .min(0, { error: 'must be 0 or more' })
+  .optional();
+const bound = {
+  maxInputTokens: tokens.describe('what the call can consume at most: hard controls say what they would set aside'),
+  maxOutputTokens: tokens.describe('its output limit; left out: it names none'),
+  operationType: z.enum(OPERATION_TYPES).optional(),
 };
 const nullableText = z.string().nullable();
 const explanationSchema = z.object({
@@ -68,6 +79,10 @@ const explanationSchema = z.object({
           left: z.string(),
         }),
       ),
+      remaining: nullableText.describe('limit + raised - spend - held, at least 0; null: nothing is held'),
+      asked: nullableText.describe('what a hold for the call would set aside; null: the call gives no bound'),
+      inequality: nullableText.describe('spend + held + asked, against limit + raised'),
+      code: z.enum(['BUDGET_EXCEEDED', 'UNKNOWN_PRICE']).nullable().describe('why no hold would be had'),
       warnThreshold: nullableText,
       window: z.object({
         type: z.string(),
@@ -92,15 +107,28 @@ export function installExplain(api: Api, { store }: ServiceContext, prefix: stri
         summary: 'What the controls say about a call, each with its arithmetic',
         tags: ['enforcement'],
         hide: !described,
-        querystring: z.object({ ...teamQuery, ...dimensions }),
+        querystring: z.object({ ...teamQuery, ...dimensions, ...bound }),
         response: { 200: explanationSchema, 400: errorSchema, 401: errorSchema, 403: errorSchema },
       },
     },
     async (request) => {
-      const { teamId: named, tenantId: _tenant, ...asked } = request.query;
+      const {
+        teamId: named,
+        tenantId: _tenant,
+        maxInputTokens,
+        maxOutputTokens,
+        operationType,
+        ...asked
+      } = request.query;
       const teamId = ownTeam(callerOf(request), [named]);
       const call = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-      const { bypass, controls, ...rest } = await store.explain(teamId, call);
+      const { bypass, controls, ...rest } = await store.explain(
+        teamId,
+        call,
+        maxInputTokens === undefined && maxOutputTokens === undefined
+          ? undefined
+          : { maxInputTokens: maxInputTokens ?? 0, maxOutputTokens, operationType },
+      );
       return {
         ...rest,
         call,

@@ -20,12 +20,15 @@ import { type LedgerContext, readTeamState } from '../ledger/context.js';
 import { selectControls } from '../ledger/control-rows.js';
 import { departmentsOf } from '../ledger/counted-event.js';
 import { lineOf, loadMembers, personOf, readDirectory } from '../ledger/directory.js';
+import { isHard } from '../ledger/hard-fields.js';
+import { refusalRank } from '../ledger/holds/admit.js';
 import { standingOf } from '../ledger/rolling-balances.js';
 import { Subscribers } from '../ledger/subscribers.js';
 import { readPriceBook } from '../ledger/team-copies.js';
 import type { ControlFilter } from '../store/store.js';
 import { type CallerGroups, groupOfCall } from './caller-groups.js';
 import type {
+  AskedBound,
   AskedCall,
   ExplainedControl,
   ExplainedFilter,
@@ -33,7 +36,8 @@ import type {
   Explanation,
   Reaction,
 } from './explanation.js';
-import { arithmeticOf, holdingOf, isTakenUp } from './holding.js';
+import { arithmeticOf, holdingOf, inequalityOf, isTakenUp, standingOfHold } from './holding.js';
+import { type AskHold, type HypotheticalHold, hypotheticalHold } from './hypothetical.js';
 
 const NOTHING: BalanceValues = { value: 0n, unknownCount: 0n };
 
@@ -48,8 +52,16 @@ export interface Candidate {
   readonly group: string | null;
 }
 
-/** Explains what a team's controls say about a call. @throws StoreError `UNKNOWN_TEAM` */
-export async function explain(context: LedgerContext, teamId: string, call: AskedCall): Promise<Explanation> {
+/**
+ * Explains what a team's controls say about a call; with a bound, also what a hold for it would say. Holds nothing.
+ * @throws StoreError `UNKNOWN_TEAM`
+ */
+export async function explain(
+  context: LedgerContext,
+  teamId: string,
+  call: AskedCall,
+  bound?: AskedBound,
+): Promise<Explanation> {
   const state = await readTeamState(context, teamId);
   const controls = (await selectControls(context, teamId)).map(compileControl);
   const groups = await groupsOf(context, teamId, state.directoryVersion, call);
@@ -60,9 +72,10 @@ export async function explain(context: LedgerContext, teamId: string, call: Aske
     context,
     shown.map(({ compiled, group }) => ({ compiled, groupKey: group ?? '' })),
   );
-  const explained: ExplainedControl[] = [];
+  const askHold = bound === undefined ? undefined : await hypotheticalHold(context, teamId, state, call, bound);
+  const ranked: RankedControl[] = [];
   for (const [i, candidate] of shown.entries()) {
-    explained.push(await explainOne(context, candidate, balances[i]));
+    ranked.push(await explainRanked(context, candidate, balances[i], askHold));
   }
   const bypass = (await selectBypass(context, teamId)) ?? null;
   return {
@@ -71,8 +84,8 @@ export async function explain(context: LedgerContext, teamId: string, call: Aske
     call,
     price: await priceOf(context, teamId, state.pricesVersion, call),
     bypass,
-    verdict: verdict(explained, bypass?.untilMs),
-    controls: explained,
+    verdict: verdict(ranked, bypass?.untilMs),
+    controls: ranked.map(({ explained }) => explained),
   };
 }
 
@@ -82,9 +95,17 @@ function rankOf({ compiled, concerned }: Candidate): number {
   return isDepartmentRule(compiled.control) ? 0 : 1;
 }
 
-/** The first that refuses, in the order in which a guard asks. */
-function verdict(controls: readonly ExplainedControl[], bypassUntilMs: number | undefined): Explanation['verdict'] {
-  const first = controls.find(({ reaction }) => reaction === 'refuse');
+/** A control, and which of several that refuse is told: as with takes ({@link refusalRank}). */
+interface RankedControl {
+  readonly explained: ExplainedControl;
+  readonly rank: number;
+}
+
+/** The first that refuses, in the order in which a guard asks: what the feed refuses, then what no hold is had for. */
+function verdict(controls: readonly RankedControl[], bypassUntilMs: number | undefined): Explanation['verdict'] {
+  const refusing = controls.filter(({ explained }) => explained.reaction === 'refuse');
+  refusing.sort((a, b) => a.rank - b.rank || a.explained.ruleId - b.explained.ruleId);
+  const first = refusing[0]?.explained;
   if (first === undefined) {
     return {
       outcome: 'allow',
@@ -180,18 +201,29 @@ export async function explainOne(
   candidate: Candidate,
   balance: BalanceValues | undefined,
 ): Promise<ExplainedControl> {
+  return (await explainRanked(context, candidate, balance, undefined)).explained;
+}
+
+async function explainRanked(
+  context: LedgerContext,
+  candidate: Candidate,
+  balance: BalanceValues | undefined,
+  askHold: AskHold | undefined,
+): Promise<RankedControl> {
   const { compiled, filters, group } = candidate;
   const { control } = compiled;
   const window = currentWindow(control, context.nowMs, context.cache.windows);
   const isRolling = control.windowType === 'ROLLING';
   const standing = isRolling && candidate.concerned ? await standingOf(context, compiled, group ?? '') : undefined;
   const values = standing?.values ?? balance ?? NOTHING;
-  // A group that spent nothing in the window is past no limit, not even past one of 0.
-  const isFresh = group !== null && balance === undefined;
+  // A group that spent nothing in the window is past no limit, not even past one of 0; a hold against one is not to be had.
+  const isFresh = group !== null && balance === undefined && !isHard(control);
   const resetsAtMs = standing === undefined ? window.resetsAtMs : standing.fallsAtMs;
   const { shown, held } = await holdingOf(context, candidate);
-  const { reaction, equation } = react(candidate, values, held, isFresh);
-  return {
+  const asked = isHard(control) && candidate.concerned ? await askHold?.(candidate) : undefined;
+  const { reaction, equation } =
+    asked === undefined ? react(candidate, values, held, isFresh) : reactTo(candidate, values, held, asked);
+  const explained: ExplainedControl = {
     controlId: control.id,
     ruleId: control.ruleId,
     name: control.name,
@@ -205,6 +237,7 @@ export async function explainOne(
     unknownPrices: Number(values.unknownCount),
     limit: control.hardLimit,
     ...shown,
+    ...standingOfHold(candidate, values, held, asked),
     warnThreshold: control.warnThreshold,
     window: {
       type: control.windowType,
@@ -216,6 +249,28 @@ export async function explainOne(
     reaction,
     equation,
   };
+  return { explained, rank: refusalRank(compiled, values) };
+}
+
+/** With what a hold for the call would say. */
+function reactTo(
+  candidate: Candidate,
+  values: BalanceValues,
+  held: bigint,
+  asked: HypotheticalHold,
+): { readonly reaction: Reaction; readonly equation: string } {
+  const { refusal } = asked;
+  const { control } = candidate.compiled;
+  const arithmetic = inequalityOf(candidate, values, held, asked);
+  if (refusal === undefined) {
+    const isWarned = verdictOf(candidate.compiled, values) === 1;
+    const past = isWarned ? `, past the warning at ${control.warnThreshold}` : '';
+    return { reaction: isWarned ? 'warn' : 'allow', equation: `${arithmetic}${past}: passes` };
+  }
+  const cause = `${arithmetic}: ${refusal.message}`;
+  if (control.shadowMode)
+    return { reaction: 'observe', equation: `${cause}: would be refused, but the control only observes` };
+  return { reaction: 'refuse', equation: `${cause}: refused` };
 }
 
 function react(

@@ -1,9 +1,18 @@
 /** Why a call would pass or be refused: plain data. */
-import type { CallDimensions } from 'fusewire/internal';
+import type { CallDimensions, OperationType } from 'fusewire/internal';
 import type { Bypass } from '../ledger/bypass.js';
 
 /** A call as somebody asks about it: what a guard would know of it. */
 export type AskedCall = Partial<Record<keyof CallDimensions, string>>;
+
+/** What a call can consume at most, to be told what a hold for it would set aside. */
+export interface AskedBound {
+  readonly maxInputTokens: number;
+  /** Left out: the call names no limit, and what is assumed then is set aside. */
+  readonly maxOutputTokens?: number | undefined;
+  /** @defaultValue `'CHAT'` */
+  readonly operationType?: OperationType | undefined;
+}
 
 /** One filter of a control, and whether the call is within it. */
 export interface ExplainedFilter {
@@ -29,7 +38,7 @@ export interface ExplainedHold {
   readonly left: string;
 }
 
-/** What stands beside spend and limit: `spend + held < limit + raised`. */
+/** What stands beside spend and limit: `spend + held + asked <= limit + raised`. */
 export interface ExplainedHolding {
   readonly enforcement: 'POLLED' | 'HARD';
   /** What open raises add to the limit. */
@@ -46,6 +55,14 @@ export interface ExplainedHolding {
   readonly held: string | null;
   /** The newest of them. */
   readonly holds: readonly ExplainedHold[];
+  /** `limit + raised - spend - held`, at least 0; `null` where nothing is held against the control. */
+  readonly remaining: string | null;
+  /** What a hold for the call would set aside; `null` where the call gives no bound, or nothing is held for it. */
+  readonly asked: string | null;
+  /** `4 + 6 + 1 > 10 + 0`: spend, held and asked against limit and raised; `null` where nothing is held. */
+  readonly inequality: string | null;
+  /** Why a hold would be refused; `null`: it would not, or none would be asked for. */
+  readonly code: 'BUDGET_EXCEEDED' | 'UNKNOWN_PRICE' | null;
 }
 
 /** One control. Values are decimal text in the metric's own unit: dollars for TOTAL_COST and credits, else a count. */

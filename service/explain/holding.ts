@@ -8,6 +8,7 @@ import { openRaises, raiseState } from '../ledger/raise-rows.js';
 import { bigintOf } from '../store/sql.js';
 import type { Candidate } from './explain.js';
 import type { ExplainedHold, ExplainedHolding } from './explanation.js';
+import type { HypotheticalHold } from './hypothetical.js';
 
 /** Open holds that are listed; the sum is of all. */
 const HOLDS_MAX = 50;
@@ -16,14 +17,14 @@ const HOLDS_MAX = 50;
 export async function holdingOf(
   context: LedgerContext,
   candidate: Candidate,
-): Promise<{ readonly shown: ExplainedHolding; readonly held: bigint }> {
+): Promise<{ readonly shown: RaisesAndHolds; readonly held: bigint }> {
   const { compiled, concerned } = candidate;
   const { control } = compiled;
   const raises = control.raised === undefined ? [] : (await openRaises(context, control.id)).map(raiseState);
   const isHeld = isHard(control) && concerned;
   const held = isHeld ? await heldNow(context, candidate) : 0n;
   const found = held > 0n ? await holdsOf(context, candidate) : [];
-  const shown: ExplainedHolding = {
+  const shown: RaisesAndHolds = {
     enforcement: control.enforcement ?? 'POLLED',
     raised: control.raised ?? '0',
     raises,
@@ -31,6 +32,42 @@ export async function holdingOf(
     holds: found.slice(0, HOLDS_MAX),
   };
   return { shown, held };
+}
+
+/** What of a holding follows from the figures. */
+type HoldStanding = Pick<ExplainedHolding, 'asked' | 'code' | 'inequality' | 'remaining'>;
+type RaisesAndHolds = Omit<ExplainedHolding, keyof HoldStanding>;
+
+/** How a hold for the call stands; nothing is held against polled controls, and none that do not concern it. */
+export function standingOfHold(
+  candidate: Candidate,
+  values: BalanceValues,
+  held: bigint,
+  asked: HypotheticalHold | undefined,
+): HoldStanding {
+  const { compiled, concerned } = candidate;
+  if (!isHard(compiled.control) || !concerned) return { remaining: null, asked: null, inequality: null, code: null };
+  const left = compiled.limit - values.value - held;
+  return {
+    remaining: valueText(compiled, left > 0n ? left : 0n),
+    asked: asked === undefined ? null : valueText(compiled, asked.asked),
+    inequality: inequalityOf(candidate, values, held, asked),
+    code: asked?.refusal?.code ?? null,
+  };
+}
+
+/** `4 + 6 + 1 > 10 + 0`: spend, held and asked against limit and raised. */
+export function inequalityOf(
+  { compiled }: Candidate,
+  values: BalanceValues,
+  held: bigint,
+  asked: HypotheticalHold | undefined,
+): string {
+  const { control } = compiled;
+  const sum = values.value + held + (asked?.asked ?? 0n);
+  const terms = [values.value, held, ...(asked === undefined ? [] : [asked.asked])];
+  const left = terms.map((term) => valueText(compiled, term)).join(' + ');
+  return `${left} ${sum <= compiled.limit ? '<=' : '>'} ${control.hardLimit} + ${control.raised ?? '0'}`;
 }
 
 /** `4 + 6 held >= 10 + 2 raised`: the arithmetic of a balance, in words and signs. */

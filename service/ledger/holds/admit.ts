@@ -1,9 +1,17 @@
 /** The decision: `spend + held + asked <= limit + raised`, under every control that concerns the call, all or nothing (I7). */
 import type { HoldMetric, HoldRefusal } from 'fusewire/internal';
-import { type CompiledControl, digitsOf, valueText } from '../../compile/compiled-control.js';
+import {
+  type BalanceValues,
+  type CompiledControl,
+  digitsOf,
+  isDepartmentRule,
+  valueText,
+  verdictOf,
+} from '../../compile/compiled-control.js';
 import { bigintOf, numberOf } from '../../store/sql.js';
 import type { LedgerContext } from '../context.js';
 import { parseScaled } from '../decimal.js';
+import { isGraded } from '../hard-fields.js';
 import { spanNow } from '../rolling-balances.js';
 import { bucketLeavesAt } from '../rolling-window.js';
 import { NEVER_MS } from '../window.js';
@@ -42,16 +50,20 @@ export async function admit(
 ): Promise<Admission> {
   const standings: CellStanding[] = [];
   for (const { cell } of asks) standings.push(await standingNow(context, cell));
-  let refusal: HoldRefusal | undefined;
+  let first: { readonly ask: CellAsk; readonly standing: CellStanding; readonly why: Why } | undefined;
   const short: Cell[] = [];
   for (const [i, ask] of asks.entries()) {
     const standing = standings[i]!;
     const why = whyNot(ask, standing, isFilling);
     if (why === undefined) continue;
     if (why === 'short' && fitsWithoutHolds(ask, standing)) short.push(ask.cell);
-    refusal ??= await refusalOf(context, ask, standing, why);
+    if (first === undefined || rankOf(ask, standing) < rankOf(first.ask, first.standing)) {
+      first = { ask, standing, why };
+    }
   }
-  if (refusal !== undefined) return { isAdmitted: false, refusal, short };
+  if (first !== undefined) {
+    return { isAdmitted: false, refusal: await refusalOf(context, first.ask, first.standing, first.why), short };
+  }
   const grants = sharesOf(asks, standings);
   let isTight = false;
   for (const [i, { cell, each, calls, least }] of asks.entries()) {
@@ -73,19 +85,44 @@ export function isTightAt({ limit }: CompiledControl, available: bigint): boolea
   return available * TIGHT_DIVISOR < limit;
 }
 
+/** Why an ask would be refused as its cell stands; `undefined`: it fits. Changes nothing. */
+export async function refusalFor(
+  context: LedgerContext,
+  ask: CellAsk,
+  standing: CellStanding,
+  isFilling: (controlId: string) => boolean,
+): Promise<HoldRefusal | undefined> {
+  const why = whyNot(ask, standing, isFilling);
+  return why === undefined ? undefined : await refusalOf(context, ask, standing, why);
+}
+
+/**
+ * Which of several refusals is told: the lowest comes first, among equals that of the lowest rule id. What every feed
+ * refuses comes before what only a hold does, departments first, so that a guard with the newest feed tells the same.
+ */
+export function refusalRank(compiled: CompiledControl, values: BalanceValues): number {
+  if (isGraded(compiled.control) || verdictOf(compiled, values) < 2) return 2;
+  return isDepartmentRule(compiled.control) ? 0 : 1;
+}
+
+function rankOf({ cell: { compiled } }: CellAsk, { spend, unknownCount }: CellStanding): number {
+  return refusalRank(compiled, { value: spend, unknownCount });
+}
+
 type Why = 'filling' | 'short' | 'spent' | 'unknown-price' | 'unpriced-events';
 
 function whyNot(ask: CellAsk, standing: CellStanding, isFilling: (controlId: string) => boolean): Why | undefined {
   const { cell, least, isUnderWay } = ask;
   const { compiled } = cell;
   const { control, limit, unknownFloor } = compiled;
-  if (least === 'unknown' && control.onUnknownPrice === 'refuse') return 'unknown-price';
+  const isUnpriced = least === 'unknown' && control.onUnknownPrice === 'refuse';
   const asked = amountOf(ask);
-  if (isUnderWay && asked === 0n) return undefined;
+  if (isUnderWay && asked === 0n && !isUnpriced) return undefined;
   if (standing.unknownCount > unknownFloor) return 'unpriced-events';
   if (isFilling(control.id)) return 'filling';
   // As the polled verdict has it: who has spent the limit is refused whatever is asked.
   if (standing.spend >= limit) return isUnderWay ? 'short' : 'spent';
+  if (isUnpriced) return 'unknown-price';
   return asked > availableOf(compiled, standing) ? 'short' : undefined;
 }
 
