@@ -97,7 +97,7 @@ export function assemble(options: FusewireOptions, overrides: Partial<Runtime> =
   const decider = createGuard({ state: () => state, rules: () => cache?.current(), now: runtime.now, log });
   const uninstallExit = flushAtExit({
     runtime,
-    flush: (timeoutMs) => flushAll(delivery, refusals, timeoutMs),
+    flush: (timeoutMs) => flushAtEnd(runtime, () => flushAll(delivery, refusals, timeoutMs), holds, timeoutMs),
     settleOpenAttempts: book.settleOpen,
     reportLeft: () => {
       insight.flush();
@@ -152,6 +152,20 @@ function openTools(runtime: Runtime, metadata: MetadataResolver, book: CallBook,
 export async function flushAll(delivery: Delivery, refusals: RefusalReporter, timeoutMs: number): Promise<boolean> {
   const [isDelivered, isReported] = await Promise.all([delivery.flush(timeoutMs), refusals.flush(timeoutMs)]);
   return isDelivered && isReported;
+}
+
+/** Delivers, then gives back what no call needs any more: it would be charged when nobody renews it. */
+async function flushAtEnd(
+  runtime: Runtime,
+  flush: () => Promise<boolean>,
+  holds: Holds | undefined,
+  timeoutMs: number,
+): Promise<boolean> {
+  const startedAt = runtime.monotonicNow();
+  const isDelivered = await flush();
+  const leftMs = timeoutMs - (runtime.monotonicNow() - startedAt);
+  const isGivenBack = leftMs > 0 ? await (holds?.calls.giveBack(leftMs) ?? true) : true;
+  return isDelivered && isGivenBack;
 }
 
 /** Says that usage events are not delivered at the end, and what becomes of them. */

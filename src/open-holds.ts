@@ -5,17 +5,15 @@ import type { EnforcementCache } from '../cache/enforcement-cache.js';
 import type { CallDimensions, RefuseDecision } from '../enforcement/decision.js';
 import { exhaustedFor } from '../enforcement/exhausted.js';
 import { withModel, withOutputLimit } from './bound/change-request.js';
-import { expectedCounts } from './bound/expected.js';
-import { OutputStatistics } from './bound/output-statistics.js';
 import type { Config } from './config.js';
 import type { Credentials } from './credentials.js';
 import { CallHolds, type HardRules } from './holds/call-holds.js';
-import type { ExpectedCounts } from './holds/hold-ask.js';
 import type { ReactionKind } from './holds/hold-reactions.js';
 import { createHoldShelf, type HoldShelf } from './holds/hold-shelf.js';
 import { createHolder } from './holds/holder.js';
 import type { Holder } from './holds/holder-types.js';
 import { createHttpDesk, type HttpDesk } from './holds/http-desk.js';
+import { learnExpected } from './holds/learn-expected.js';
 import { createTokenEstimator } from './metering/estimate-tokens.js';
 import type { Runtime } from './runtime.js';
 import { VERSION } from './version.js';
@@ -53,7 +51,7 @@ export function openHolds(options: HoldsOptions): Holds {
     holder,
     failMode: config.failMode,
     edits: { withOutputLimit, withModel },
-    expected: learnExpected(),
+    expected: learnExpected(createTokenEstimator()),
     onReaction: options.onReaction,
   });
   return {
@@ -66,17 +64,6 @@ export function openHolds(options: HoldsOptions): Holds {
       await calls.close();
       await made.desk()?.close();
     },
-  };
-}
-
-/** What calls consume as a rule, by model and caller; learnt anew in each process. */
-function learnExpected(): ExpectedCounts {
-  const parts = { estimator: createTokenEstimator(), outputs: new OutputStatistics() };
-  const callerOf = ({ subscriberId, subscriberEmail, organization, credential }: CallDimensions) =>
-    subscriberId ?? subscriberEmail ?? organization ?? credential ?? '';
-  return {
-    of: (request, call, worst) => expectedCounts(parts, request, worst, callerOf(call)),
-    observe: ({ model = '' }, call, outputTokens) => parts.outputs.observe(model, callerOf(call), outputTokens),
   };
 }
 
@@ -134,6 +121,7 @@ function lazily(make: () => MadeHolder): { readonly holder: Holder; desk(): Http
     acknowledged: (eventKeys) => made?.holder.acknowledged(eventKeys),
     lost: (eventKeys) => made?.holder.lost(eventKeys),
     forget: () => made?.holder.forget(),
+    giveBack: async (timeoutMs) => (await made?.holder.giveBack(timeoutMs)) ?? true,
     status: () => made?.holder.status() ?? NOTHING_HELD,
     close: async () => await made?.holder.close(),
   };

@@ -101,8 +101,15 @@ function columns(nowMs: number): readonly Column<Row>[] {
     amount('AMOUNT', 'amount'),
     amount('DRAWN', 'drawn'),
     amount('LEFT', 'left'),
-    { heading: 'STATE', cell: ({ hold, part }) => (hold.isRecalled ? 'recalled' : (part?.state ?? hold.state)) },
+    { heading: 'STATE', cell: stateText },
   ];
+}
+
+/** What became of it, with what it was charged: that is spent until an event says otherwise, or somebody releases it. */
+function stateText({ hold, part }: Row): string {
+  if (hold.state === 'open' && hold.isRecalled) return 'recalled';
+  if (part === undefined) return hold.state;
+  return part.charged === '0' ? part.state : `charged ${amountText(part, part.charged)}`;
 }
 
 /** Dollars, exact, for TOTAL_COST; else a count. */

@@ -11,6 +11,7 @@ import type { Admission } from '../call.js';
 import type { ResolvedMetadata } from '../metadata/resolver.js';
 import type { RequestReading } from '../providers/adapter.js';
 import type { Runtime } from '../runtime.js';
+import { limitToInject } from './amounts.js';
 import type { BodyEdits } from './body-edits.js';
 import { CallHold } from './call-hold.js';
 import { boundOf, type ExpectedCounts, holdAskOf } from './hold-ask.js';
@@ -117,6 +118,11 @@ export class CallHolds {
     return { ...this.#options.holder.status(), unheld: this.#unheld, unbegun: this.#unbegun.size };
   }
 
+  /** Gives back what is not needed now; see {@link Holder.giveBack}. */
+  giveBack(timeoutMs: number): Promise<boolean> {
+    return this.#options.holder.giveBack(timeoutMs);
+  }
+
   /** Gives back what is not needed, bounded in time. */
   async close(): Promise<void> {
     this.#unbegun.close();
@@ -202,9 +208,9 @@ export class CallHolds {
   /** A call that names no output limit is given the one that was assumed, where its budget wants that. */
   #injected(form: CoveredForm, ticket: HoldTicket, options: SecureOptions): CallForm {
     if (options.change === undefined) return form;
-    const { worst } = form;
-    if (worst.isOutputLimited || worst.outputTokensMax === 0) return form;
-    return withLimit(this.#options.edits, form, ticket.outputTokensMax, options) ?? form;
+    // Not what is expected: what is longer than that as a rule would be cut as a rule.
+    const limit = limitToInject(ticket.parts, form.worst);
+    return limit === undefined ? form : (withLimit(this.#options.edits, form, limit, options) ?? form);
   }
 
   #unheldBy(path: CallHoldsPath, admission: Admission, heldFor: CallDimensions, reason: string): Admission {

@@ -56,6 +56,8 @@ export interface Holder {
   /** Rules, controls or prices may be others: what is known of kinds of calls is asked for anew. */
   forget(): void;
   status(): HolderStatus;
+  /** Gives back what is not needed now, bounded in time, and goes on; `true`: all of it was answered. */
+  giveBack(timeoutMs: number): Promise<boolean>;
   /** Gives back what is not needed, bounded in time. */
   close(): Promise<void>;
 }

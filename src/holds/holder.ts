@@ -111,6 +111,10 @@ class ProcessHolder implements Holder {
     };
   }
 
+  giveBack(timeoutMs: number): Promise<boolean> {
+    return this.#closing === undefined ? this.#escrow.giveBack(timeoutMs) : Promise.resolve(true);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#escrow.close(this.#closeTimeoutMs);
     return this.#closing;

@@ -161,17 +161,26 @@ export class ProcessEscrow implements Escrow, TicketOffice {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    await this.#leave([...this.#keeper.all()], timeoutMs);
+  }
+
+  /** The same, and goes on: calls that come later take holds of their own. `true`: all of it was answered in time. */
+  async giveBack(timeoutMs: number): Promise<boolean> {
+    const purses = [...this.#keeper.all()].filter((one) => one.state === 'asking' || one.hasSpare || one.isDone);
+    return purses.length + this.#doubts.size === 0 || (await this.#leave(purses, timeoutMs));
+  }
+
+  #leave(purses: readonly Purse[], timeoutMs: number): Promise<boolean> {
     const isTooLate = { value: false };
-    await new Promise<void>((resolve) => {
+    return new Promise((resolve) => {
       const timer = this.#runtime.setTimer(() => {
         isTooLate.value = true;
-        resolve();
+        resolve(false);
       }, timeoutMs);
-      const purses = [...this.#keeper.all()];
       const all = [this.#doubts.close(), ...purses.map((purse) => this.#closePurse(purse, isTooLate))];
       void Promise.all(all).finally(() => {
         timer.cancel();
-        resolve();
+        resolve(!isTooLate.value);
       });
     });
   }

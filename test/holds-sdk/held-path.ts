@@ -85,6 +85,9 @@ export class BudgetHolder implements Holder {
   acknowledged(): void {}
   lost(): void {}
   forget(): void {}
+  async giveBack(): Promise<boolean> {
+    return true;
+  }
   async close(): Promise<void> {}
 
   status() {
