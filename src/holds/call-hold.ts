@@ -72,7 +72,9 @@ export class CallHold {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#leaveKeeper();
-    this.#ticket.settle(consumedBy(event) ?? mostOf(this.#worst), key);
+    // It is there again at once: who asks a provider that is busy asks again, and may have no more than for one call.
+    if (costNothing(event)) this.#ticket.release();
+    else this.#ticket.settle(consumedBy(event) ?? mostOf(this.#worst), key);
     if (event.attributes?.['usageState'] === 'reported' && event.attributes['end'] === 'completed') {
       this.#observe?.(event.outputTokenCount);
     }
@@ -114,6 +116,15 @@ export function consumedBy(event: UsageEvent): CallCounts | undefined {
     characters: event.characterCount ?? 0,
     mediaSeconds: event.durationSeconds ?? event.requestedDurationSeconds ?? 0,
   };
+}
+
+/** A call that failed and consumed nothing is billed nothing, whatever its model costs a request; the ledger says the same. */
+function costNothing(event: UsageEvent): boolean {
+  const { totalCost, inputTokenCost, outputTokenCost, cacheCreationTokenCost, cacheReadTokenCost } = event;
+  const costs = [totalCost, inputTokenCost, outputTokenCost, cacheCreationTokenCost, cacheReadTokenCost];
+  const isPriced = costs.some((cost) => cost !== undefined);
+  const consumed = event.stopReason === 'ERROR' && !isPriced ? consumedBy(event) : undefined;
+  return consumed !== undefined && Object.values(consumed).every((count) => count === 0);
 }
 
 function mostOf(worst: CallBound): CallCounts {
