@@ -97,6 +97,18 @@ export function holdingAt(candidates: readonly Candidate[], atMs: number): Found
   return search(candidates, atMs, priceAt);
 }
 
+/** When another of them may hold, after an instant; `Infinity`: never. */
+export function changeAfter(candidates: readonly Candidate[], atMs: number): number {
+  let endMs = Number.POSITIVE_INFINITY;
+  for (const { prices } of candidates) {
+    for (const price of prices) {
+      if (price.startMs > atMs) endMs = Math.min(endMs, price.startMs);
+      if (price.endMs > atMs) endMs = Math.min(endMs, price.endMs);
+    }
+  }
+  return endMs;
+}
+
 /** The closest price that was declared without a beginning, later than the instant. */
 export function reachingBack(candidates: readonly Candidate[], atMs: number): FoundPrice | undefined {
   return search(candidates, atMs, firstAfter);

@@ -1,8 +1,17 @@
 /** A team's prices: what it declared itself, then the catalogue. */
 import type { PriceOverride } from '../store/store.js';
 import { type Catalogue, type CatalogueEntry, ratesAt } from './catalogue.js';
-import { ANY_MODEL, type Candidate, candidatesOf, groupByKey, holdingAt, reachingBack } from './declared-prices.js';
+import {
+  ANY_MODEL,
+  type Candidate,
+  candidatesOf,
+  changeAfter,
+  groupByKey,
+  holdingAt,
+  reachingBack,
+} from './declared-prices.js';
 import type { ModelPrice } from './price-event.js';
+import { variantEnd } from './price-variants.js';
 import { catalogueProviderOf } from './provider-names.js';
 
 /** A price with where it comes from. */
@@ -34,6 +43,8 @@ export interface PriceBook {
   find(query: PriceQuery): FoundPrice;
   /** The same for whoever only wants to know: the model is not noted as used. */
   look(query: PriceQuery): FoundPrice;
+  /** Until when the price of that instant holds for certain; `Infinity`: nothing says that it ends. */
+  holdsUntil(query: PriceQuery): number;
   /** Whether somebody declared a price for this very model, that holds then; one for every model is none. */
   isDeclared(query: PriceQuery): boolean;
   /** Models that were priced from the catalogue since this was last asked, each once in the life of the book. */
@@ -95,6 +106,11 @@ export function createPriceBook(
   return {
     find: (query) => find(query, true),
     look: (query) => find(query, false),
+    holdsUntil(query) {
+      const { candidates, listed } = planOf(query);
+      const listedEnd = listed === undefined ? Number.POSITIVE_INFINITY : variantEnd(listed.entry.variants, query.atMs);
+      return Math.min(changeAfter(candidates, query.atMs), listedEnd);
+    },
     isDeclared(query) {
       const model = holdingAt(planOf(query).candidates, query.atMs)?.override?.model;
       return model !== undefined && model !== ANY_MODEL;

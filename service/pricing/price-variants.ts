@@ -25,6 +25,21 @@ export function variantAt(variants: readonly PriceVariant[], atMs: number): Rate
   return variants[0]?.rates;
 }
 
+/** When another of `variants` may hold, after `atMs`; `Infinity`: never. */
+export function variantEnd(variants: readonly PriceVariant[], atMs: number): number {
+  let endMs = Number.POSITIVE_INFINITY;
+  for (const { constraint } of variants) {
+    if (constraint?.kind === 'from' && constraint.fromMs > atMs) endMs = Math.min(endMs, constraint.fromMs);
+    if (constraint?.kind !== 'hours') continue;
+    const midnightMs = Math.floor(atMs / DAY_MS) * DAY_MS;
+    for (const timeMs of [constraint.startMs, constraint.endMs]) {
+      const today = midnightMs + timeMs;
+      endMs = Math.min(endMs, today > atMs ? today : today + DAY_MS);
+    }
+  }
+  return endMs;
+}
+
 /** The text of variants: the same prices give the same text. */
 export function encodeVariants(variants: readonly PriceVariant[]): string {
   return JSON.stringify(variants.map(({ constraint, rates }) => [constraint ?? null, encodeRates(rates)]));

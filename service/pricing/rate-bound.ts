@@ -51,8 +51,19 @@ export function rateBoundOf(book: PriceBook, call: RatedCall, bound: CallBound, 
   return { state: 'known', lines };
 }
 
+/** Until when the bound of such calls holds: a price that begins later, or ends, makes another one. `Infinity`: for good. */
+export function rateBoundEnd(book: PriceBook, call: RatedCall, atMs: number): number {
+  const { provider, modelSource, model } = call;
+  const tiers = new Set([...tiersOf(call, ANY_SPEED), undefined]);
+  const ends = [...tiers].map((serviceTier) => book.holdsUntil({ provider, modelSource, model, serviceTier, atMs }));
+  return Math.min(...ends);
+}
+
+/** Whoever may be served faster, whatever a single call of the kind says. */
+const ANY_SPEED = { tiers: ['fast'] };
+
 /** Who asks for a tier can be served in the standard one, and be billed so. */
-function tiersOf(call: RatedCall, { tiers = [] }: CallBound): readonly (string | undefined)[] {
+function tiersOf(call: RatedCall, { tiers = [] }: Pick<CallBound, 'tiers'>): readonly (string | undefined)[] {
   const asked = [call.requestedServiceTier, call.pricingTier === 'BATCH' ? 'batch' : undefined, ...tiers];
   const named = asked.map(normalTier).filter((tier) => tier !== undefined);
   return named.length === 0 ? STANDARD : [undefined, ...new Set(named)];

@@ -48,20 +48,29 @@ export function reactionsOf({ control }: CompiledControl): HoldReactions {
   return { clampOutput, downgradeTo, throttleMs };
 }
 
-/** A hold as its owner sees it at `nowMs`; parts of controls that hold nothing any more are left out. */
-export function stateOf(hold: HeldHold, scope: TeamScope, nowMs: number, isTight: boolean): HoldState {
+/**
+ * A hold as its owner sees it at `nowMs`; parts of controls that hold nothing any more are left out. What its calls cost is
+ * known until `pricedUntilMs`.
+ */
+export function stateOf(
+  hold: HeldHold,
+  scope: TeamScope,
+  nowMs: number,
+  isTight: boolean,
+  pricedUntilMs: number,
+): HoldState {
   const { id, owner, state, sequence, isRecalled } = hold;
   const parts = hold.parts.flatMap((part) => {
     const compiled = part.state === 'withdrawn' ? undefined : scope.byId.get(part.controlId);
     return compiled === undefined ? [] : [shownPart(compiled, part)];
   });
-  return { id, owner, state, sequence, drawForMs: drawForMs(hold, nowMs), isRecalled, isTight, parts };
+  return { id, owner, state, sequence, drawForMs: drawForMs(hold, nowMs, pricedUntilMs), isRecalled, isTight, parts };
 }
 
-/** Half of the time stays for the delivery of what was drawn; and nothing is drawn for a window that is over. */
-function drawForMs({ state, expiresAtMs, ttlMs, parts }: HeldHold, nowMs: number): number {
+/** Half of the time stays for the delivery of what was drawn; and nothing is drawn for a window, or at a price, that is over. */
+function drawForMs({ state, expiresAtMs, ttlMs, parts }: HeldHold, nowMs: number, pricedUntilMs: number): number {
   if (state !== 'open') return 0;
-  let untilMs = expiresAtMs - Math.ceil(ttlMs / 2);
+  let untilMs = Math.min(pricedUntilMs, expiresAtMs - Math.ceil(ttlMs / 2));
   for (const part of parts) if (part.state === 'open') untilMs = Math.min(untilMs, part.windowEndMs);
   return Math.max(0, untilMs - nowMs);
 }

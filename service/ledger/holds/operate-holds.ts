@@ -2,8 +2,10 @@
  * What holders ask of the ledger: take, extend, give back, renew. States are absolute and operations are counted, so what is
  * duplicated, late, reordered or lost changes nothing twice.
  */
-import type { HoldNeed, HoldOperation, HoldOutcome, RateBound } from 'fusewire/internal';
+import type { HoldCall, HoldNeed, HoldOperation, HoldOutcome, RateBound } from 'fusewire/internal';
 import type { TeamScope } from '../../compile/team-scope.js';
+import type { PriceBook } from '../../pricing/price-book.js';
+import { rateBoundEnd } from '../../pricing/rate-bound.js';
 import type { BalanceKey } from '../balance-book.js';
 import { selectBypass } from '../bypass.js';
 import { type LedgerContext, readTeamState, type TeamState } from '../context.js';
@@ -55,7 +57,7 @@ export async function operateHolds(
   await context.balances.load(keysFor(context, scope, holds, read));
   // While it is on, calls pass: nothing is held for them.
   const isBypassed = asking.length > 0 && (await selectBypass(context, teamId)) !== undefined;
-  const desk = new OperationDesk(context, { teamId, state, scope, fills, holds, isBypassed });
+  const desk = new OperationDesk(context, { teamId, state, scope, book, fills, holds, isBypassed });
   const outcomes: HoldOutcome[] = [];
   for (const operation of operations) outcomes.push(await desk.operate(operation, kinds.get(operation)));
   await holds.keep();
@@ -78,6 +80,7 @@ interface DeskParts {
   readonly teamId: string;
   readonly state: TeamState;
   readonly scope: TeamScope;
+  readonly book: PriceBook;
   readonly fills: FillCursors;
   readonly holds: HoldBook;
   readonly isBypassed: boolean;
@@ -246,8 +249,14 @@ class OperationDesk {
   async #held(hold: HeldHold, rates?: RateBound, isTight?: boolean): Promise<HoldOutcome> {
     const { scope } = this.#parts;
     const tight = isTight ?? (await this.#isTight(hold));
-    const state = stateOf(hold, scope, this.#context.nowMs, tight);
+    const state = stateOf(hold, scope, this.#context.nowMs, tight, this.#pricedUntil(hold));
     return { outcome: 'held', hold: state, ...(rates === undefined ? {} : { rates }), version: this.#version };
+  }
+
+  /** Calls that begin later cost something else than their owner was told when it took the hold. */
+  #pricedUntil({ state, call, takenAtMs }: HeldHold): number {
+    if (state !== 'open') return Number.POSITIVE_INFINITY;
+    return rateBoundEnd(this.#parts.book, JSON.parse(call) as HoldCall, takenAtMs);
   }
 
   async #isTight(hold: HeldHold): Promise<boolean> {
@@ -267,7 +276,10 @@ class OperationDesk {
     hold?: HeldHold,
   ): Promise<HoldOutcome> {
     for (const cell of short) this.#short.set(`${cellName(cell)}\n${owner}`, { cell, owner });
-    const state = hold === undefined ? undefined : stateOf(hold, this.#parts.scope, this.#context.nowMs, true);
+    const state =
+      hold === undefined
+        ? undefined
+        : stateOf(hold, this.#parts.scope, this.#context.nowMs, true, this.#pricedUntil(hold));
     const shown = state === undefined ? {} : { hold: state };
     return { outcome: 'refused', refusal, ...shown, rates, version: this.#version };
   }

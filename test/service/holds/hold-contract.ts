@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { CostControlInput } from '../../../service/store/store.js';
+import { declared } from '../pricing-support.js';
 import { DAY, kindsOf } from '../store-support.js';
 import type { HoldBench } from './hold-bench.js';
 import { call, cellOf, centsOf, declarePrice, hard, heldOf, need, settling, take } from './hold-support.js';
@@ -193,6 +194,25 @@ export function holdContract(bench: HoldBench): void {
       bench.clock.advance(DAY / 2 - 50_000 - 10_000);
       const [near] = await operate(take(1));
       expect(heldOf(near).drawForMs).toBe(10_000);
+    });
+
+    test('I7: nothing is drawn at a price that is over: who draws then knows what calls cost from then on', async () => {
+      const made = await bench.store.createControl(bench.team.id, hard());
+      await declarePrice(bench.store, bench.team.id);
+      const dearFromMs = bench.clock.nowMs + 30_000;
+      const dear = declared({ model: 'held-model', validFromMs: dearFromMs }, { input: 0n, output: 50_000_000_000n });
+      await bench.store.setPrice(bench.team.id, dear);
+      const cheap = take(10);
+      expect(heldOf((await operate(cheap))[0])).toMatchObject({ drawForMs: 30_000, parts: [{ amount: '100000000' }] });
+      bench.clock.advance(20_000);
+      const renew = async (sequence: number) => heldOf((await operate({ op: 'renew', id: cheap.id, sequence }))[0]);
+      expect((await renew(1)).drawForMs).toBe(10_000);
+      bench.clock.advance(10_000);
+      // Put off, it stays what it was: calls that begin now are five times as dear.
+      expect((await renew(2)).drawForMs).toBe(0);
+      const [next] = await operate(take(10));
+      expect(heldOf(next)).toMatchObject({ drawForMs: 60_000, parts: [{ amount: '500000000' }] });
+      expect(await cellOf(bench.store, made)).toMatchObject({ spend: 0, held: 60 });
     });
 
     test('others are told to give back while somebody runs short because of them', async () => {
