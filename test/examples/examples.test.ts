@@ -137,4 +137,18 @@ describe('the examples', () => {
     }
     expect(stdout, 'the bill is exact').toMatch(/15 calls, \$0\.049026: to the nano-dollar/);
   });
+
+  it('the demo of hard budgets exits 0 because all of it happened', { timeout: 90_000 }, async () => {
+    const { stdout } = await run('examples/demo/holds.mjs');
+    expect(stdout).toContain('All of it really happened.');
+    expect(stdout.includes('\u001b'), 'no escape sequences in a pipe').toBe(false);
+    const rows = [...stdout.matchAll(/^ {2}(?:one|other) +(\d+) +(\d+)/gm)].map((row) => [
+      Number(row[1]),
+      Number(row[2]),
+    ]);
+    const sums = [0, 1].map((column) => rows.reduce((sum, row) => sum + row[column]!, 0));
+    expect(sums, 'answered and refused').toEqual([6, 58]);
+    expect(stdout).toMatch(/held \$1, and is charged for it/);
+    expect(stdout.match(/let through/g)).toHaveLength(2);
+  });
 });
