@@ -12,6 +12,8 @@ import type {
 } from '../../service/store/store.js';
 import { type Body, holds, Oracle } from '../service/store-oracle-model.js';
 import type { Client, Fates } from './client.js';
+import { HELD_MODEL } from './hard-acts.js';
+import { heldCents } from './hard-book.js';
 import type { Replica } from './replica.js';
 import { DECLARED_CENTS } from './scenario.js';
 import type { SharedDatabase } from './shared-database.js';
@@ -35,6 +37,8 @@ const NANO = 10_000_000n;
 /** An event is counted by its own time if that is at most so long before its receipt, or so long after it (I13). */
 const BEFORE_MS = 25 * 3_600_000;
 const AFTER_MS = 5 * 60_000;
+/** The clocks of two replicas are at most so far apart. */
+const SKEW_MS = 1_800;
 
 /** At any moment: what was acknowledged is there, nothing is there twice, balances are sums. */
 export async function checkAlways(ends: Ends): Promise<string[]> {
@@ -116,7 +120,10 @@ async function untoldVerdicts(
   nowMs: number,
 ): Promise<string[]> {
   const { items } = await read<Page<EnforcementEvent>>(ends, 'listEnforcementEvents', PAGE);
-  const asked = controls.filter(({ enabled, shadowMode, groupBy }) => enabled && !shadowMode && groupBy === null);
+  const asked = controls.filter(
+    ({ enabled, shadowMode, groupBy, enforcement }) =>
+      enabled && !shadowMode && groupBy === null && enforcement !== 'HARD',
+  );
   return asked.flatMap((control) => {
     // In the order in which they were written, whatever the clocks of the replicas said.
     const told = items
@@ -149,7 +156,7 @@ function dimensionsOf({ model, id, email, agent }: Call): CallDimensions {
 function refusedBy(oracle: Oracle, controls: readonly CostControl[], call: Call, nowMs: number): string[] {
   const body = { ...call, provider: 'OPENAI', cents: 0, tokens: 0, failed: false, minutesAgo: 0, repeat: 'no' } as Body;
   const refusing = controls.filter((control) => {
-    if (!control.enabled || control.shadowMode) return false;
+    if (!control.enabled || control.shadowMode || control.enforcement === 'HARD') return false;
     if (!control.filters.every((filter) => holds(filter, body))) return false;
     if (control.groupBy === null) return oracle.breached(control, oracle.sum(control, nowMs));
     const group = oracle.group(control, { body, atMs: nowMs });
@@ -191,8 +198,12 @@ function wrongIn(item: StoredEvent, noted: NotedEvent, prices: ReadonlySet<strin
   const requestMs = Date.parse(noted.requestTime);
   const { receivedAtMs, windowTimeMs, transactionId, amountNanoUsd, priceState } = item;
   const isUsable = requestMs >= receivedAtMs - BEFORE_MS && requestMs <= receivedAtMs + AFTER_MS;
+  const countedMs = isUsable ? requestMs : receivedAtMs;
+  // A call with a hold was not made before that was taken, by the clock of a replica.
+  const isPutOff =
+    item.body['holdId'] !== undefined && windowTimeMs > countedMs && windowTimeMs <= receivedAtMs + SKEW_MS;
   const problems: string[] = [];
-  if (windowTimeMs !== (isUsable ? requestMs : receivedAtMs) || item.windowFlagged === isUsable) {
+  if (!isPutOff && (windowTimeMs !== countedMs || item.windowFlagged === isUsable)) {
     problems.push(`${transactionId} is counted at ${windowTimeMs}, was made at ${requestMs}, came at ${receivedAtMs}`);
   }
   const cents = centsOf(item.body, prices);
@@ -215,6 +226,7 @@ function centsOf(body: Readonly<Record<string, unknown>>, prices: ReadonlySet<st
   const given = body['totalCost'];
   if (given !== undefined) return Math.round(Number(given) * 100);
   const model = String(body['model']);
+  if (model === HELD_MODEL) return heldCents(body);
   return prices.has(model) ? (DECLARED_CENTS[model] ?? null) : null;
 }
 
@@ -225,7 +237,7 @@ async function pricesOf(ends: Ends): Promise<ReadonlySet<string>> {
 }
 
 /** From the database itself, with nothing remembered. */
-async function read<T>(
+export async function read<T>(
   { database, teamId, world }: Ends,
   operation: Parameters<typeof operationOf>[0],
   ...input: unknown[]

@@ -9,7 +9,10 @@ import type { LoadedRules } from '../../cache/rule-cache.js';
 import { createDelivery, type Delivery } from '../../src/metering/delivery.js';
 import { EntryQueue } from '../../src/metering/entry-queue.js';
 import type { Outbox, OutboxEntry } from '../../src/metering/outbox.js';
+import { Secret } from '../../src/secret.js';
 import type { UsageEvent } from '../../src/wire/usage-event.js';
+import type { HeldCall } from './hard-acts.js';
+import { type HardFates, HardLife } from './hard-calls.js';
 import type { Network } from './network.js';
 import type { Machine, World } from './world.js';
 
@@ -29,12 +32,23 @@ export interface Fates {
   /** The service said that it has them. */
   readonly acknowledged: Set<string>;
   readonly rejected: Map<string, string>;
+  readonly hard: HardFates;
 }
+
+/** How the event of a call under a hard budget is written. */
+export type WriteHeld = (
+  client: Client,
+  call: HeldCall,
+  output: number,
+  startedMs: number,
+  holdId: string | undefined,
+) => string;
 
 interface Life {
   readonly delivery: Delivery;
   readonly cache: EnforcementCache;
   readonly queue: EntryQueue;
+  readonly hard: HardLife;
   isOver: boolean;
 }
 
@@ -45,11 +59,21 @@ export class Client {
   readonly #network: Network;
   readonly #account: Account;
   readonly #fates: Fates;
+  readonly #hard: { readonly ttlSeconds: number; readonly write: WriteHeld };
+  #lives = 0;
   /** Not acknowledged: what is on its disk. */
   readonly #disk = new Map<string, OutboxEntry>();
   #life: Life | undefined;
 
-  constructor(world: World, name: string, network: Network, account: Account, fates: Fates) {
+  constructor(
+    world: World,
+    name: string,
+    network: Network,
+    account: Account,
+    fates: Fates,
+    hard: { readonly ttlSeconds: number; readonly write: WriteHeld },
+  ) {
+    this.#hard = hard;
     this.#world = world;
     this.machine = world.machine(name);
     this.#network = network;
@@ -87,14 +111,25 @@ export class Client {
       capabilities,
     });
     const queue = new EntryQueue({ capacity: 1_000, maxAgeMs: 1e12, runtime });
-    const life: Life = { delivery: undefined as unknown as Delivery, cache, queue, isOver: false };
-    for (const entry of this.#disk.values()) queue.add(entry, 'recovered');
     const endpoint = new URL(BASE);
+    const credentials = () => ({ apiKey: new Secret(key), teamId });
+    this.#lives += 1;
+    const hard = new HardLife({
+      world: this.#world,
+      machine: this.machine,
+      ...{ dispatcher, capabilities, credentials, endpoint, isAlive },
+      owner: `${this.machine.name} ${this.#lives}`,
+      ttlSeconds: this.#hard.ttlSeconds,
+      fates: this.#fates.hard,
+      meter: (...of) => this.#hard.write(this, ...of),
+    });
+    const life: Life = { delivery: undefined as unknown as Delivery, cache, queue, hard, isOver: false };
+    for (const entry of this.#disk.values()) queue.add(entry, 'recovered');
     Object.assign(life, {
       delivery: createDelivery({
         outbox: this.#outboxOf(life),
         endpoint: () => endpoint,
-        credentials: () => ({ apiKey: { reveal: () => key }, teamId }),
+        credentials,
         runtime,
         dispatcher,
         capabilities,
@@ -117,12 +152,38 @@ export class Client {
     life.queue.add(entry);
   }
 
-  /** kill -9. */
-  crash(): void {
+  /** Calls under a hard budget. */
+  call(calls: readonly HeldCall[]): void {
+    for (const one of calls) void this.#life?.hard.call(one);
+  }
+
+  /** Calls under way, and holds that are not given back. */
+  get isBusy(): boolean {
+    return this.#life?.hard.isBusy ?? false;
+  }
+
+  /** It is asked to end: it gives back what it can, and is gone. */
+  stop(then: () => void): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    void life.hard.holder.close().then(() => {
+      if (life.isOver) return;
+      this.crash();
+      then();
+    });
+  }
+
+  /** kill -9; `losesDisk`: what it had noted and not delivered is gone with it. */
+  crash(losesDisk = false): void {
     const life = this.#life;
     if (life === undefined) return;
     this.#world.say(`${this.machine.name} is killed`);
     life.isOver = true;
+    this.#fates.hard.killed.add(life.hard.owner);
+    if (losesDisk) {
+      for (const key of this.#disk.keys()) this.#fates.noted.delete(key);
+      this.#disk.clear();
+    }
     this.#life = undefined;
     this.machine.die();
     // Nothing of it goes on; what is still under way in it finds nobody.
@@ -142,6 +203,7 @@ export class Client {
         queue.settle(entry, 'acknowledged');
         this.#disk.delete(entry.idempotencyKey);
         this.#fates.acknowledged.add(entry.idempotencyKey);
+        life.hard.holder.acknowledged([entry.idempotencyKey]);
       },
       release: (entry, delayMs) => queue.release(entry, delayMs),
       reject: (entry, reason) => {
@@ -149,6 +211,7 @@ export class Client {
         queue.settle(entry, 'rejected');
         this.#disk.delete(entry.idempotencyKey);
         this.#fates.rejected.set(entry.idempotencyKey, reason);
+        life.hard.holder.lost([entry.idempotencyKey]);
       },
       depth: () => queue.depth(),
       counters: () => queue.counters(),

@@ -20,7 +20,7 @@ export function everySeed(kind: 'odd' | 'even'): void {
   beforeAll(() => stage.open());
   afterAll(() => stage.close());
 
-  test(`I4, I6, I9, I13: in ${own.length} worlds nothing acknowledged is lost, nothing counted twice, every guard is right in the end`, {
+  test(`I4, I6, I7, I9, I13: in ${own.length} worlds nothing acknowledged is lost, nothing counted twice, nothing overspent, nothing held in the end`, {
     timeout: 3_600_000,
   }, async () => {
     const sums: Record<string, number> = {};
@@ -42,6 +42,9 @@ export function everySeed(kind: 'odd' | 'even'): void {
       'kills',
       'refused',
       'conflicts',
+      'held',
+      'refusedHolds',
+      'unavailable',
     ]) {
       expect([name, (sums[name] ?? 0) > own.length / 2]).toEqual([name, true]);
     }

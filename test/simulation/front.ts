@@ -6,6 +6,7 @@ import { type FastifyBaseLogger, fastify } from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { installFeed } from '../../service/feed/feed-route.js';
 import type { FeedWaiters } from '../../service/feed/feed-waiters.js';
+import { installHoldOperations } from '../../service/holds/operations-route.js';
 import { installAccess } from '../../service/http/access.js';
 import { installErrorAnswers } from '../../service/http/error-answers.js';
 import { installJsonBody } from '../../service/http/json-body.js';
@@ -73,7 +74,10 @@ export async function createFront(): Promise<Front> {
   });
   installAccess(api, context, { keyPerSecond: 0, wrongKeysPerSecond: 0 });
   const waiters = through('waiters');
-  for (const prefix of ['/v2/api', '/profitstream/v2/api']) installFeed(api, context, waiters, prefix, true);
+  for (const prefix of ['/v2/api', '/profitstream/v2/api']) {
+    installFeed(api, context, waiters, prefix, true);
+    installHoldOperations(api, context, { note() {} }, prefix, true);
+  }
   installMetering(api, context, '/meter/v2', true);
   await installBatch(api, context, '/meter/v2', true);
   await api.ready();

@@ -2,6 +2,7 @@
 import type { CostControlInput } from '../../service/store/store.js';
 import { control } from '../service/store-support.js';
 import { type Chance, createChance } from './chance.js';
+import { type HardAct, type HardScenario, hardScenarioOf } from './hard-acts.js';
 import type { Death } from './shared-database.js';
 
 /** What an event says. `model` m2 and m3 have no listed price. */
@@ -20,6 +21,7 @@ export interface Used {
 
 /** Something that is done to the world. */
 export type Act =
+  | HardAct
   | { readonly kind: 'call'; readonly client: number; readonly uses: readonly Used[] }
   | { readonly kind: 'create'; readonly replica: number; readonly input: CostControlInput }
   | {
@@ -37,7 +39,8 @@ export type Act =
       readonly death: Death | undefined;
       readonly downMs: number;
     }
-  | { readonly kind: 'kill-client'; readonly client: number; readonly downMs: number }
+  /** `losesDisk`: and its disk with it. */
+  | { readonly kind: 'kill-client'; readonly client: number; readonly downMs: number; readonly losesDisk: boolean }
   | { readonly kind: 'disk-full'; readonly forMs: number }
   | { readonly kind: 'weather'; readonly lose: number; readonly duplicate: number; readonly late: number }
   | { readonly kind: 'jump'; readonly ms: number }
@@ -58,6 +61,7 @@ export interface Scenario {
   readonly replicaClocksMs: readonly number[];
   readonly clientClocksMs: readonly number[];
   readonly acts: readonly Timed[];
+  readonly hard: Pick<HardScenario, 'controls' | 'ttlSeconds'>;
 }
 
 /** Cents a request of a model costs once somebody declares it. */
@@ -90,6 +94,8 @@ export function scenarioOf(seed: number): Scenario {
     atMs = chance.is(0.4) ? atMs + chance.int(0, 20) : chance.int(0, CHAOS_MS);
     acts.push({ atMs, act: actOf(chance, replicas, clients) });
   }
+  const { acts: hardActs, ...hard } = hardScenarioOf(seed, CHAOS_MS, replicas, clients);
+  acts.push(...hardActs);
   acts.sort((one, other) => one.atMs - other.atMs);
   return {
     seed,
@@ -100,6 +106,7 @@ export function scenarioOf(seed: number): Scenario {
       chance.pick([0, 0, chance.int(-4_000, 4_000), DAY + chance.int(0, 3 * MINUTE), -DAY, -2 * DAY, 3 * MINUTE]),
     ),
     acts,
+    hard,
   };
 }
 
@@ -118,7 +125,7 @@ function actOf(chance: Chance, replicas: number, clients: number): Act {
   }
   if (dice <= 74) return { kind: 'reprice', replica };
   if (dice <= 83) return { kind: 'kill-replica', replica, death: deathOf(chance), downMs: chance.int(50, 6_000) };
-  if (dice <= 86) return { kind: 'kill-client', client, downMs: chance.int(50, 6_000) };
+  if (dice <= 86) return { kind: 'kill-client', client, downMs: chance.int(50, 6_000), losesDisk: chance.is(0.3) };
   if (dice <= 91) return { kind: 'disk-full', forMs: chance.int(100, 12_000) };
   if (dice <= 94) {
     const bad = chance.next() * 0.4;

@@ -39,6 +39,8 @@ export class SharedDatabase {
   /** Transactions that write fail, somewhere. */
   isDiskFull = false;
   commits = 0;
+  /** Looks at what was committed, before anybody else does. */
+  onCommit: (() => Promise<void>) | undefined;
 
   constructor(world: World, database: SqliteDatabase) {
     this.#world = world;
@@ -108,6 +110,7 @@ export class SharedDatabase {
         if (fault !== undefined) throw diskFull();
         await exec('COMMIT');
         this.commits += 1;
+        await this.onCommit?.();
         if (death !== undefined) throw new KilledError();
       },
       rollBack: () => exec('ROLLBACK').catch(() => undefined),

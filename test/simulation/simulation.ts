@@ -2,6 +2,7 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { newKey } from '../../service/admin/keys.js';
+import { LOCAL_ACTOR } from '../../service/ledger/audit.js';
 import { SqliteDatabase } from '../../service/store/sqlite/database.js';
 import { openSqliteStore } from '../../service/store/sqlite/open-sqlite-store.js';
 import type { Store } from '../../service/store/store.js';
@@ -9,9 +10,12 @@ import { declared } from '../service/pricing-support.js';
 import { handClock, tempFolder } from '../service/store-support.js';
 import { createChance } from './chance.js';
 import { checkAlways, checkAtTheEnd, type Ends, sameVerdicts } from './checks.js';
-import { type Account, Client, type Fates } from './client.js';
+import { type Account, Client, type Fates, type WriteHeld } from './client.js';
 import { idSource } from './fixed-ids.js';
 import { createFront, type Front } from './front.js';
+import { HELD_AGENT, HELD_MODEL, INPUT_CENTS, OUTPUT_CENTS } from './hard-acts.js';
+import { HardBook } from './hard-book.js';
+import { checkHardAtTheEnd, stillHeld, whoCanPay } from './hard-checks.js';
 import { FINE, Network } from './network.js';
 import { Replica } from './replica.js';
 import type { Act, Scenario, Used } from './scenario.js';
@@ -22,6 +26,8 @@ const FRONTS = 3;
 /** How long after the trouble everything has to be in order again, in the time of the world. */
 const HEAL_MS = 10 * 60_000;
 const LOOK_MS = 5_000;
+/** No trouble lasts as long as such holds do. */
+const LONG_TTL_SECONDS = 60;
 /** Pico-dollars a cent. */
 const PICO = 10_000_000_000n;
 
@@ -38,6 +44,8 @@ export class Stage {
     const { id } = await store.createTeam('simulated');
     const { key, kept } = newKey(id, 'metering', 'simulated');
     await store.addKey(kept);
+    const rates = { input: BigInt(INPUT_CENTS) * PICO, output: BigInt(OUTPUT_CENTS) * PICO };
+    await store.setPrice(id, declared({ model: HELD_MODEL }, rates));
     await store.close();
     this.account = { teamId: id, key };
     this.fronts = await Promise.all(Array.from({ length: FRONTS }, createFront));
@@ -80,7 +88,15 @@ class Simulation implements Ends {
   readonly database: SharedDatabase;
   readonly replicas: readonly Replica[];
   readonly clients: readonly Client[];
-  readonly fates: Fates = { noted: new Map(), acknowledged: new Set(), rejected: new Map() };
+  readonly book = new HardBook();
+  readonly fates: Fates = {
+    ...{ noted: new Map(), acknowledged: new Set(), rejected: new Map() },
+    hard: {
+      killed: new Set(),
+      counts: { held: 0, local: 0, refusedHolds: 0, unavailable: 0, grown: 0 },
+      loosen: (why) => this.book.loosen(why),
+    },
+  };
   readonly teamId: string;
   readonly problems: string[] = [];
   readonly found = { events: 0, conflicts: 0, refused: 0 };
@@ -88,6 +104,8 @@ class Simulation implements Ends {
   readonly #scenario: Scenario;
   readonly #controls: string[] = [];
   #calls = 0;
+  /** Holds may end before their owners are heard of: clocks jumped, or they live no longer than some trouble does. */
+  #mayCharge = false;
   #healing = false;
 
   constructor(stage: Stage, scenario: Scenario, database: SqliteDatabase) {
@@ -95,8 +113,10 @@ class Simulation implements Ends {
     const world = new World(createChance(scenario.seed, 'world'), scenario.startMs);
     this.world = world;
     this.#scenario = scenario;
+    this.#mayCharge = scenario.hard.ttlSeconds < LONG_TTL_SECONDS;
     this.teamId = stage.account.teamId;
     this.database = new SharedDatabase(world, database);
+    this.database.onCommit = () => this.book.look(world.wallMs, this.#balances);
     this.replicas = scenario.replicaClocksMs.map((offsetMs, i) => {
       const replica: Replica = new Replica({
         world,
@@ -116,7 +136,8 @@ class Simulation implements Ends {
       this.problems.push(`${client} has revision ${known} and was answered with ${told}`);
     });
     this.clients = scenario.clientClocksMs.map((offsetMs, i) => {
-      const client = new Client(world, `client-${i}`, this.#network, stage.account, this.fates);
+      const hard = { ttlSeconds: scenario.hard.ttlSeconds, write: this.#writeHeld };
+      const client = new Client(world, `client-${i}`, this.#network, stage.account, this.fates, hard);
       client.machine.clockOffsetMs = offsetMs;
       return client;
     });
@@ -125,6 +146,10 @@ class Simulation implements Ends {
   async live(): Promise<Outcome> {
     for (const replica of this.replicas) replica.start();
     await this.world.pass(100);
+    for (const input of this.#scenario.hard.controls) {
+      this.#ask(0, async (store) => this.book.add(await store.createControl(this.teamId, input)));
+      await this.world.pass(50);
+    }
     for (const client of this.clients) client.start();
     await this.world.pass(1_000);
     let passedMs = 0;
@@ -132,12 +157,17 @@ class Simulation implements Ends {
       await this.world.pass(atMs - passedMs);
       passedMs = atMs;
       await this.#do(act);
+      this.problems.push(...this.book.problems);
       if (this.problems.length > 0) break;
     }
     if (this.problems.length === 0) await this.#heal();
     const { requests, lost, duplicated, reset } = this.#network.counts;
     const kills = this.world.trace.filter((line) => line.endsWith(' is killed')).length;
-    const counts = { requests, lost, duplicated, reset, kills, commits: this.database.commits, ...this.found };
+    const counts = {
+      ...{ requests, lost, duplicated, reset, kills, commits: this.database.commits },
+      ...this.found,
+      ...this.fates.hard.counts,
+    };
     return { problems: this.problems, trace: this.world.trace, counts };
   }
 
@@ -187,10 +217,43 @@ class Simulation implements Ends {
       }
       case 'kill-client': {
         const client = this.clients[act.client]!;
-        client.crash();
+        client.crash(act.losesDisk);
         this.world.after(act.downMs, () => client.start());
         return;
       }
+      case 'stop-client': {
+        const client = this.clients[act.client]!;
+        client.stop(() => this.world.after(act.downMs, () => client.start()));
+        return;
+      }
+      case 'hold-call':
+        this.clients[act.client]?.call(act.calls);
+        return;
+      case 'raise':
+        return this.#onBudget(act, (store, id) => {
+          this.book.raise(id, act.amount);
+          const untilMs = this.replicas[act.replica]!.machine.runtime.now() + act.forMs;
+          return store.raiseControl(this.teamId, id, { amount: act.amount, untilMs, reason: 'simulated' });
+        });
+      case 'change-hard':
+        return this.#onBudget(act, (store, id) => {
+          this.book.change(id);
+          return store.updateControl(this.teamId, id, act.patch);
+        });
+      case 'release':
+        return this.#ask(act.replica, async (store) => {
+          const { items } = await store.listHolds(this.teamId, { page: 0, size: 50 });
+          const hold = items[act.which % Math.max(1, items.length)];
+          if (hold === undefined) return;
+          this.book.loosen('an operator gave a hold back');
+          await store.releaseHold(this.teamId, hold.id, LOCAL_ACTOR);
+        });
+      case 'bypass':
+        this.book.loosen('the bypass is on');
+        return this.#ask(act.replica, (store) => {
+          const untilMs = this.replicas[act.replica]!.machine.runtime.now() + act.forMs;
+          return store.setBypass(this.teamId, { untilMs, reason: 'simulated' }, LOCAL_ACTOR);
+        });
       case 'disk-full':
         this.database.isDiskFull = true;
         this.world.after(act.forMs, () => {
@@ -201,6 +264,7 @@ class Simulation implements Ends {
         if (!this.#healing) this.#network.weather = act;
         return;
       case 'jump':
+        this.#mayCharge = true;
         this.world.jump(act.ms);
         return;
       case 'check':
@@ -226,6 +290,33 @@ class Simulation implements Ends {
     const id = this.#controls[act.which % Math.max(1, this.#controls.length)];
     if (id !== undefined) this.#ask(act.replica, (store) => ask(store, id));
   }
+
+  #onBudget(act: { replica: number; which: number }, ask: (store: Store, id: string) => Promise<unknown>): void {
+    const { ids } = this.book;
+    const id = ids[act.which % Math.max(1, ids.length)];
+    if (id !== undefined) this.#ask(act.replica, (store) => ask(store, id));
+  }
+
+  readonly #balances = (controlId: string) => this.database.query('select-balances', { controlId });
+
+  readonly #writeHeld: WriteHeld = (client, call, output, startedMs, holdId) => {
+    this.#calls += 1;
+    const startedAt = new Date(startedMs).toISOString();
+    const transactionId = `h-${this.#calls}`;
+    const key = `k-${this.#calls}`;
+    client.meter(key, {
+      ...{ transactionId, model: HELD_MODEL, provider: 'OPENAI', costType: 'AI', operationType: 'CHAT' },
+      ...{ stopReason: 'END', isStreamed: call.end === 'stream', taskType: 'first', agent: HELD_AGENT },
+      ...{ inputTokenCount: call.inputTokens, outputTokenCount: output, totalTokenCount: call.inputTokens + output },
+      ...{ requestTime: startedAt, completionStartTime: startedAt, responseTime: startedAt, requestDuration: 0 },
+      ...(call.subscriber && { subscriber: call.subscriber }),
+      ...(holdId !== undefined && { holdId }),
+    });
+    this.world.say(
+      `${client.machine.name} was billed ${output} for ${transactionId} of ${holdId} ${JSON.stringify(call)}`,
+    );
+    return key;
+  };
 
   #call(client: Client | undefined, used: Used): void {
     if (client === undefined || !client.isOn) return;
@@ -273,9 +364,15 @@ class Simulation implements Ends {
         left = ['not everything was delivered, or a replica did not come back'];
         continue;
       }
-      left = await sameVerdicts(this);
+      if (this.clients.some(({ isBusy }) => isBusy)) {
+        left = ['calls or holds do not end'];
+        continue;
+      }
+      left = [...(await sameVerdicts(this)), ...(await stillHeld(this))];
       if (left.length === 0) break;
     }
     this.problems.push(...left, ...(await checkAlways(this)), ...(await checkAtTheEnd(this)));
+    this.problems.push(...(await checkHardAtTheEnd(this, this.book, this.#mayCharge)));
+    if (this.problems.length === 0) this.problems.push(...(await whoCanPay(this, this.book)));
   }
 }

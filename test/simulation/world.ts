@@ -36,6 +36,7 @@ export class World {
   #wallOffsetMs: number;
   #order = 0;
   #activity = 0;
+  #machines = 0;
   readonly #queue: Happening[] = [];
 
   constructor(chance: Chance, startWallMs: number) {
@@ -107,6 +108,8 @@ export class World {
       isDebug: () => false,
     };
     const chance = this.chance.branch(name);
+    this.#machines += 1;
+    const stem = `${this.#machines}`.padStart(8, '0');
     let ids = 0;
     const machine: Machine = {
       name,
@@ -120,7 +123,7 @@ export class World {
         random: () => chance.next(),
         newId: () => {
           ids += 1;
-          return `${name}-${ids}`;
+          return `${stem}-0000-4000-8000-${ids.toString(16).padStart(12, '0')}`;
         },
         setTimer: (task, delayMs) => {
           const own = life;
