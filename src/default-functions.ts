@@ -9,6 +9,7 @@ import type { CallDescription } from './instance.js';
 import type { AnyFetch, GuardedFetch, GuardFetchOptions } from './instrument/guarded-fetch.js';
 import type { MeterEvent } from './metering/check-event.js';
 import { partsOf } from './parts-of.js';
+import type { HoldDescription, ProgramHold } from './program-holds.js';
 import { eventOfUsage, type RecordedUsage } from './record-usage.js';
 import type { Status } from './status.js';
 import { wrapTool } from './tools/tool-meter.js';
@@ -56,6 +57,17 @@ export function guardFetch(fetch?: AnyFetch, options?: GuardFetchOptions): Guard
  */
 export function checkEnforcement(usageMetadata?: object, call?: CallDescription): void {
   defaultFusewire().checkEnforcement(usageMetadata, call);
+}
+
+/**
+ * Sets aside what a call of the program's own can cost at most, under the hard budgets that concern it; {@link meter} it with
+ * the `holdId`, or `release()` it.
+ *
+ * @throws BudgetExceededError when a budget that covers the call is used up, or there is no room for it.
+ * @throws FusewireError with code `INVALID_OPTIONS`, listing every problem of `call`.
+ */
+export function hold(usageMetadata: object | undefined, call: HoldDescription): Promise<ProgramHold> {
+  return defaultFusewire().hold(usageMetadata, call);
 }
 
 /**

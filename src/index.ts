@@ -36,6 +36,7 @@ export {
   flush,
   guard,
   guardFetch,
+  hold,
   isInitialized,
   meter,
   meterTool,

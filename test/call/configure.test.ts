@@ -8,6 +8,7 @@ import {
   FusewireError,
   flush,
   guard,
+  hold,
   isInitialized,
   meter,
   meterTool,
@@ -45,6 +46,21 @@ describe('configure()', () => {
     expect(await flush()).toBe(true);
     expect(agents(one)).toEqual(['one']);
     expect(one.toolEvents).toMatchObject([{ toolId: 't' }]);
+  });
+
+  it('hold() sets aside at the service that is configured, and meter() settles it', async () => {
+    const one = await service();
+    one.setRules([{ ruleId: 7, name: 'Cap', action: 'BLOCK', breached: false, threshold: 1, enforcement: 'HARD' }]);
+    one.setHardControls([{ controlId: 'c', ruleId: 7, limit: '1000000' }]);
+    await configure({ ...one.options });
+    await ready();
+    const call = { model: 'gpt-4o-mini', provider: 'OPENAI', maxInputTokens: 100, maxOutputTokens: 10 };
+    const { holdId } = await hold({ subscriber: { id: 'u-1' } }, call);
+    expect(one.holds.map(({ id }) => id)).toContain(holdId);
+    meter({ ...EVENT, model: 'gpt-4o-mini', ...(holdId === undefined ? {} : { holdId }) });
+    await close();
+    expect(one.events).toMatchObject([{ holdId }]);
+    expect(one.holdBudget('c')).toMatchObject({ held: '0' });
   });
 
   it('delivers what the instance before had, to where that belongs, and closes it', async () => {
