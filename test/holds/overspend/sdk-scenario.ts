@@ -1,9 +1,10 @@
 /** A budget that fits a tenth of the calls, and programs that want them all at once. What came of it, in cents. */
 import type { CostControlInput } from '../../../service/store/store.js';
+import type { LoadResult, LoadSettings } from './load.js';
 import type { SdkEnd } from './sdk-child.js';
 import { killSdk, startSdk } from './sdk-process.js';
 import { type StandIn, tokensOf } from './stand-in.js';
-import { type BudgetService, overrunsOf, type Standing } from './team-budget.js';
+import type { Budgets, Standing } from './team-budget.js';
 
 /** What is run. */
 export interface Scenario {
@@ -33,7 +34,8 @@ export interface ScenarioResult {
   readonly held: number;
   /** The worth of refused calls that would have fitted in the end. */
   readonly stranded: number;
-  readonly roundTrips: number;
+  /** Requests of holders; `undefined`: they are not seen from here. */
+  readonly roundTrips: number | undefined;
   readonly seconds: number;
   readonly isDelivered: boolean;
 }
@@ -46,11 +48,7 @@ export function limitOf({ calls, bound }: Pick<Scenario, 'bound' | 'calls'>, fir
 }
 
 /** Runs it with SDK processes on a service. */
-export async function runSdkScenario(
-  service: BudgetService,
-  standIn: StandIn,
-  scenario: Scenario,
-): Promise<ScenarioResult> {
+export async function runSdkScenario(service: Budgets, standIn: StandIn, scenario: Scenario): Promise<ScenarioResult> {
   const limit = limitOf(scenario);
   const control = await service.createBudget(limit, scenario.fields);
   standIn.calls.length = 0;
@@ -58,21 +56,31 @@ export async function runSdkScenario(
   const ends = await runProcesses(service, standIn, scenario);
   const seconds = (performance.now() - begun) / 1_000;
   const standing = await untilNothingIsHeld(() => service.standing(control));
-  const overruns = await overrunsOf(service.store, service.teamId);
-  return resultOf(scenario, { ends, standing, overruns, standIn, seconds });
+  const overruns = await service.overruns(control);
+  const roundTrips = ends.reduce((sum, { holds }) => sum + (holds?.roundTrips ?? 0), 0);
+  const isDelivered = ends.every((end) => end.isDelivered);
+  return resultOf(scenario, { ends, standing, overruns, standIn, seconds, roundTrips, isDelivered });
 }
 
-async function runProcesses(service: BudgetService, standIn: StandIn, scenario: Scenario): Promise<SdkEnd[]> {
-  const { processes, callers, calls, bound, streams, retryMs } = scenario;
+/** What each process makes of the calls. */
+export function sharesOf({ processes, callers, calls, retryMs }: Scenario): readonly LoadSettings[] {
   const share = (of: number, at: number): number =>
     Math.floor((of * (at + 1)) / processes) - Math.floor((of * at) / processes);
   let first = 0;
-  const started = Array.from({ length: processes }, (_, at) => {
+  return Array.from({ length: processes }, (_, at) => {
     const load = { first, calls: share(calls, at), callers: Math.max(1, share(callers, at)), retryMs };
     first += load.calls;
-    const { url: serviceUrl, teamId, key } = service;
-    return startSdk({ serviceUrl, teamId, key, providerUrl: standIn.url, load, outputTokensMax: bound, streams });
+    return load;
   });
+}
+
+async function runProcesses(service: Budgets, standIn: StandIn, scenario: Scenario): Promise<SdkEnd[]> {
+  const { bound: outputTokensMax, streams } = scenario;
+  const { url: serviceUrl, teamId, key } = service;
+  const providerUrl = standIn.url;
+  const started = sharesOf(scenario).map((load) =>
+    startSdk({ serviceUrl, teamId, key, providerUrl, load, outputTokensMax, streams }),
+  );
   try {
     const ends = await Promise.all(started.map(({ ended }) => ended));
     return ends.map((end) => {
@@ -84,30 +92,31 @@ async function runProcesses(service: BudgetService, standIn: StandIn, scenario: 
   }
 }
 
-interface Measured {
-  readonly ends: readonly SdkEnd[];
+/** What is known when a load is over. */
+export interface Measured {
+  readonly ends: readonly LoadResult[];
   readonly standing: Standing;
   readonly overruns: number;
   readonly standIn: StandIn;
   readonly seconds: number;
+  readonly roundTrips: number | undefined;
+  readonly isDelivered: boolean;
 }
 
-function resultOf(scenario: Scenario, { ends, standing, overruns, standIn, seconds }: Measured): ScenarioResult {
-  const { bound } = scenario;
+/** Sums it up. */
+export function resultOf(scenario: Scenario, measured: Measured): ScenarioResult {
+  const { ends, standing, overruns, standIn, seconds, roundTrips, isDelivered } = measured;
   const { spend, held, limit } = standing;
   const count = (of: 'answered' | 'failed' | 'refused'): number => ends.reduce((sum, end) => sum + end[of].length, 0);
   const refused = ends.flatMap((end) => end.refused);
-  const paid = standIn.calls.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
     admitted: count('answered'),
     refused: refused.length,
     failed: count('failed'),
-    ...{ limit, spend, paid, overruns, held },
+    ...{ limit, spend, overruns, held, roundTrips, seconds, isDelivered },
+    paid: standIn.calls.reduce((sum, { tokens }) => sum + tokens, 0),
     overspend: Math.max(0, spend - limit),
-    stranded: strandedOf(refused, limit - spend, bound),
-    roundTrips: ends.reduce((sum, { holds }) => sum + (holds?.roundTrips ?? 0), 0),
-    seconds,
-    isDelivered: ends.every(({ isDelivered }) => isDelivered),
+    stranded: strandedOf(refused, limit - spend, scenario.bound),
   };
 }
 
@@ -122,7 +131,7 @@ export function strandedOf(refused: readonly number[], left: number, bound: numb
 }
 
 /** What a closing program gives back may be on its way. */
-async function untilNothingIsHeld(look: () => Promise<Standing>): Promise<Standing> {
+export async function untilNothingIsHeld(look: () => Promise<Standing>): Promise<Standing> {
   const untilMs = performance.now() + 10_000;
   for (;;) {
     const standing = await look();
