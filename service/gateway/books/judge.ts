@@ -139,7 +139,9 @@ function sharesOf(lines: readonly Line[], nowMs: number): readonly Share[] {
 
 /** The rules of the feed first, then budgets in the order of their rules. */
 function refusalOf(lines: readonly Line[], placed: PlacedCall, decision: Decision, nowMs: number): Refusal | undefined {
-  if (decision.outcome === 'refuse') return ofRule(decision, lines, placed, nowMs);
+  // A hard budget decides by a hold, with the newest figures and the whole arithmetic; the others are looked at here.
+  const isByHold = lines.some(({ book }) => book.isHard && book.compiled.control.ruleId === decisionRule(decision));
+  if (decision.outcome === 'refuse' && !isByHold) return ofRule(decision, lines, placed, nowMs);
   for (const line of lines) {
     const { book, standing: now, bound } = line;
     if (book.isHard) continue;
@@ -159,6 +161,10 @@ function refusalOf(lines: readonly Line[], placed: PlacedCall, decision: Decisio
     }
   }
   return undefined;
+}
+
+function decisionRule(decision: Decision): unknown {
+  return decision.outcome === 'refuse' ? decision.rule?.ruleId : undefined;
 }
 
 function ofRule(decision: RefuseDecision, lines: readonly Line[], placed: PlacedCall, nowMs: number): Refusal {

@@ -2,6 +2,7 @@
 import type {
   Attempt,
   AttemptSink,
+  Decision,
   DiskOutbox,
   ExpectedCounts,
   HoldTicket,
@@ -248,7 +249,8 @@ export class TeamBooks {
     if (judgement.kind === 'refuse') return this.#refuse(call, judgement, revision);
     const { shares, budget, onClientLeave, holdBy } = judgement;
     const ticket = new OpenTicket(call, arrival.nowMs, shares, this.#standing.weights, this.#holdsOf);
-    const admission = { outcome: 'admit', ticket, decision, bypassed: false, budget, onClientLeave } as const;
+    const passed = passedBy(decision);
+    const admission = { outcome: 'admit', ticket, decision: passed, bypassed: false, budget, onClientLeave } as const;
     return { kind: 'done', admission, holdBy };
   }
 
@@ -310,6 +312,13 @@ export class TeamBooks {
       this.#parts.runtime.setTimer(resolve, delayMs, { keepAlive: true });
     });
   }
+}
+
+/** A feed that refuses for a hard budget is older than the hold that it gives. */
+function passedBy(decision: Decision): Decision {
+  if (decision.outcome !== 'refuse') return decision;
+  const { observed } = decision;
+  return { outcome: 'allow', code: 'ALLOWED', ...(observed === undefined ? {} : { observed }) };
 }
 
 type Refused = Extract<Judgement, { kind: 'refuse' }>;
