@@ -10,7 +10,8 @@ export interface CallersProgram {
   readonly urls: readonly string[];
   readonly key: string;
   readonly load: LoadSettings;
-  readonly outputTokensMax: number;
+  /** Absent: their calls name no limit. */
+  readonly outputTokensMax?: number | undefined;
   readonly streams: boolean;
   /** Where the total is kept, for a guard that checks and then acts. */
   readonly totalUrl?: string | undefined;
@@ -34,7 +35,7 @@ async function attempt(program: CallersProgram, number: number): Promise<Tried> 
   const asked = {
     model: MODEL,
     messages: [{ role: 'user', content: promptOf(number) }],
-    max_tokens: outputTokensMax,
+    ...(outputTokensMax === undefined ? {} : { max_tokens: outputTokensMax }),
     ...(streams ? { stream: true, stream_options: { include_usage: true } } : {}),
   };
   const { statusCode, text } = await post(

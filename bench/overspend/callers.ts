@@ -56,7 +56,8 @@ async function runCallers(
   scenario: Scenario,
   through: Pick<CallersProgram, 'key' | 'totalUrl' | 'urls'>,
 ): Promise<LoadResult[]> {
-  const { bound: outputTokensMax, streams } = scenario;
+  const { streams } = scenario;
+  const outputTokensMax = scenario.isUnlimited === true ? undefined : scenario.bound;
   return Promise.all(sharesOf(scenario).map((load) => runChild({ ...through, load, outputTokensMax, streams })));
 }
 

@@ -35,7 +35,8 @@ export function wrongWith({ door, setting, scenario }: Run, result: ScenarioResu
   if (!isDelivered) say('not everything is in the ledger');
   // Streams that are cut cost what came until then.
   if (!scenario.streams && spend !== paid) say(`${paid} cents were paid, and the ledger says ${spend}`);
-  if (isExpected && stranded >= limit * 0.01) say(`${stranded} cents are stranded`);
+  // Where one call is more than a hundredth of the budget, that says nothing.
+  if (isExpected && scenario.bound < limit * 0.01 && stranded >= limit * 0.01) say(`${stranded} cents are stranded`);
   return problems;
 }
 

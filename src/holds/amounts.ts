@@ -31,7 +31,7 @@ export function meterOf(part: MeteredPart, rates: RateBound, operationType?: Ope
   const pricer = part.metric === 'TOTAL_COST' ? pricerOf(rates, part.assumedPrice) : undefined;
   const countsOf = (need: HoldNeed) =>
     part.estimate === 'expected' && need.expected !== undefined
-      ? expectedWithin(need.expected, need.worst)
+      ? expectedWithin(need.expected, need.worst, part)
       : worstCounts(need.worst, part);
   if (part.metric === 'TOTAL_COST') {
     return {
@@ -125,13 +125,21 @@ function worstCounts(worst: CallBound, part: MeteredPart): CallCounts {
   };
 }
 
-/** What is expected is never above the bound; what it leaves open is taken from there. */
-function expectedWithin(expected: CallCounts, worst: CallBound): CallCounts & { readonly isExpected: true } {
+/**
+ * What is expected is never above the bound; what it leaves open is taken from there. An output that is as long as the bound
+ * of a call without a limit was learnt from nobody: the part's own assumption stands then.
+ */
+function expectedWithin(
+  expected: CallCounts,
+  worst: CallBound,
+  part: MeteredPart,
+): CallCounts & { readonly isExpected: true } {
   const within = (value: number | undefined, most: number) =>
     value === undefined || Number.isNaN(value) ? most : worst.unbounded === undefined ? Math.min(value, most) : value;
+  const output = within(expected.outputTokens, worst.outputTokensMax);
   return {
     inputTokens: within(expected.inputTokens, worst.inputTokensMax),
-    outputTokens: within(expected.outputTokens, worst.outputTokensMax),
+    outputTokens: output === worst.outputTokensMax ? outputTokensOf(worst, part) : output,
     images: within(expected.images, worst.images),
     characters: within(expected.characters, worst.characters),
     mediaSeconds: within(expected.mediaSeconds, worst.mediaSeconds),

@@ -102,6 +102,16 @@ describe('what a call sets aside', () => {
     expect(amountOf(part, { worst: bound(), expected: wild }, RATES)).toBe(1_050_000n);
   });
 
+  it('is what its part assumes under `expected` too, where a call has no limit and nothing was learnt of such calls', () => {
+    const part: MeteredPart = { metric: 'OUTPUT_TOKEN_COUNT', estimate: 'expected', assumedOutputTokens: 5 };
+    const worst = bound({ outputTokensMax: 4_096, isOutputLimited: false });
+    const asked = (outputTokens: number, of = worst) =>
+      amountOf(part, { worst: of, expected: { inputTokens: 1, outputTokens } }, RATES);
+    expect(asked(4_096)).toBe(5n);
+    expect(asked(30)).toBe(30n);
+    expect(asked(4_096, bound({ outputTokensMax: 4_096, isOutputLimited: true }))).toBe(4_096n);
+  });
+
   it('is unknown where the price is, and what is assumed where something is (I5)', () => {
     expect(amountOf(COST, { worst: bound() }, UNKNOWN)).toBe('unknown');
     const assumedPrice = { perMillionTokensNano: '2000000001', perRequestNano: '11' };

@@ -60,3 +60,25 @@ test('I7: with holds of what calls cost as a rule the budget is exceeded by no m
   expect(result.overspend).toBeLessThanOrEqual(result.overruns);
   expect(result.stranded).toBeLessThan(result.limit * 0.01);
 });
+
+test('I7: streams that outgrow what was set aside for them finish, and what they cost above the limit is recorded', {
+  timeout: 180_000,
+}, async () => {
+  const assumed = { outputLimit: 'assume', assumedOutputTokens: 5 } as const;
+  const fields = { estimate: 'expected', whenExhausted: 'finish', ...assumed } as const;
+  const result = await run({ ...BASE, calls: 450, processes: 2, streams: true, isUnlimited: true, fields });
+  expect(result).toMatchObject({ held: 0, failed: 0, isDelivered: true });
+  expect(result.spend).toBe(result.paid);
+  expect(result.overspend).toBeGreaterThan(0);
+  expect(result.overspend).toBeCloseTo(result.overruns, 3);
+});
+
+test('I7: streams that outgrow what was set aside for them are cut where no more is to be had', {
+  timeout: 180_000,
+}, async () => {
+  const assumed = { outputLimit: 'assume', assumedOutputTokens: 5 } as const;
+  const fields = { estimate: 'expected', whenExhausted: 'cut', ...assumed } as const;
+  const result = await run({ ...BASE, calls: 450, processes: 2, streams: true, isUnlimited: true, fields });
+  expect(result).toMatchObject({ held: 0, failed: 0, isDelivered: true });
+  expect(result.overspend).toBeCloseTo(result.overruns, 3);
+});

@@ -13,7 +13,8 @@ export interface SdkProgram {
   readonly key: string;
   readonly providerUrl: string;
   readonly load: LoadSettings;
-  readonly outputTokensMax: number;
+  /** Absent: its calls name no limit. */
+  readonly outputTokensMax?: number | undefined;
   readonly streams: boolean;
   /** Where its outbox is. */
   readonly cacheDir?: string | undefined;
@@ -24,6 +25,9 @@ export interface SdkEnd extends LoadResult {
   readonly holds: HolderStatus | undefined;
   readonly isDelivered: boolean;
 }
+
+/** So that it is known to the token what a stream cost. */
+const STREAM = { stream: true, stream_options: { include_usage: true } } as const;
 
 process.stdin.resume();
 process.stdin.once('end', () => process.exit(0));
@@ -56,12 +60,12 @@ async function attempt(client: OpenAI, { outputTokensMax, streams }: SdkProgram,
   const body = {
     model: MODEL,
     messages: [{ role: 'user' as const, content: promptOf(number) }],
-    max_tokens: outputTokensMax,
+    ...(outputTokensMax === undefined ? {} : { max_tokens: outputTokensMax }),
     usageMetadata: { traceId: promptOf(number) },
   };
   try {
     if (streams) {
-      for await (const _chunk of await client.chat.completions.create({ ...body, stream: true }));
+      for await (const _chunk of await client.chat.completions.create({ ...body, ...STREAM }));
     } else await client.chat.completions.create(body);
     return 'answered';
   } catch (error) {

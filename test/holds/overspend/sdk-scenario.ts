@@ -15,6 +15,8 @@ export interface Scenario {
   /** Cents that a call costs at most. */
   readonly bound: number;
   readonly streams: boolean;
+  /** Calls name no limit, and cost up to the bound all the same. */
+  readonly isUnlimited?: boolean;
   readonly retryMs: number;
   /** Of the control: the setting of I7. */
   readonly fields: Partial<CostControlInput>;
@@ -75,7 +77,8 @@ export function sharesOf({ processes, callers, calls, retryMs }: Scenario): read
 }
 
 async function runProcesses(service: Budgets, standIn: StandIn, scenario: Scenario): Promise<SdkEnd[]> {
-  const { bound: outputTokensMax, streams } = scenario;
+  const { streams } = scenario;
+  const outputTokensMax = scenario.isUnlimited === true ? undefined : scenario.bound;
   const { url: serviceUrl, teamId, key } = service;
   const providerUrl = standIn.url;
   const started = sharesOf(scenario).map((load) =>

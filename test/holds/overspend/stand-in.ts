@@ -8,6 +8,8 @@ import type { AddressInfo } from 'node:net';
 
 /** The model; its output costs a cent a token, its input nothing. */
 export const MODEL = 'held-model';
+/** Calls that name no limit end by themselves. */
+const NATURAL_MAX = 20;
 const LATENCY_MS = 3;
 const CHUNKS = 8;
 
@@ -62,7 +64,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, calls:
   for await (const part of request) text += String(part);
   const body = JSON.parse(text) as { max_tokens?: number; stream?: boolean };
   const number = Number(/call-(\d+)/.exec(text)?.[1] ?? -1);
-  const limit = body.max_tokens ?? 4_096;
+  const limit = body.max_tokens ?? NATURAL_MAX;
   const call: ArrivedCall = { number, tokens: tokensOf(number, limit), isAnswered: false };
   calls.push(call);
   response.once('finish', () => {
