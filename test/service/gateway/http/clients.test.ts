@@ -18,6 +18,7 @@ const FIELDS = {
   metric: 'TOTAL_COST',
   group: null,
   limit: '10',
+  raised: null,
   spend: '9.5',
   held: '0.25',
   remaining: '0.25',
