@@ -30,6 +30,10 @@ const CALLS_MAX = 10_000;
 /** After an extension that brought nothing, none in the background for so long. */
 const VAIN_MS = 500;
 const RETRIES_MAX = 3;
+/** Operations for callers who wait, beside two for each: streams may take what one brought. */
+const ASKS_MORE = 32;
+/** Nobody waits longer for a turn among them. */
+const TURN_MAX_MS = 10_000;
 
 /** A kind of call. Callers that wait are served in batches: who comes during one waits for the next. */
 export class Scope {
@@ -102,16 +106,20 @@ export class Scope {
     let group: readonly Waiter[] | undefined;
     const caps = new Map<string, bigint>();
     try {
-      for (let round = 0; round < 2 * batch.length + 8; round += 1) {
+      const untilMs = this.#escrow.now() + TURN_MAX_MS;
+      let asks = 0;
+      while (asks < 2 * batch.length + ASKS_MORE && this.#escrow.now() < untilMs) {
         open = this.#drawFor(open);
         if (open.length === 0) return;
         const obstacle = this.#escrow.obstacle();
         if (obstacle !== undefined) return answerAll(open, { outcome: 'unavailable', reason: obstacle });
         const { purse } = this;
         if (purse?.operation !== undefined) {
+          // Streams that grow ask one after the other: waiting for one's turn is no try.
           await purse.operation;
           continue;
         }
+        asks += 1;
         const asked = (group ?? open).filter((waiter) => open.includes(waiter));
         const trying = asked.length > 0 ? asked : [smallest(open)];
         const performed = await this.#askFor(trying);

@@ -250,6 +250,28 @@ describe('a stream that outgrows what was held', () => {
     expect(ledger.overrun).toBe(0n);
   });
 
+  it('makes no call unavailable, however many of them want more at once, one after the other', async () => {
+    const { clock, ledger, desk } = world(20_000n);
+    const slow: HoldDesk = {
+      operate: (operations) =>
+        new Promise((resolve, reject) => {
+          clock.setTimer(() => void desk.operate(operations).then(resolve, reject), 10);
+        }),
+    };
+    const [other, holder] = [holderOn(desk, clock, 'other'), holderOn(slow, clock, 'one')];
+    ticketOf(await other.take(askFor(19_000)));
+    const takes = Promise.all(Array.from({ length: 40 }, () => holder.take(askFor(10))));
+    for (let turn = 0; turn < 10; turn += 1) await clock.advance(20);
+    const grown = Promise.all((await takes).map((answer) => ticketOf(answer).grow(2_000)));
+    const asked = holder.take(askFor(300));
+    const before = ledger.operations;
+    for (let turn = 0; turn < 100; turn += 1) await clock.advance(10);
+    expect(await asked).toMatchObject({ outcome: 'held' });
+    expect(new Set(await grown)).toEqual(new Set([false]));
+    // There was something to wait for.
+    expect(ledger.operations - before).toBeGreaterThan(30);
+  });
+
   it('goes on while the service does not answer only where calls do', async () => {
     for (const isFailOpen of [true, false]) {
       const { clock, desk, setDown } = world(2_000n);
