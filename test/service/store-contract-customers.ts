@@ -123,7 +123,7 @@ function budgets(bench: Bench, create: Create): void {
     expect(budget).toEqual({
       controlId: budgetControlId,
       ...{ amount: '12.5', warnThreshold: '10', windowType: 'MONTHLY', windowDuration: null },
-      ...{ timeZone: 'UTC', weekStart: 'MONDAY', enabled: true, shadowMode: false },
+      ...{ timeZone: 'UTC', weekStart: 'MONDAY', enabled: true, shadowMode: false, hard: false, raised: '0' },
     });
     expect(await store.getControl(team.id, budgetControlId!)).toMatchObject({
       ...{ name: `Budget of Ann (${id})`, metricType: 'TOTAL_COST', action: 'BLOCK', groupBy: null },
