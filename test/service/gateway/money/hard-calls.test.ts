@@ -159,6 +159,8 @@ describe('calls under a hard budget', () => {
     const polled = Array.from({ length: 4 }, () => send());
     await until(() => posted(whole) === 4, 'four under way');
     await changeHard(whole, payer, made, { hardLimit: '0.03' });
+    // The gateway reads in the background what a control is now.
+    await new Promise((go) => setTimeout(go, 1_200));
     const hard = send();
     await until(async () => {
       return posted(whole) === 5 && (await heldIn(whole)) >= OLLAMA_NANO_USD;
