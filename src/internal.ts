@@ -37,6 +37,7 @@ export {
 } from './holds/amounts.js';
 export { type CallAdjustment, CallHold } from './holds/call-hold.js';
 export { type ExpectedCounts, holdCallOf, holdNeedOf } from './holds/hold-ask.js';
+export { OUTPUT_TOKENS_MIN } from './holds/hold-reactions.js';
 export {
   HOLD_METRICS,
   type HoldCall,

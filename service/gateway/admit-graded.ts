@@ -3,7 +3,7 @@
  * is lowered to what is left, then a cheaper model is asked, then the caller is told to come back. Every form of the call
  * passes {@link GatewayBooks.admit} like any other.
  */
-import { limitToInject } from 'fusewire/internal';
+import { limitToInject, OUTPUT_TOKENS_MIN } from 'fusewire/internal';
 import { Failure, tooMany } from './http/failure.js';
 import type { ArrivedRequest, CallChanges, ReadCall } from './read-call.js';
 import type { Admission, GatewayBooks, GatewayCall, Refusal } from './types.js';
@@ -23,8 +23,6 @@ export interface GradedAdmission {
 type Admitted = Extract<Admission, { outcome: 'admit' }>;
 type Refused = Extract<Admission, { outcome: 'refuse' }>;
 
-/** Answers shorter than this are no use to anybody. */
-const OUTPUT_TOKENS_MIN = 16;
 /** Others take what was left between two questions: then it is less. */
 const CLAMPS_MAX = 3;
 

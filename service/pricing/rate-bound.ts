@@ -63,7 +63,10 @@ export function rateBoundEnd(book: PriceBook, call: RatedCall, atMs: number): nu
 const ANY_SPEED = { tiers: ['fast'] };
 
 /** Who asks for a tier can be served in the standard one, and be billed so. */
-function tiersOf(call: RatedCall, { tiers = [] }: Pick<CallBound, 'tiers'>): readonly (string | undefined)[] {
+export function tiersOf(
+  call: Pick<RatedCall, 'requestedServiceTier' | 'pricingTier'>,
+  { tiers = [] }: Pick<CallBound, 'tiers'>,
+): readonly (string | undefined)[] {
   const asked = [call.requestedServiceTier, call.pricingTier === 'BATCH' ? 'batch' : undefined, ...tiers];
   const named = asked.map(normalTier).filter((tier) => tier !== undefined);
   return named.length === 0 ? STANDARD : [undefined, ...new Set(named)];
@@ -142,8 +145,21 @@ function tokenLines(
   bound: CallBound,
   requestNano: bigint,
 ): readonly RateLine[] | undefined {
+  const { input, output } = tokenRatesOf(rates, call, bound);
+  const inputRates = present(bound.inputTokensMax, input);
+  const outputRates = present(bound.outputTokensMax, output);
+  if (inputRates === undefined || outputRates === undefined) return undefined;
+  return [lineOf({ requestNano, steps: stepsOf(inputRates, outputRates) })];
+}
+
+/** Every rate that a token of the input, or of the output, can have under a bound; `undefined` among them: one is missing. */
+export function tokenRatesOf(
+  rates: Rates,
+  call: Pick<RatedCall, 'operationType' | 'hasVisionContent'>,
+  bound: Pick<CallBound, 'cacheWrites' | 'hasSound'>,
+): { readonly input: readonly (Rate | undefined)[]; readonly output: readonly (Rate | undefined)[] } {
   const isImage = call.operationType === 'IMAGE';
-  const output = isImage ? (rates.outputImage ?? rates.output) : rates.output;
+  const made = isImage ? (rates.outputImage ?? rates.output) : rates.output;
   const plain = rates.input;
   const hears = bound.hasSound !== false;
   const input: (Rate | undefined)[] = [plain, rates.cacheRead ?? plain];
@@ -154,11 +170,7 @@ function tokenLines(
   if (isImage) input.push(rates.inputImage ?? plain);
   // Images among text, which nobody counts apart: what they cost is not known afterwards either.
   else if (call.hasVisionContent === true) input.push(isAlike(rates.inputImage, plain) ? plain : undefined);
-  const out = [output, rates.reasoning ?? output, ...(hears ? [rates.outputAudio ?? output] : [])];
-  const inputRates = present(bound.inputTokensMax, input);
-  const outputRates = present(bound.outputTokensMax, out);
-  if (inputRates === undefined || outputRates === undefined) return undefined;
-  return [lineOf({ requestNano, steps: stepsOf(inputRates, outputRates) })];
+  return { input, output: [made, rates.reasoning ?? made, ...(hears ? [rates.outputAudio ?? made] : [])] };
 }
 
 /** All of them; none where nothing is consumed at them; `undefined` where one is missing. */
@@ -174,7 +186,10 @@ function isAlike(special: Rate | undefined, plain: Rate | undefined): boolean {
 }
 
 /** What the request leaves open, the answer decides: the dearest of what can come. */
-function imagePico(rates: Rates, { quality, resolution }: RatedCall): bigint | undefined {
+export function imagePico(
+  rates: Rates,
+  { quality, resolution }: Pick<RatedCall, 'quality' | 'resolution'>,
+): bigint | undefined {
   const said = imageRateFor(rates, { quality, resolution })?.basePicoUsd;
   if (quality !== undefined && resolution !== undefined) return said;
   let picoUsd = rates.image?.basePicoUsd ?? said;

@@ -1,5 +1,5 @@
 /** Drawing on holds within one process: what the main paths of the SDK and of the gateway see of it. */
-import type { CallBound, CallCounts } from '../bound/types.js';
+import type { CallCounts } from '../bound/types.js';
 import type { HoldCall, HoldNeed, HoldPart, HoldRefusal } from './hold-types.js';
 
 /** A call that wants to be covered. */
@@ -71,9 +71,3 @@ export interface HolderStatus {
   readonly refused: number;
   readonly unavailable: number;
 }
-
-/** Exact amounts of one call under a part; the bound of every amount (src/holds/amounts.ts). */
-export type AmountOf = (
-  part: HoldPart,
-  need: { readonly worst: CallBound; readonly expected?: CallCounts | undefined },
-) => bigint;

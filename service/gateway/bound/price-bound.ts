@@ -1,10 +1,10 @@
 /** What a call can cost at most (DESIGN section 5, "the bound of a call"). Pure: prices are looked up in the team's book. */
 import type { RequestReading } from 'fusewire/internal';
-import { normalTier } from '../../pricing/billing-facts.js';
 import { type Charge, sumOf } from '../../pricing/charge.js';
 import type { PriceBook } from '../../pricing/price-book.js';
 import type { ModelPrice } from '../../pricing/price-event.js';
-import { feesOf, flatRate, imageRateFor, isFlat, type Rate, type Rates } from '../../pricing/rates.js';
+import { imagePico, tiersOf, tokenRatesOf } from '../../pricing/rate-bound.js';
+import { feesOf, flatRate, isFlat, type Rate, type Rates } from '../../pricing/rates.js';
 import type { CallBound } from '../types.js';
 
 /** As the price of an event (I5). An unknown amount is 0 and says nothing; what is free costs 0. */
@@ -50,15 +50,6 @@ export function priceBound(book: PriceBook, { reading, bound }: PricedCall, atMs
   return dearest ?? UNKNOWN;
 }
 
-/** Who asks for a tier can be served in the standard one, and be billed so. */
-function tiersOf(reading: PricedCall['reading'], { tiers = [] }: CallBound): readonly (string | undefined)[] {
-  const asked = [reading.requestedServiceTier, reading.pricingTier === 'BATCH' ? 'batch' : undefined, ...tiers];
-  const named = asked.map(normalTier).filter((tier) => tier !== undefined);
-  return named.length === 0 ? STANDARD : [undefined, ...new Set(named)];
-}
-
-const STANDARD: readonly undefined[] = [undefined];
-
 function boundAt(price: ModelPrice, reading: PricedCall['reading'], bound: CallBound): PriceBound {
   if (price.kind === 'unknown') return UNKNOWN;
   if (price.kind === 'free') return FREE;
@@ -82,7 +73,7 @@ function withFee(charges: readonly Charge[], rates: Rates, bound: CallBound): re
 function optionsOf(rates: Rates, reading: PricedCall['reading'], bound: CallBound): readonly (readonly Charge[])[] {
   const isVideo = reading.operationType === 'VIDEO';
   const isImage = reading.operationType === 'IMAGE';
-  const tokens = () => tokenOption(rates, reading, bound, isImage);
+  const tokens = () => tokenOption(rates, reading, bound);
   if (!isImage && !isVideo && reading.operationType !== 'AUDIO') return [tokens()];
   const named = reading.media?.billingUnit;
   const hasTokens = rates.input !== undefined || rates.output !== undefined;
@@ -103,28 +94,12 @@ function optionsOf(rates: Rates, reading: PricedCall['reading'], bound: CallBoun
   return options;
 }
 
-function tokenOption(rates: Rates, reading: PricedCall['reading'], bound: CallBound, isImage: boolean) {
-  const output = isImage ? (rates.outputImage ?? rates.output) : rates.output;
-  const plain = rates.input;
-  const hears = bound.hasSound !== false;
-  const input: (Rate | undefined)[] = [plain, rates.cacheRead ?? plain];
-  if (bound.cacheWrites !== 'none') input.push(rates.cacheWrite ?? plain);
-  const isLong = bound.cacheWrites === undefined || bound.cacheWrites === 'long';
-  if (isLong) input.push(rates.cacheWrite1h ?? (rates.cacheWrite1hUnknown === true ? undefined : plain));
-  if (hears) input.push(rates.inputAudio ?? plain);
-  if (isImage) input.push(rates.inputImage ?? plain);
-  // Images among text, which nobody counts apart: what they cost is not known afterwards either.
-  else if (reading.hasVisionContent === true) input.push(isAlike(rates.inputImage, plain) ? plain : undefined);
-  const out = [output, rates.reasoning ?? output, ...(hears ? [rates.outputAudio ?? output] : [])];
+function tokenOption(rates: Rates, reading: PricedCall['reading'], bound: CallBound) {
+  const { input, output } = tokenRatesOf(rates, reading, bound);
   return [
     charge(bound.inputTokensMax, dearest(bound, ...input)),
-    charge(bound.outputTokensMax, dearest(bound, ...out)),
+    charge(bound.outputTokensMax, dearest(bound, ...output)),
   ];
-}
-
-/** As `unclear` tells it of events: a rate of its own that is another one. */
-function isAlike(special: Rate | undefined, plain: Rate | undefined): boolean {
-  return special === undefined || special.basePicoUsd === plain?.basePicoUsd;
 }
 
 /** The dearest step of the dearest rate, of those that a context up to the bound can reach. `undefined`: one is missing. */
@@ -146,19 +121,8 @@ function base(rate: Rate | undefined): Rate | undefined {
 
 /** What the request leaves open, the answer decides: the dearest of what can come. */
 function imageRate(rates: Rates, media: RequestReading['media']): Rate | undefined {
-  const asked = { quality: media?.quality, resolution: media?.resolution };
-  const said = imageRateFor(rates, asked);
-  if (asked.quality !== undefined && asked.resolution !== undefined) return base(said);
-  let picoUsd = rates.image?.basePicoUsd ?? said?.basePicoUsd;
-  for (const rate of rates.images ?? []) {
-    const canCome = isOpen(rate.quality, asked.quality) && isOpen(rate.resolution, asked.resolution);
-    if (canCome && (picoUsd === undefined || rate.picoUsd > picoUsd)) picoUsd = rate.picoUsd;
-  }
+  const picoUsd = imagePico(rates, media ?? {});
   return picoUsd === undefined ? undefined : flatRate(picoUsd);
-}
-
-function isOpen(priced: string | undefined, asked: string | undefined): boolean {
-  return priced === undefined || asked === undefined || priced.toLowerCase() === asked.trim().toLowerCase();
 }
 
 function charge(count: number, rate: Rate | undefined): Charge {
