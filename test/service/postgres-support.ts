@@ -142,6 +142,17 @@ function givenServer(adminUrl: string): PostgresServer & { remove(): Promise<voi
   };
 }
 
+/** Waits until the server has ended the sessions of processes that were killed: what they had begun is done or undone. */
+export async function untilAlone(url: string): Promise<void> {
+  const untilMs = performance.now() + 60_000;
+  const others = `SELECT count(*) AS n FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+  while (Number((await runSql(url, others))[0]?.['n']) > 0) {
+    if (performance.now() > untilMs) throw new Error('the sessions of processes that were killed do not end');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /**
  * One database for tests that come one after the other, each at a `place` of its own: emptied whenever the place is
  * another one. A hundred databases would take longer to make and to remove than their tests take.

@@ -2,7 +2,7 @@ import { createRuntime } from 'fusewire/internal';
 import { expect, test } from 'vitest';
 import { openPostgresStore } from '../../service/store/postgres/open-postgres-store.js';
 import type { Store } from '../../service/store/store.js';
-import { runSql, SERVER_IS_GIVEN, usePostgres } from './postgres-support.js';
+import { runSql, SERVER_IS_GIVEN, untilAlone, usePostgres } from './postgres-support.js';
 import { killRounds } from './store-crash.js';
 import { control, event } from './store-support.js';
 
@@ -15,7 +15,11 @@ test(`I4, I6: after kill -9 of three processes at once, ${ROUNDS} times over, no
   timeout: 180_000,
 }, async () => {
   const url = await server.createMigrated();
-  await killRounds(url, () => open(url), ROUNDS, 3);
+  const openAlone = async () => {
+    await untilAlone(url);
+    return open(url);
+  };
+  await killRounds(url, openAlone, ROUNDS, 3);
 });
 
 test.skipIf(SERVER_IS_GIVEN)(

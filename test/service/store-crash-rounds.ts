@@ -12,7 +12,7 @@ import { createRuntime } from 'fusewire/internal';
 import { openPostgresStore } from '../../service/store/postgres/open-postgres-store.js';
 import { openSqliteStore } from '../../service/store/sqlite/open-sqlite-store.js';
 import type { Store } from '../../service/store/store.js';
-import { type PostgresServer, runSql } from './postgres-support.js';
+import { type PostgresServer, runSql, untilAlone } from './postgres-support.js';
 import { type Keys, Load } from './store-crash-load.js';
 import { control, rulesOf, tempFolder } from './store-support.js';
 
@@ -136,6 +136,10 @@ export async function killPostgresServices(server: PostgresServer, rounds: numbe
       }
       await load.stop();
     }
+    await withStore(open, untilPriced);
+    // What their clients gave up may still be under way in them, and pages would move while they are read.
+    await Promise.all(services.map(kill));
+    await untilAlone(url);
     const sums = await withStore(open, (store) => check(store, teamId, load, problems, true));
     return resultOf(rounds, rounds, load, sums, problems);
   } finally {

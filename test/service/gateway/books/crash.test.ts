@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openPostgresStore } from '../../../../service/store/postgres/open-postgres-store.js';
 import { openSqliteStore } from '../../../../service/store/sqlite/open-sqlite-store.js';
 import type { Store } from '../../../../service/store/store.js';
-import { usePostgres } from '../../postgres-support.js';
+import { untilAlone, usePostgres } from '../../postgres-support.js';
 import { declared } from '../../pricing-support.js';
 import { tempFolder } from '../../store-support.js';
 import { callOf, control, finish, openBooks, quietRuntime } from './books-support.js';
@@ -105,6 +105,10 @@ describe('kill -9 under load', () => {
 
   it('on PostgreSQL, two at a time', async () => {
     const url = await server.createMigrated();
-    await rounds(url, () => openPostgresStore({ url, runtime }), 2);
+    const open = async () => {
+      await untilAlone(url);
+      return openPostgresStore({ url, runtime });
+    };
+    await rounds(url, open, 2);
   }, 60_000);
 });

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Store, StoredEvent } from '../../../../service/store/store.js';
 import { until } from '../../../helpers/until.js';
+import { untilAlone } from '../../postgres-support.js';
 import { countsOf, type SeenCall, type StandInUpstream, startStandInUpstream } from '../support/stand-in-upstream.js';
 import { upstreamVariables } from '../whole/whole.js';
 import { ask, type Got, nano, openAgent } from './money-support.js';
@@ -169,6 +170,8 @@ class Killing {
     await Promise.all(children.map((child) => stop(child, 'SIGKILL')));
     isOver = true;
     await Promise.all(work);
+    const { databaseUrl } = this.#options;
+    if (databaseUrl !== undefined) await untilAlone(databaseUrl);
   }
 
   #answered(round: number): number {
