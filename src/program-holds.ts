@@ -3,6 +3,7 @@
 import { ASSUMED_OUTPUT_TOKENS } from './bound/types.js';
 import type { CallPath } from './call.js';
 import type { CallHold } from './holds/call-hold.js';
+import { PROGRAM_ENDPOINT } from './holds/hold-ask.js';
 import type { OperationType, RequestReading } from './providers/adapter.js';
 import type { Runtime, Timer } from './runtime.js';
 import type { UsageEvent } from './wire/usage-event.js';
@@ -57,7 +58,7 @@ export class ProgramHolds {
     return { holdId: hold.id, release: () => this.#drop(hold)?.release() };
   }
 
-  /** `event` is in the outbox under `key`: of the calls that share its hold, one is settled by it. */
+  /** `event` is in the outbox under `key`: of the calls that share its hold, all of one size, one is settled by it. */
   settle(event: UsageEvent, key: string): void {
     if (event.holdId === undefined) return;
     for (const hold of this.#kept.keys()) {
@@ -89,7 +90,7 @@ export class ProgramHolds {
 function readingOf(description: HoldDescription): RequestReading {
   const { model, provider, maxInputTokens, maxOutputTokens, operationType = 'CHAT' } = description;
   return {
-    endpoint: 'hold',
+    endpoint: PROGRAM_ENDPOINT,
     known: true,
     provider,
     modelSource: provider,

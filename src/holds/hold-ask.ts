@@ -2,6 +2,8 @@
 import type { CallDimensions } from '../../enforcement/decision.js';
 import { ASSUMED_OUTPUT_TOKENS, type CallBound, type CallCounts } from '../bound/types.js';
 import type { RequestReading } from '../providers/adapter.js';
+import { NAME_MAX } from '../wire/event-bounds.js';
+import { withoutNull } from '../wire/without-null.js';
 import type { HoldCall, HoldNeed } from './hold-types.js';
 import type { HoldAsk } from './holder-types.js';
 
@@ -12,29 +14,44 @@ export interface ExpectedCounts {
   observe(request: RequestReading, call: CallDimensions, outputTokens: number): void;
 }
 
+/** The endpoint of calls that a program makes and meters itself: an event of such a call says its hold and nothing more. */
+export const PROGRAM_ENDPOINT = 'hold';
+
 /** The question for a hold. What is expected is worked out for budgets only that go by it: it takes longer than the rest. */
 export function holdAskOf(request: RequestReading, call: CallDimensions, expected?: ExpectedCounts): HoldAsk {
+  const worst = boundOf(request);
+  const ask = { call: holdCallOf(request, call), need: holdNeedOf(worst, request, call, expected) };
+  return request.endpoint === PROGRAM_ENDPOINT ? { ...ask, size: sizeOf(worst) } : ask;
+}
+
+function sizeOf({ inputTokensMax, outputTokensMax, isOutputLimited }: CallBound): string {
+  return `${inputTokensMax} ${isOutputLimited ? outputTokensMax : 'any'}`;
+}
+
+/**
+ * Whose call it is, and what its price depends on beside its counts. Names are those that its event will have: a request
+ * that names no model is of an `unknown` one, and what is too long is cut; a service refuses the whole operation else.
+ */
+export function holdCallOf(request: RequestReading, call: CallDimensions): HoldCall {
+  const model = cut(request.model || 'unknown');
   return {
-    call: holdCallOf(request, call),
-    need: holdNeedOf(boundOf(request), request, call, expected),
+    dimensions: call.model === undefined || call.model === model ? call : { ...call, model },
+    provider: cut(request.provider),
+    modelSource: cut(request.modelSource),
+    model,
+    operationType: request.operationType,
+    requestedServiceTier: cut(request.requestedServiceTier),
+    pricingTier: request.pricingTier,
+    hasVisionContent: request.hasVisionContent,
+    billingUnit: cut(request.media?.billingUnit),
+    quality: cut(request.media?.quality),
+    resolution: cut(request.media?.resolution),
   };
 }
 
-/** Whose call it is, and what its price depends on beside its counts. */
-export function holdCallOf(request: RequestReading, call: CallDimensions): HoldCall {
-  return {
-    dimensions: call,
-    provider: request.provider,
-    modelSource: request.modelSource,
-    model: request.model ?? '',
-    operationType: request.operationType,
-    requestedServiceTier: request.requestedServiceTier,
-    pricingTier: request.pricingTier,
-    hasVisionContent: request.hasVisionContent,
-    billingUnit: request.media?.billingUnit,
-    quality: request.media?.quality,
-    resolution: request.media?.resolution,
-  };
+function cut<T extends string | undefined>(text: T): T {
+  if (text === undefined) return text;
+  return withoutNull(text.length > NAME_MAX ? text.slice(0, NAME_MAX) : text) as T;
 }
 
 /** What is expected is worked out once, and only where it is asked for. */

@@ -6,6 +6,8 @@ import type { HoldCall, HoldNeed, HoldPart, HoldRefusal } from './hold-types.js'
 export interface HoldAsk {
   readonly call: HoldCall;
   readonly need: HoldNeed;
+  /** Set where nobody can tell calls of one hold apart when they end: then only calls of the same size share one. */
+  readonly size?: string;
 }
 
 /** What a call was admitted against. Ends once: the first of {@link settle} and {@link release} counts. Never throws. */

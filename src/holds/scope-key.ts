@@ -6,7 +6,7 @@ import type { HoldAsk } from './holder-types.js';
  * A text that is the same exactly for calls that share holds: whose they are, and what their price depends on beside their
  * counts. Runs before each call.
  */
-export function scopeKey({ call, need }: HoldAsk): string {
+export function scopeKey({ call, need, size }: HoldAsk): string {
   const { dimensions } = call;
   const { worst } = need;
   return (
@@ -30,6 +30,7 @@ export function scopeKey({ call, need }: HoldAsk): string {
     field(dimensions.agent) +
     field(dimensions.taskType) +
     field(ratesKeyOf(worst)) +
+    field(size) +
     (call.hasVisionContent === true ? 'V' : '-')
   );
 }

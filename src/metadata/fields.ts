@@ -1,6 +1,7 @@
 /** The fields of usage metadata: names, aliases, limits (contract 1.2 and 5.3). */
 import { COST_MAX_USD, COUNT_MAX } from '../wire/event-bounds.js';
 import { isRecord } from '../wire/is-record.js';
+import { withoutNull } from '../wire/without-null.js';
 
 /** How the value of a field is read. A reader returns `undefined` for a value that is dropped. */
 export type FieldReader = (value: unknown) => unknown;
@@ -20,7 +21,7 @@ const TEXT_MAX = 4096;
 
 const text = (max = TEXT_MAX): FieldReader => {
   return (value) => {
-    if (typeof value === 'string') return value.length > max ? value.slice(0, max) : value;
+    if (typeof value === 'string') return withoutNull(value.length > max ? value.slice(0, max) : value);
     // An id that is a number in the caller's database is meant as text.
     return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
   };
@@ -28,7 +29,7 @@ const text = (max = TEXT_MAX): FieldReader => {
 const onlyText =
   (max: number): FieldReader =>
   (value) =>
-    typeof value === 'string' ? value.slice(0, max) : undefined;
+    typeof value === 'string' ? withoutNull(value.slice(0, max)) : undefined;
 /** Over-long or malformed: left out, not cut (DESIGN section 6). */
 const word = (max: number): FieldReader => {
   return (value) =>
@@ -71,7 +72,8 @@ const jobId: FieldReader = (value) => (typeof value === 'string' && JOB_ID.test(
 
 /** A copy that is plain JSON: nesting deeper than 5 levels is cut, exotic values become text. */
 export function plainCopy(value: unknown, depth = 0): unknown {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (value === null || typeof value === 'boolean') return value;
+  if (typeof value === 'string') return withoutNull(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value !== 'object') return value === undefined ? undefined : String(value);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
@@ -81,7 +83,7 @@ export function plainCopy(value: unknown, depth = 0): unknown {
   for (const [name, item] of Object.entries(value).slice(0, ATTRIBUTES_MAX)) {
     if (name === '__proto__') continue;
     const plain = plainCopy(item, depth + 1);
-    if (plain !== undefined) copy[name] = plain;
+    if (plain !== undefined) copy[withoutNull(name)] = plain;
   }
   return copy;
 }

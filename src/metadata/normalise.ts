@@ -1,5 +1,6 @@
 /** One level of usage metadata (a call's, a scope's, the environment's) in canonical names. Pure. */
 import type { Subscriber, UsageMetadataFields } from '../wire/usage-event.js';
+import { withoutNull } from '../wire/without-null.js';
 import { METADATA_FIELDS, type MetadataField, snakeCase } from './fields.js';
 
 /** Canonical fields, and what the caller should be told. */
@@ -143,8 +144,12 @@ function subscriberOf(nested: unknown, flat: Record<string, unknown> | undefined
   }
 }
 
-const asText = (value: unknown): string | undefined => {
-  if (typeof value === 'string') return value === '' ? undefined : value;
+/** As long as a service reads of a name, and more; a credential is told by all of it. */
+const NAME_MAX = 4_096;
+const CREDENTIAL_MAX = 65_536;
+
+const asText = (value: unknown, max = NAME_MAX): string | undefined => {
+  if (typeof value === 'string') return value === '' ? undefined : withoutNull(value.slice(0, max));
   return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined;
 };
 
@@ -160,7 +165,7 @@ function readSubscriber(nested: unknown, flat: Record<string, unknown> | undefin
   const id = asText(given?.['id']) ?? asText(flat?.['id']);
   const email = asText(given?.['email']) ?? asText(flat?.['email']);
   const name = asText(credential['name']) ?? asText(flat?.['credentialName']);
-  const value = asText(credential['value']) ?? asText(flat?.['credential']);
+  const value = asText(credential['value'], CREDENTIAL_MAX) ?? asText(flat?.['credential'], CREDENTIAL_MAX);
   if (id === undefined && email === undefined && name === undefined && value === undefined) return undefined;
   const subscriber: { id?: string; email?: string; credential?: { name?: string; value?: string } } = {};
   if (id !== undefined) subscriber.id = id;

@@ -12,6 +12,7 @@ import {
   SECONDS_MAX,
 } from '../wire/event-bounds.js';
 import type { UsageEvent } from '../wire/usage-event.js';
+import { withoutNull } from '../wire/without-null.js';
 
 type Fields = Record<string, unknown>;
 
@@ -37,14 +38,20 @@ const ASIDES: readonly (readonly [name: string, max: number])[] = [
   ['timeToFirstToken', COUNT_MAX],
   ['mediationLatency', COUNT_MAX],
 ];
+/** What providers and their servers wrote. Metadata was read already. */
+const TEXTS = [
+  ...['transactionId', 'model', 'provider', 'modelSource', 'systemFingerprint', 'errorReason'],
+  ...['systemPrompt', 'inputMessages', 'outputResponse'],
+];
 const COSTS = ['totalCost', 'inputTokenCost', 'outputTokenCost', 'cacheCreationTokenCost', 'cacheReadTokenCost'];
 
 /**
  * A count that cannot be makes the usage `unknown`; a cost that cannot be is left out, so that the prices of the service
- * hold; a name that is too long is cut; an id that is too long is `attemptId` instead.
+ * hold; a name that is too long is cut; an id that is too long is `attemptId` instead; U+0000 is replaced.
  */
 export function fitEvent(event: UsageEvent, attemptId: string): UsageEvent {
   const fields = event as unknown as Fields;
+  for (const name of TEXTS) if (typeof fields[name] === 'string') fields[name] = withoutNull(fields[name]);
   if (event.transactionId.length > ID_MAX) fields['transactionId'] = attemptId;
   for (const name of ['model', 'provider'])
     if (String(fields[name]).length > NAME_MAX) fields[name] = String(fields[name]).slice(0, NAME_MAX);

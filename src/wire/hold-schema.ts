@@ -20,8 +20,9 @@ export const HOLD_CALLS_MAX = 1_000_000;
 /** Controls that one operation can name. */
 export const HOLD_PARTS_MAX = 1_000;
 
-const AMOUNT_DIGITS_MAX = 18;
-const DIMENSION_MAX = 8_192;
+/** What a call of absurd size asks for is more than any limit, and is to be told so. */
+const AMOUNT_DIGITS_MAX = 40;
+const DIMENSION_MAX = 65_536;
 const TIERS_MAX = 32;
 
 /** A field that can be left out; `null` counts as left out. */

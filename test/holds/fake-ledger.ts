@@ -43,7 +43,7 @@ interface FakeHold {
   isRecalled: boolean;
 }
 
-const AMOUNT = /^(0|[1-9]\d{0,17})$/;
+const AMOUNT = /^(0|[1-9]\d{0,39})$/;
 const MICRO: RateBound = {
   state: 'known',
   lines: [

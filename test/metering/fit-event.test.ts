@@ -62,6 +62,18 @@ describe('I4, I5: an event is one that a service takes', () => {
     expect(event).toMatchObject({ transactionId: 'attempt-1', model: 'm'.repeat(256) });
   });
 
+  it('a character that no database takes is replaced, whoever wrote it', () => {
+    const metadata = { agent: 'a\0', subscriber: { id: '\0' }, attributes: { 'n\0': ['v\0'] } };
+    const event = built(
+      { responseId: 'r\0', model: 'm\0', inputTokens: 1, outputTokens: 1, outputText: 'said \0' },
+      metadata,
+      { provider: 'P\0', modelSource: 'S\0' },
+    );
+    expect(JSON.stringify(event)).not.toContain('\\u0000');
+    expect(event).toMatchObject({ model: 'm\ufffd', agent: 'a\ufffd', subscriber: { id: '\ufffd' } });
+    expect(event.attributes).toMatchObject({ 'n\ufffd': ['v\ufffd'] });
+  });
+
   it('what a caller says in metadata costs no event', () => {
     const costs = { totalCost: -1, inputTokenCost: 1e12, cacheReadTokenCost: -3, mediationLatency: -2 };
     const event = built(

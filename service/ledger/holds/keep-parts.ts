@@ -60,7 +60,7 @@ export async function withdrawParts(context: LedgerContext, control: CostControl
 export async function placeParts(context: LedgerContext, compiled: CompiledControl, tells: boolean): Promise<void> {
   const { control } = compiled;
   const rolling = control.windowType === 'ROLLING';
-  for (const { groupKey, heldStartMs, windowStartMs, left, entry } of await selectLiveParts(context, control)) {
+  for (const { groupKey, heldStartMs, windowStartMs, left, entry } of await partsByPerson(context, control)) {
     await moveHeldAt(context, control, heldStartMs, groupKey, left);
     if (entry === 0n || windowStartMs < (control.countedFromMs ?? 0)) continue;
     const window = context.cache.windows.of(control, windowStartMs);
@@ -71,6 +71,23 @@ export async function placeParts(context: LedgerContext, compiled: CompiledContr
       await announce(context, compiled, rolling ? headOf() : window, group, balance, null);
     }
   }
+}
+
+/** Live parts; one of an address whose id was learned while the control counted nothing is that id's from now on. */
+async function partsByPerson(context: LedgerContext, control: CostControl): Promise<readonly LivePart[]> {
+  const parts = await selectLiveParts(context, control);
+  const { id: controlId, teamId, groupBy } = control;
+  const addresses = groupBy === 'SUBSCRIBER' ? new Set(parts.map(({ groupKey }) => groupKey)) : new Set<string>();
+  const sets = [...addresses].filter((group) => group.includes('@')).map((emailKey) => ({ teamId, emailKey }));
+  if (sets.length === 0) return parts;
+  const groups = new Map<string, string>();
+  for (const row of await context.sql.many('load-aliases', sets)) {
+    const [groupKey, into] = [textOf(row, 'email_key'), textOf(row, 'subscriber_id')];
+    if (groupKey === into) continue;
+    groups.set(groupKey, into);
+    await context.sql.query('rename-hold-parts', { controlId, groupKey, into });
+  }
+  return parts.map((part) => ({ ...part, groupKey: groups.get(part.groupKey) ?? part.groupKey }));
 }
 
 /** What open holds set aside, put into balances that were made anew. */

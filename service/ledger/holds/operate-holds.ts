@@ -27,7 +27,7 @@ type GiveBack = Extract<HoldOperation, { op: 'give-back' }>;
 
 const TTL_SECONDS = { min: 10, max: 3_600, default: 120 } as const;
 const CALLS_MAX = 1_000_000;
-const AMOUNT = /^\d{1,19}$/;
+const AMOUNT = /^\d{1,40}$/;
 
 /**
  * Does the operations in their order, in one transaction. What cannot be done is the outcome of its operation alone. What
