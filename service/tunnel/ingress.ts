@@ -87,8 +87,9 @@ function isPattern(path: string): boolean {
   }
 }
 
-/** The address that a service is, where it is one. */
+/** The address that a service is, where it is one. Blanks, which URL takes out, are no part of one to cloudflared. */
 export function addressOf(service: string): URL | undefined {
+  if (/[\s\p{Cc}]/u.test(service)) return undefined;
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/]/i.test(service)) return undefined;
   try {
     const address = new URL(service);

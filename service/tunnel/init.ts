@@ -44,6 +44,10 @@ export function planInit(text: string | undefined, wish: TunnelWish): InitPlan {
     const reason = `line ${single.line} publishes one service for all hosts, which cloudflared takes only without rules: turn it into a rule under \`ingress\` first`;
     return { outcome: 'refused', reason };
   }
+  if (hasBorrowedRules(file)) {
+    const reason = 'rules under `ingress` are borrowed with an alias (*name) or a merge (<<): write them out first';
+    return { outcome: 'refused', reason };
+  }
   const clash = otherTunnel(file, wish.tunnel);
   if (clash !== undefined) return { outcome: 'refused', reason: clash };
   const said: string[] = [];
@@ -62,6 +66,12 @@ function otherTunnel(file: TunnelFile, tunnel: string | undefined): string | und
   if (tunnel === undefined || held === undefined || held.value === '' || held.value === tunnel) return undefined;
   if (isUuid(held.value) !== isUuid(tunnel)) return undefined;
   return `line ${held.line} is for the tunnel ${held.value}, not for ${tunnel}: leave --tunnel out, or take another --dir`;
+}
+
+/** A rule that stands elsewhere too cannot be changed or moved without its other places. */
+function hasBorrowedRules({ document, rules }: TunnelFile): boolean {
+  const held = isMap(document.contents) ? document.get('ingress', true) : undefined;
+  return rules.length > 0 && !(isSeq(held) && held.items.every((item) => isMap(item)));
 }
 
 function documentOf(file: TunnelFile, said: string[]): Document {

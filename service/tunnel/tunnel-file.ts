@@ -1,5 +1,15 @@
 /** cloudflared's configuration file, read with the line of everything that is looked at. */
-import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLMap } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 
 /** A text of the file and where it stands. */
 export interface Placed {
@@ -65,52 +75,104 @@ export function readTunnelFile(text: string): ReadTunnelFile {
 
 function readMembers(document: Document, root: YAMLMap | undefined, lines: LineCounter): ReadTunnelFile {
   const problems: Problem[] = [];
-  const member = (name: string): Placed | undefined => placedMember(root, name, lines);
+  const reader = new MemberReader(document, lines);
+  const member = (name: string): Placed | undefined => reader.placed(root, name);
   const tunnel = member('tunnel');
   const credentialsFile = member('credentials-file');
   const singleService = ['url', 'hello-world', 'unix-socket', 'bastion'].map(member).find((one) => one !== undefined);
-  const rules = readRules(root?.get('ingress', true), lines, problems);
+  const rules = readRules(root, reader, problems);
   if (problems.length > 0) return { outcome: 'malformed', problems };
-  const isWarp = document.getIn(['warp-routing', 'enabled']) === true;
-  const warpRouting = isWarp ? member('warp-routing') : undefined;
+  const warpRouting = reader.isOn(root, 'warp-routing', 'enabled') ? member('warp-routing') : undefined;
   const file: TunnelFile = {
     document,
     ...(tunnel === undefined ? {} : { tunnel }),
     ...(credentialsFile === undefined ? {} : { credentialsFile }),
     ...(singleService === undefined ? {} : { singleService }),
     ...(warpRouting === undefined ? {} : { warpRouting }),
-    isBastion: document.getIn(['originRequest', 'bastionMode']) === true,
+    isBastion: reader.isOn(root, 'originRequest', 'bastionMode'),
     rules,
   };
   return { outcome: 'read', file };
 }
 
-function placedMember(map: YAMLMap | undefined, name: string, lines: LineCounter): Placed | undefined {
-  const pair = map?.items.find(({ key }) => isScalar(key) && key.value === name);
-  if (pair === undefined) return undefined;
-  const { key, value } = pair as { key: { range?: readonly number[] | null }; value: unknown };
-  const text = isScalar(value) && value.value !== null ? String(value.value) : '';
-  return { value: text, line: lines.linePos(key.range?.[0] ?? 0).line };
+/** What Go's parser takes for true where a yes or a no is wanted, in quotes too; YAML 1.2 has only the first. */
+const ON = /^(?:true|True|TRUE|y|Y|yes|Yes|YES|on|On|ON)$/;
+
+/** Finds members as cloudflared does: aliases stand for what they name, `<<` brings the members of another map. */
+class MemberReader {
+  readonly #document: Document;
+  readonly #lines: LineCounter;
+
+  constructor(document: Document, lines: LineCounter) {
+    this.#document = document;
+    this.#lines = lines;
+  }
+
+  lineOf(node: unknown): number {
+    return this.#lines.linePos((node as { range?: readonly number[] | null } | null)?.range?.[0] ?? 0).line;
+  }
+
+  /** A member and where it is; one without a text of its own is the empty text. */
+  placed(map: YAMLMap | undefined, name: string): Placed | undefined {
+    const pair = this.#pair(map, name);
+    if (pair === undefined) return undefined;
+    const value = this.resolved(pair.value);
+    return {
+      value: isScalar(value) && value.value !== null ? String(value.value) : '',
+      line: this.lineOf(pair.key),
+    };
+  }
+
+  /** What a member is; `undefined` where there is none. */
+  member(map: YAMLMap | undefined, name: string): unknown {
+    return this.resolved(this.#pair(map, name)?.value);
+  }
+
+  /** Whether something is switched on in one of its members. */
+  isOn(map: YAMLMap | undefined, outer: string, name: string): boolean {
+    const holder = this.member(map, outer);
+    return isMap(holder) && ON.test(this.placed(holder, name)?.value ?? '');
+  }
+
+  resolved(node: unknown): unknown {
+    return isAlias(node) ? node.resolve(this.#document) : node;
+  }
+
+  /** Each map is looked into once: one that merges itself ends here too. */
+  #pair(map: YAMLMap | undefined, name: string, seen: Set<unknown> = new Set()): Pair | undefined {
+    if (seen.has(map)) return undefined;
+    seen.add(map);
+    const named = (wanted: string) => map?.items.find(({ key }) => isScalar(key) && key.value === wanted);
+    const own = named(name);
+    if (own !== undefined) return own;
+    const merged = this.resolved(named('<<')?.value);
+    for (const one of isSeq(merged) ? merged.items : [merged]) {
+      const other = this.resolved(one);
+      const found = isMap(other) ? this.#pair(other, name, seen) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
 }
 
-function readRules(ingress: unknown, lines: LineCounter, problems: Problem[]): readonly IngressRule[] {
+function readRules(root: YAMLMap | undefined, reader: MemberReader, problems: Problem[]): readonly IngressRule[] {
+  const ingress = reader.member(root, 'ingress');
   if (ingress === undefined || (isScalar(ingress) && ingress.value === null)) return [];
-  const lineOf = (node: unknown): number => lines.linePos((node as { range?: number[] | null }).range?.[0] ?? 0).line;
   if (!isSeq(ingress)) {
-    problems.push({ line: lineOf(ingress), message: '`ingress` must be a list of rules, each beginning with a dash' });
+    const line = reader.lineOf(ingress);
+    problems.push({ line, message: '`ingress` must be a list of rules, each beginning with a dash' });
     return [];
   }
   return ingress.items.flatMap((item, index) => {
-    if (!isMap(item)) {
-      problems.push({
-        line: lineOf(item),
-        message: `rule ${index + 1} must have members such as hostname and service`,
-      });
+    const rule = reader.resolved(item);
+    const line = reader.lineOf(item);
+    if (!isMap(rule)) {
+      problems.push({ line, message: `rule ${index + 1} must have members such as hostname and service` });
       return [];
     }
-    const textOf = (name: string): string => placedMember(item, name, lines)?.value ?? '';
-    const isBastion = textOf('service') === 'bastion' || item.getIn(['originRequest', 'bastionMode']) === true;
+    const textOf = (name: string): string => reader.placed(rule, name)?.value ?? '';
+    const isBastion = textOf('service') === 'bastion' || reader.isOn(rule, 'originRequest', 'bastionMode');
     const [hostname, path, service] = [textOf('hostname'), textOf('path'), textOf('service')];
-    return [{ number: index + 1, line: lineOf(item), hostname, path, service, isBastion }];
+    return [{ number: index + 1, line, hostname, path, service, isBastion }];
   });
 }

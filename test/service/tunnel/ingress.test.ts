@@ -88,6 +88,11 @@ describe('the rules', () => {
       '  - hostname: a.example.com\n    service: http://b:1/\n  - service: http_status:404\n',
       "3 rule 1 service 'http://b:1/' ends with a slash",
     ],
+    [
+      '  - hostname: a.example.com\n    service: "http://b:1 "\n  - service: http_status:404\n',
+      "3 rule 1 service 'http://b:1 ' needs a scheme",
+    ],
+    ['  - hostname: a.example.com\n    service: "http://b:1\\t1"\n  - service: http_status:404\n', '3 rule 1 service '],
     ['  - hostname: a.example.com\n  - service: http_status:404\n', '3 rule 1 has no service'],
     ['  - hostname: a.example.com\n    service: bastion\n  - service: http_status:404\n', '3 rule 1 is a bastion'],
     [

@@ -120,6 +120,9 @@ ingress:
     ['tunnel: a\nurl: http://127.0.0.1:8787\n', 'line 2 publishes one service for all hosts'],
     ['tunnel: [a\n', 'the file cannot be read (line'],
     ['ingress: none\n', '`ingress` must be a list of rules'],
+    ['a: &a\n  - service: http_status:404\ningress: *a\n', 'borrowed'],
+    ['a: &a\n  service: http_status:404\ningress:\n  - *a\n', 'borrowed'],
+    ['a: &a\n  ingress:\n    - service: http_status:404\n<<: *a\n', 'borrowed'],
   ])('is left alone where it means something else: %j', (text, reason) => {
     const plan = planInit(text, WISH);
     expect(plan).toEqual({ outcome: 'refused', reason: expect.stringContaining(reason) });

@@ -84,6 +84,24 @@ describe('the configuration of a tunnel', () => {
     ['is not there', (text: string) => text.replace('.json', '.jsn')],
     ['cloudflared takes one or the other', (text: string) => `url: http://127.0.0.1:8000\n${text}`],
     ['bastionMode lets callers reach every address', (text: string) => `originRequest:\n  bastionMode: true\n${text}`],
+    // Go's parser of YAML takes more words for true than YAML 1.2 has, where a yes or a no is wanted.
+    ...['yes', 'On', '"y"'].map((word): [string, (text: string) => string] => [
+      'bastionMode lets callers reach every address',
+      (text) => `originRequest:\n  bastionMode: ${word}\n${text}`,
+    ]),
+    [
+      'rule 1 is a bastion',
+      (text: string) => text.replace(':8000\n', ':8000\n    originRequest:\n      bastionMode: YES\n'),
+    ],
+    [
+      'bastionMode lets callers reach every address',
+      (text: string) => `x-all: &all\n  bastionMode: true\noriginRequest: *all\n${text}`,
+    ],
+    [
+      'port 8787 is the admin API',
+      (text: string) =>
+        `x-api: &api\n  service: http://127.0.0.1:8787\n${text.replace('  - service', '  - <<: *api\n    hostname: b.example.com\n  - service')}`,
+    ],
     ['the last rule must take', (text: string) => text.replace(/ {2}- service.*\n/, '')],
   ])('is wrong: %s', async (expected, change) => {
     const found = await wrong(change(sound()));
@@ -91,8 +109,26 @@ describe('the configuration of a tunnel', () => {
     expect(found[0]).toContain(expected);
   });
 
+  it('may borrow from itself with aliases and merges, as cloudflared reads them', async () => {
+    const gateway = 'x: &gateway\n  service: &at http://127.0.0.1:8000\n';
+    const rules = [
+      '  - &first\n    <<: [*gateway, *gateway]\n    hostname: llm.example.com\n',
+      '  - hostname: b.example.com\n    service: *at\n',
+      '  - &rest\n    service: http_status:404\n',
+    ];
+    const head = `tunnel: ${ID}\ncredentials-file: ${credentials}\n`;
+    expect(await wrong(`${gateway}${head}ingress:\n${rules.join('')}`)).toEqual([]);
+    expect(
+      await wrong(`${gateway}y: &rule\n  service: http_status:404\n${head}ingress:\n${rules[0]}  - *rule\n`),
+    ).toEqual([]);
+    // One that merges itself has nothing more to give.
+    expect(
+      await wrong(`${head}ingress:\n  - &a\n    <<: *a\n    hostname: llm.example.com\n${rules[2]}`),
+    ).toContainEqual(expect.stringContaining('has no service'));
+  });
+
   it('says what is worth a look: the private network, and a name that its credentials do not know', async () => {
-    const steps = await validate(`warp-routing:\n  enabled: true\n${sound().replace(ID, 'box')}`);
+    const steps = await validate(`warp-routing:\n  enabled: yes\n${sound().replace(ID, 'box')}`);
     const notices = steps.filter(({ state }) => state === 'notice');
     expect(notices.map(({ name, advice }) => [name, advice])).toEqual([
       ['tunnel', undefined],
