@@ -21,13 +21,16 @@ export interface UsageRange {
 type Moment = { readonly kind: 'day'; readonly dayMs: number } | { readonly kind: 'instant'; readonly atMs: number };
 
 const DAY_MS = 86_400_000;
+/** Nothing was metered before; nor will it after the last year that ISO 8601 writes without a sign, which people write for "ever". */
+const FIRST_MS = 0;
+const LAST_MS = Date.UTC(10_000, 0) - 1;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/i;
 const EXAMPLES = 'must be a date like 2026-11-30, or a full instant like 2026-11-30T10:00:00Z';
 
 /**
  * Reads a range. A date is the whole of its day in the zone, so that the day of `end` is in it; an instant is itself, and
- * the range ends right before it. Without `start` it begins with the month of its end, without `end` it ends with the
+ * the range ends right before it; both lie between 1970 and the end of 9999. Without `start` it begins with the month of its end, without `end` it ends with the
  * current month. @throws ApiError 400
  */
 export function readRange({ start, end, timeZone = 'UTC' }: WrittenRange, nowMs: number): UsageRange {
@@ -40,8 +43,8 @@ export function readRange({ start, end, timeZone = 'UTC' }: WrittenRange, nowMs:
   const last = readMoment('end', end, problems);
   if (problems.length > 0 || name === undefined) throw invalidFields(problems);
   const zone = zoneOf(name);
-  const endMs = last === undefined ? zone.startOf(monthOf(zone.dayOf(nowMs), 1)) : endOf(last, zone);
-  const startMs = first === undefined ? monthStart(last, zone, nowMs) : startOf(first, zone);
+  const endMs = within(last === undefined ? zone.startOf(monthOf(zone.dayOf(nowMs), 1)) : endOf(last, zone));
+  const startMs = within(first === undefined ? monthStart(last, zone, nowMs) : startOf(first, zone));
   if (endMs <= startMs) {
     const range = `${new Date(startMs).toISOString()} to ${new Date(endMs).toISOString()}`;
     throw invalidFields([{ field: 'end', problem: `must not be before start: nothing lies in ${range}` }]);
@@ -63,6 +66,10 @@ function readMoment(field: string, text: string | undefined, problems: FieldProb
   if (!Number.isNaN(atMs)) return { kind: 'instant', atMs };
   problems.push({ field, problem: EXAMPLES });
   return undefined;
+}
+
+function within(atMs: number): number {
+  return Math.min(LAST_MS, Math.max(FIRST_MS, atMs));
 }
 
 function startOf(moment: Moment, zone: Zone): number {

@@ -80,6 +80,15 @@ describe('a range', () => {
     expect(range('2020-01-01')).toEqual(['2020-01-01T00:00:00.000Z', '2026-09-01T00:00:00.000Z']);
   });
 
+  it('may be as wide as a date can be written', () => {
+    const whole = ['1970-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z'];
+    expect(range('0000-01-01', '9999-12-31')).toEqual(whole);
+    expect(range('0000-01-01', '9999-12-31', 'America/New_York')).toEqual(whole);
+    expect(range('0000-01-01T00:00:00+14:00', '9999-12-31T23:59:59-12:00')).toEqual(whole);
+    expect(() => range('0001-01-01', '1969-12-31')).toThrow();
+    expect(() => range(undefined, '0050-03-01')).toThrow();
+  });
+
   it('takes instants as they are, a plus that nobody encoded too', () => {
     expect(range('2026-08-01T10:00:00 02:00', '2026-08-01T10:00:00.001+02:00')).toEqual([
       '2026-08-01T08:00:00.000Z',
