@@ -43,22 +43,27 @@ export async function fetchList(
 }
 
 function listed(id: string, model: Readonly<Record<string, unknown>>): ListedModel {
-  const created = model['created'];
-  const at = Date.parse(textOf(model['modified_at']) ?? textOf(model['created_at']) ?? '');
   const contextWindow = model['context_window'] ?? model['context_length'];
   return {
     id,
-    createdAtS:
-      typeof created === 'number' && Number.isSafeInteger(created)
-        ? created
-        : Number.isNaN(at)
-          ? 0
-          : Math.floor(at / 1_000),
+    createdAtS: createdOf(model),
     displayName: textOf(model['display_name'])?.slice(0, 256),
     description: textOf(model['description'])?.slice(0, 1_024) ?? detailsOf(model['details']),
     contextWindow: typeof contextWindow === 'number' && Number.isSafeInteger(contextWindow) ? contextWindow : undefined,
   };
 }
+
+/** Some servers write milliseconds and more, which lie beyond every date: those say nothing. */
+function createdOf(model: Readonly<Record<string, unknown>>): number {
+  const created = model['created'];
+  if (typeof created === 'number')
+    return Number.isInteger(created) && created >= 0 && created <= LATEST_S ? created : 0;
+  const at = Date.parse(textOf(model['modified_at']) ?? textOf(model['created_at']) ?? '');
+  return Number.isNaN(at) ? 0 : Math.floor(at / 1_000);
+}
+
+/** The end of the year 9999, the last one that ISO 8601 writes without a sign. */
+const LATEST_S = 253_402_300_799;
 
 /** `llama, 3.2B, Q4_K_M`, as Ollama tells it. */
 function detailsOf(value: unknown): string | undefined {

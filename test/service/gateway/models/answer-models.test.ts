@@ -104,6 +104,15 @@ describe('lists of models', () => {
     await expect(client.models.retrieve(ids[0]!)).resolves.toMatchObject({ id: ids[0] });
   });
 
+  it.each([1e15, Number.MAX_SAFE_INTEGER, -1, 1.5])('are read where a server dates a model %d', async (created) => {
+    const body = JSON.stringify({ data: [{ id: 'claude-sonnet-4-5', created }] });
+    upstream.plan = ({ path }) => (path.startsWith('/v1/models') ? { status: 200, body } : undefined);
+    const { url } = await open();
+    const client = new Anthropic({ apiKey: KEY, baseURL: url, maxRetries: 0 });
+    const { data } = await client.models.list();
+    expect(data).toMatchObject([{ id: 'claude-sonnet-4-5', created_at: '1970-01-01T00:00:00.000Z' }]);
+  });
+
   it('of /api/models hold everything, in the form of the seed', async () => {
     const { get } = await open({ prices: () => PRICED });
     const { models } = (await (await get('/api/models')).json()) as { models: { id: string }[] };
