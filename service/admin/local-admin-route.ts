@@ -4,6 +4,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { replayLetters } from '../gateway/books/replay-letters.js';
 import { ApiError } from '../http/api-error.js';
 import type { Api, ServiceContext } from '../http/types.js';
 import { StoreError } from '../store/store-error.js';
@@ -19,18 +20,24 @@ export const LOCAL_PING_PATH = '/admin/local/ping';
 export const LOCAL_TEAMS_PATH = '/admin/local/teams';
 /** The throwaway team in which enforcement is tried, with new keys. */
 export const LOCAL_DOCTOR_PATH = '/admin/local/doctor';
+/** Budgets of all teams that are held and not used. */
+export const LOCAL_IDLE_HOLDS_PATH = '/admin/local/idle-holds';
 /** Compares the balances of a team, or makes them anew. */
 export const LOCAL_REBUILD_PATH = '/admin/local/rebuild';
+/** Offers events that could not be recorded to the ledger again. */
+export const LOCAL_LETTERS_PATH = '/admin/local/dead-letters';
 /** Copies the database. */
 export const LOCAL_BACKUP_PATH = '/admin/local/backup';
 
 /** As long as reading all events of a team, or all of the database, may take. */
 export const LONG_LIMIT_MS = 600_000;
 
+const IDLE_TOLD_MAX = 50;
+
 const rebuildSchema = z.object({ teamId: z.string().max(128), dryRun: z.boolean() });
-const backupSchema = z.object({
-  file: z.string().min(1).max(4_096).refine(isAbsolute, { error: 'must be an absolute path' }),
-});
+const absolutePath = z.string().min(1).max(4_096).refine(isAbsolute, { error: 'must be an absolute path' });
+const lettersSchema = z.object({ teamId: z.string().max(128), folder: absolutePath });
+const backupSchema = z.object({ file: absolutePath });
 const commandSchema = z.discriminatedUnion('command', [
   z.object({
     command: z.literal('create'),
@@ -45,7 +52,8 @@ const commandSchema = z.discriminatedUnion('command', [
 ]);
 
 /** Registers the door; without a token in the context it stays shut. */
-export function installLocalAdmin(api: Api, { store, runtime, adminToken }: ServiceContext): void {
+export function installLocalAdmin(api: Api, context: ServiceContext): void {
+  const { store, runtime, adminToken } = context;
   if (adminToken === undefined) return;
   const config = { access: 'local' as const };
   api.post(LOCAL_KEYS_PATH, { config, schema: { hide: true, body: commandSchema } }, async (request, reply) => {
@@ -57,7 +65,15 @@ export function installLocalAdmin(api: Api, { store, runtime, adminToken }: Serv
   api.post(LOCAL_DOCTOR_PATH, { config, schema: { hide: true } }, async (_request, reply) =>
     reply.header('cache-control', 'no-store').send(await ensureDoctorTeam(store, runtime.now())),
   );
+  api.post(LOCAL_IDLE_HOLDS_PATH, { config, schema: { hide: true } }, async () => ({
+    idle: (await store.holdFigures()).idle.slice(0, IDLE_TOLD_MAX),
+  }));
   const long = { config, handlerTimeout: LONG_LIMIT_MS };
+  api.post(LOCAL_LETTERS_PATH, { ...long, schema: { hide: true, body: lettersSchema } }, async (request) => {
+    const { teamId, folder } = request.body;
+    const protect = (value: string) => context.protectCredential(teamId, value);
+    return replayLetters({ store, teamId, folder, tools: { newId: runtime.newId, protect } });
+  });
   api.post(LOCAL_REBUILD_PATH, { ...long, schema: { hide: true, body: rebuildSchema } }, async (request) => {
     const found = await rebuildBalances(store, request.body.teamId, request.body.dryRun);
     if (found === undefined) throw new ApiError(404, 'not_found', 'there is no such team');

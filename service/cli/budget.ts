@@ -1,22 +1,22 @@
 /** `fusewire budget check`: what is left of every budget that concerns a customer. */
 import type { Command } from 'commander';
+import { spokenAmount } from '../ledger/spoken-amount.js';
 import type { CustomerBudgets } from '../usage/budget-route.js';
 import type { ShownBudget } from '../usage/budget-state.js';
 import { type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { CliAnswerNo, type CliIo } from './io.js';
-import { usd } from './money.js';
 import { type Column, printJson, printRows, visible } from './print.js';
 import { CUSTOMER } from './usage-range-options.js';
 
 const COLUMNS: readonly Column<ShownBudget>[] = [
-  { heading: 'BUDGET', cell: (row) => row.name },
-  { heading: 'FOR', cell: forText },
+  { heading: 'BUDGET', cell: (row) => row.name, min: 12 },
+  { heading: 'FOR', cell: forText, wraps: true },
   { heading: 'SPEND', cell: (row) => amountText(row, row.spend), align: 'right' },
   { heading: 'LIMIT', cell: (row) => amountText(row, row.limit), align: 'right' },
-  { heading: 'REMAINING', cell: (row) => amountText(row, row.remaining), align: 'right' },
-  { heading: 'USED', cell: (row) => `${row.percentUsed} %`, align: 'right' },
-  { heading: 'UNKNOWN', cell: (row) => String(row.unknownPrices), align: 'right' },
+  { heading: 'REMAINING', cell: (row) => amountText(row, row.remaining), align: 'right', drop: 3 },
+  { heading: 'USED', cell: (row) => `${row.percentUsed} %`, align: 'right', drop: 1 },
+  { heading: 'UNKNOWN', cell: (row) => String(row.unknownPrices), align: 'right', drop: 2 },
   { heading: 'RESETS', cell: (row) => row.resetsAt ?? 'never' },
   { heading: 'STATE', cell: stateText },
 ];
@@ -72,5 +72,5 @@ function stateText({ state, shadowMode }: ShownBudget): string {
 }
 
 function amountText({ metricType }: ShownBudget, amount: string): string {
-  return metricType === 'TOTAL_COST' ? usd(amount) : `${amount} ${metricType}`;
+  return spokenAmount(metricType, amount);
 }

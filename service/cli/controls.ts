@@ -7,6 +7,7 @@ import { type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { type HardOptions, hardFieldsOf, hardText, withHard } from './hard-options.js';
 import { type CliIo, CliUsageError } from './io.js';
+import { amountCell } from './money.js';
 import { type Column, printJson, printRows } from './print.js';
 import { addRaises } from './raises.js';
 
@@ -34,19 +35,24 @@ interface ControlOptions extends ApiOptions, HardOptions {
 
 const COLUMNS: readonly Column<CostControlResource>[] = [
   { heading: 'ID', cell: (control) => control.id },
-  { heading: 'NAME', cell: (control) => control.name },
+  { heading: 'NAME', cell: (control) => control.name, min: 12 },
   { heading: 'METRIC', cell: (control) => control.metricType },
   { heading: 'WINDOW', cell: windowText },
   { heading: 'LIMIT', cell: limitText, align: 'right' },
-  { heading: 'WARN', cell: (control) => String(control.warnThreshold ?? ''), align: 'right' },
+  {
+    heading: 'WARN',
+    cell: (control) => amountCell(control.metricType, control.warnThreshold),
+    align: 'right',
+    drop: 1,
+  },
   { heading: 'GROUP BY', cell: (control) => control.groupBy ?? '' },
-  { heading: 'FILTERS', cell: (control) => control.filters.map(filterText).join(' ') },
+  { heading: 'FILTERS', cell: (control) => control.filters.map(filterText).join(' '), below: true },
   { heading: 'STATE', cell: stateOf },
 ];
 
 const FIELDS: readonly Column<readonly [string, string]>[] = [
   { heading: 'FIELD', cell: ([field]) => field },
-  { heading: 'VALUE', cell: ([, value]) => value },
+  { heading: 'VALUE', cell: ([, value]) => value, wraps: true },
 ];
 
 /** Adds the commands. */
@@ -193,8 +199,9 @@ function windowText(control: CostControlResource): string {
   return windowType === 'LIFETIME' || timeZone === 'UTC' ? windowType : `${windowType} ${timeZone}`;
 }
 
-function limitText({ hardLimit, raised }: CostControlResource): string {
-  return raised === 0 ? String(hardLimit) : `${hardLimit} + ${raised} raised`;
+function limitText({ metricType, hardLimit, raised }: CostControlResource): string {
+  const limit = amountCell(metricType, hardLimit);
+  return raised === 0 ? limit : `${limit} + ${amountCell(metricType, raised)} raised`;
 }
 
 function fieldRows(control: CostControlResource): readonly (readonly [string, string])[] {

@@ -38,16 +38,16 @@ interface DeleteOptions extends ApiOptions {
 const REFERENCE = 'the id (cus_…), the number or the e-mail address';
 const COLUMNS: readonly Column<Customer>[] = [
   { heading: 'NUMBER', cell: (row) => String(row.number), align: 'right' },
-  { heading: 'ID', cell: (row) => row.id },
-  { heading: 'NAME', cell: (row) => row.name },
-  { heading: 'E-MAIL', cell: (row) => row.email },
+  { heading: 'ID', cell: (row) => row.id, drop: 2 },
+  { heading: 'NAME', cell: (row) => row.name, min: 12 },
+  { heading: 'E-MAIL', cell: (row) => row.email, min: 16 },
   { heading: 'BUDGET', cell: budgetText, align: 'right' },
-  { heading: 'WINDOW', cell: (row) => (row.budget === null ? '' : windowText(row.budget)) },
+  { heading: 'WINDOW', cell: (row) => (row.budget === null ? '' : windowText(row.budget)), drop: 1 },
   { heading: 'STATE', cell: stateOf },
 ];
 const FIELDS: readonly Column<readonly [string, string]>[] = [
   { heading: 'FIELD', cell: ([field]) => field },
-  { heading: 'VALUE', cell: ([, value]) => value },
+  { heading: 'VALUE', cell: ([, value]) => value, wraps: true },
 ];
 
 /** Adds the commands. */

@@ -16,8 +16,8 @@ interface Department {
 
 const COLUMNS: readonly Column<Department>[] = [
   { heading: 'ID', cell: (row) => String(row.id), align: 'right' },
-  { heading: 'PATH', cell: (row) => row.path },
-  { heading: 'NAME', cell: (row) => row.name },
+  { heading: 'PATH', cell: (row) => row.path, min: 12 },
+  { heading: 'NAME', cell: (row) => row.name, min: 12 },
   { heading: 'PARENT', cell: (row) => String(row.parentId ?? ''), align: 'right' },
 ];
 const MEMBERS: readonly Column<{ readonly email: string }>[] = [{ heading: 'E-MAIL', cell: (row) => row.email }];

@@ -20,7 +20,7 @@ the gateway open, a call that its customer cannot pay is refused there, and noth
 const COLUMNS: readonly Column<Check>[] = [
   { heading: 'CHECK', cell: (check) => check.name },
   { heading: 'STATE', cell: (check) => check.state },
-  { heading: 'FOUND', cell: (check) => visible(check.detail) },
+  { heading: 'FOUND', cell: (check) => visible(check.detail), wraps: true },
 ];
 
 /** Adds the command. */

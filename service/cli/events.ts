@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { type CliIo, CliUsageError } from './io.js';
+import { amountCell } from './money.js';
 import { type Column, printJson, printRows } from './print.js';
 
 interface EventsOptions extends ApiOptions {
@@ -24,6 +25,7 @@ interface EnforcementRow {
   readonly outcome: string;
   readonly ruleName: string | null;
   readonly ruleId: string | null;
+  readonly metricType: string | null;
   readonly groupValue: string | null;
   readonly currentValue: number | null;
   readonly threshold: number | null;
@@ -46,22 +48,22 @@ interface UsageRow {
 const ENFORCEMENT: readonly Column<EnforcementRow>[] = [
   { heading: 'WHEN', cell: (row) => row.created },
   { heading: 'WHAT', cell: (row) => row.outcome },
-  { heading: 'CONTROL', cell: (row) => row.ruleName ?? row.ruleId ?? '' },
-  { heading: 'GROUP', cell: (row) => row.groupValue ?? row.subscriberEmail ?? '' },
-  { heading: 'VALUE', cell: (row) => String(row.currentValue ?? ''), align: 'right' },
-  { heading: 'LIMIT', cell: (row) => String(row.threshold ?? ''), align: 'right' },
-  { heading: 'CALLS', cell: (row) => String(row.count), align: 'right' },
-  { heading: 'BY', cell: (row) => row.transactionId ?? '' },
+  { heading: 'CONTROL', cell: (row) => row.ruleName ?? row.ruleId ?? '', min: 12 },
+  { heading: 'GROUP', cell: (row) => row.groupValue ?? row.subscriberEmail ?? '', min: 8 },
+  { heading: 'VALUE', cell: (row) => amountCell(row.metricType, row.currentValue), align: 'right' },
+  { heading: 'LIMIT', cell: (row) => amountCell(row.metricType, row.threshold), align: 'right' },
+  { heading: 'CALLS', cell: (row) => String(row.count), align: 'right', drop: 2 },
+  { heading: 'BY', cell: (row) => row.transactionId ?? '', min: 10, drop: 1 },
 ];
 const USAGE: readonly Column<UsageRow>[] = [
   { heading: 'WHEN', cell: (row) => row.created },
-  { heading: 'TRANSACTION', cell: (row) => row.transactionId },
-  { heading: 'PROVIDER', cell: (row) => row.provider },
-  { heading: 'MODEL', cell: (row) => row.model },
+  { heading: 'TRANSACTION', cell: (row) => row.transactionId, min: 12 },
+  { heading: 'PROVIDER', cell: (row) => row.provider, drop: 2 },
+  { heading: 'MODEL', cell: (row) => row.model, min: 14 },
   { heading: 'TOKENS', cell: (row) => String(row.totalTokenCount ?? ''), align: 'right' },
   { heading: 'USD', cell: (row) => (row.totalCost === null ? 'unknown' : String(row.totalCost)), align: 'right' },
   { heading: 'PRICE', cell: (row) => row.priceState },
-  { heading: 'END', cell: (row) => row.stopReason },
+  { heading: 'END', cell: (row) => row.stopReason, drop: 1 },
 ];
 
 /** Adds the command. */

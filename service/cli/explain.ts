@@ -1,11 +1,12 @@
 /** `fusewire explain`: why a call would pass or be refused. */
 import type { Command } from 'commander';
 import type { ExplainedControl, ExplainedPrice, Explanation } from '../explain/explanation.js';
+import { spokenAmount } from '../ledger/spoken-amount.js';
 import { type ApiClient, type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { type Customer, customerPath } from './customers.js';
 import { CliAnswerNo, type CliIo, CliUsageError } from './io.js';
-import { type Column, printJson, printRows, visible } from './print.js';
+import { type Column, printJson, printRows, printText } from './print.js';
 
 /** The answer of the API; times are text in it. */
 interface Explained extends Omit<Explanation, 'bypass'> {
@@ -43,19 +44,15 @@ const DIMENSIONS = [
 ] as const;
 
 const COLUMNS: readonly Column<ExplainedControl>[] = [
-  { heading: 'CONTROL', cell: (row) => row.name },
-  { heading: 'METRIC', cell: (row) => row.metricType },
-  { heading: 'GROUP', cell: (row) => row.group ?? '' },
-  { heading: 'SPEND', cell: (row) => row.spend, align: 'right' },
-  {
-    heading: 'LIMIT',
-    cell: (row) => (row.raised === '0' ? row.limit : `${row.limit} + ${row.raised} raised`),
-    align: 'right',
-  },
-  { heading: 'WINDOW', cell: (row) => row.window.key },
+  { heading: 'CONTROL', cell: (row) => row.name, min: 14 },
+  { heading: 'METRIC', cell: (row) => row.metricType, drop: 2 },
+  { heading: 'GROUP', cell: (row) => row.group ?? '', min: 8 },
+  { heading: 'SPEND', cell: (row) => spokenAmount(row.metricType, row.spend), align: 'right' },
+  { heading: 'LIMIT', cell: limitText, align: 'right' },
+  { heading: 'WINDOW', cell: (row) => row.window.key, drop: 3 },
   { heading: 'RESETS', cell: (row) => row.window.resetsAt ?? 'never' },
   { heading: 'VERDICT', cell: (row) => row.reaction },
-  { heading: 'BECAUSE', cell: (row) => row.equation },
+  { heading: 'BECAUSE', cell: (row) => row.equation, below: true },
 ];
 
 /** Adds the command. */
@@ -106,9 +103,9 @@ function show(io: CliIo, explained: Explained, all: boolean): void {
   const { verdict, price, bypass, controls, revision, at } = explained;
   const { red, green, bold } = io.colors;
   const outcome = verdict.outcome === 'refuse' ? red('refused') : green('passes');
-  io.out(visible(`${bold(outcome)}: ${verdict.equation}`));
-  io.out(visible(`price: ${priceText(price)}`));
-  if (bypass !== null) io.out(visible(`bypass: on until ${bypass.until}, by ${bypass.by}: ${bypass.reason}`));
+  printText(io, `${bold(outcome)}: ${verdict.equation}`);
+  printText(io, `price: ${priceText(price)}`);
+  if (bypass !== null) printText(io, `bypass: on until ${bypass.until}, by ${bypass.by}: ${bypass.reason}`);
   io.out(`revision ${revision} at ${at}`);
   const shown = all ? controls : controls.filter(({ reaction }) => reaction !== 'not-concerned');
   printRows(io, COLUMNS, shown, 'no cost control concerns the call');
@@ -117,19 +114,46 @@ function show(io: CliIo, explained: Explained, all: boolean): void {
   if (io.isTerminal && hidden > 0) io.out(io.colors.dim(`${hidden} more do not concern the call; --all shows why`));
 }
 
-/** Whose holds they are, and who raised the limit. */
-function showHolding(io: CliIo, { name, raises, holds, asked, inequality, remaining }: ExplainedControl): void {
+/** The arithmetic of a hard control, whose holds they are, and who raised the limit. */
+function showHolding(io: CliIo, control: ExplainedControl): void {
+  const { name, metricType, raises, holds, inequality, remaining } = control;
+  const amount = (text: string) => spokenAmount(metricType, text);
   if (inequality !== null) {
-    const terms = asked === null ? 'spend + held' : 'spend + held + asked';
-    io.out(visible(`${name}: ${terms} against limit + raised: ${inequality}; ${remaining} remains`));
+    printText(io, `${name}: ${sumText(control)}; ${amount(remaining ?? '0')} remains`);
+    const beside = besideText(control);
+    if (beside !== undefined) printText(io, `${name}: ${beside}`);
   }
-  for (const { amount, until, by, reason } of raises) {
-    io.out(visible(`raise of ${name}: ${amount} until ${until}, by ${by}: ${reason}`));
+  for (const raise of raises) {
+    printText(io, `raise of ${name}: ${amount(raise.amount)} until ${raise.until}, by ${raise.by}: ${raise.reason}`);
   }
-  for (const { id, owner, ageSeconds, amount, drawn, expires } of holds) {
+  for (const { id, owner, ageSeconds, amount: taken, drawn, expires } of holds) {
     const age = `${ageSeconds} s old, expires ${expires}`;
-    io.out(visible(`hold on ${name}: ${amount} by ${owner}, ${drawn} drawn, ${age} (${id})`));
+    printText(io, `hold on ${name}: ${amount(taken)} by ${owner}, ${amount(drawn)} drawn, ${age} (${id})`);
   }
+}
+
+/** `$4.00 spent + $6.00 held + $1.00 asked > $10.00`. */
+function sumText(control: ExplainedControl): string {
+  const { metricType, spend, held, asked, inequality } = control;
+  const amount = (text: string) => spokenAmount(metricType, text);
+  const most = asked === null ? '' : ` + ${amount(asked)} asked`;
+  const sign = inequality?.includes('<=') === true ? '<=' : '>';
+  return `${amount(spend)} spent + ${amount(held ?? '0')} held${most} ${sign} ${limitText(control)}`;
+}
+
+/** What of the spend no event says, and what was spent above the limit. */
+function besideText({ metricType, spend, charged, overrun }: ExplainedControl): string | undefined {
+  const isThere = (text: string | null): text is string => text !== null && text !== '0';
+  const parts = [
+    ...(isThere(charged) ? [`${spokenAmount(metricType, charged)} is charged for holds that expired`] : []),
+    ...(isThere(overrun) ? [`${spokenAmount(metricType, overrun)} went above the limit (overrun)`] : []),
+  ];
+  return parts.length === 0 ? undefined : `of ${spokenAmount(metricType, spend)} spent ${parts.join(', ')}`;
+}
+
+function limitText({ metricType, limit, raised }: ExplainedControl): string {
+  const own = spokenAmount(metricType, limit);
+  return raised === '0' ? own : `${own} + ${spokenAmount(metricType, raised)} raised`;
 }
 
 function priceText(price: ExplainedPrice | null): string {

@@ -1,6 +1,8 @@
 /** Flat fees of a model: so much a request, and so much more for the model. Both are due for each request. */
+
+import { usd } from '../ledger/spoken-amount.js';
 import { CliUsageError } from './io.js';
-import { decimalText, sumUsd, usd } from './money.js';
+import { decimalText, sumUsd } from './money.js';
 
 /** A price, as far as its fees go. */
 export interface FeeFields {

@@ -36,21 +36,22 @@ const ONLY_HERE = [
 
 const COLUMNS: readonly Column<GatewayKey>[] = [
   { heading: 'ID', cell: (key) => key.id },
-  { heading: 'CUSTOMER', cell: (key) => key.customerId },
+  { heading: 'CUSTOMER', cell: (key) => key.customerId, drop: 3 },
   { heading: 'ENDS IN', cell: (key) => key.hint },
-  { heading: 'LABEL', cell: (key) => key.label },
+  { heading: 'LABEL', cell: (key) => key.label, min: 10 },
   { heading: 'STATE', cell: (key) => key.state },
-  { heading: 'RATE', cell: (key) => String(key.ratePerSecond ?? ''), align: 'right' },
-  { heading: 'AT ONCE', cell: (key) => String(key.concurrencyMax ?? ''), align: 'right' },
-  { heading: 'MODELS', cell: (key) => key.models?.join(' ') ?? '' },
+  { heading: 'RATE', cell: (key) => String(key.ratePerSecond ?? ''), align: 'right', drop: 2 },
+  { heading: 'AT ONCE', cell: (key) => String(key.concurrencyMax ?? ''), align: 'right', drop: 1 },
+  { heading: 'MODELS', cell: (key) => key.models?.join(' ') ?? '', below: true },
   {
     heading: 'FIXED',
     cell: (key) =>
       Object.entries(key.dimensions)
         .map((pair) => pair.join('='))
         .join(' '),
+    below: true,
   },
-  { heading: 'CREATED', cell: (key) => key.created },
+  { heading: 'CREATED', cell: (key) => key.created, drop: 4 },
   { heading: 'EXPIRES', cell: (key) => key.expires ?? '' },
 ];
 

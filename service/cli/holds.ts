@@ -2,14 +2,18 @@
 import type { Command } from 'commander';
 import type { z } from 'zod';
 import type { holdResourceSchema } from '../holds/outcome-schema.js';
-import { type ApiOptions, createApiClient } from './api-client.js';
+import { formatScaled } from '../ledger/decimal.js';
+import { usd } from '../ledger/spoken-amount.js';
+import { type ApiClient, type ApiOptions, createApiClient } from './api-client.js';
 import { withApiOptions } from './api-options.js';
-import { type CliIo, CliUsageError } from './io.js';
+import { CliFailure, type CliIo, CliUsageError } from './io.js';
 import { type Column, printJson, printRows, visible } from './print.js';
 
 const PATH = '/holds';
 const STATES = ['open', 'closed', 'expired', 'all'] as const;
 const NANO_DIGITS = 9;
+/** Stands for the middle of an id in a narrow table. */
+const ELLIPSIS = '…';
 
 type Hold = z.output<typeof holdResourceSchema>;
 type Part = Hold['parts'][number];
@@ -56,13 +60,24 @@ export function addHolds(program: Command, io: CliIo): void {
       'Give an open hold back for its owner, or take back what an expired one was charged. Audited; calls that it covers ' +
         'still settle, and may spend above the limit.',
     )
-    .argument('<id>')
+    .argument('<id>', 'as it stands in the list, shortened or not')
     .action(async (id: string, options: ApiOptions) => {
-      const path = `${PATH}/${encodeURIComponent(id)}`;
-      const released = await createApiClient(io, options).send<Released>('DELETE', path);
+      const client = createApiClient(io, options);
+      const path = `${PATH}/${encodeURIComponent(await wholeId(client, id))}`;
+      const released = await client.send<Released>('DELETE', path);
       if (options.json) printJson(io, released);
       else io.out(visible(`${released.hold.id} of ${released.hold.owner}: ${SAID[released.outcome]}`));
     });
+}
+
+/** A narrow table shows an id without its middle. */
+async function wholeId(client: ApiClient, id: string): Promise<string> {
+  const [start = '', end, ...more] = id.split(ELLIPSIS);
+  if (end === undefined) return id;
+  const all = await client.list<Hold>(PATH);
+  const found = all.filter((hold) => more.length === 0 && hold.id.startsWith(start) && hold.id.endsWith(end));
+  if (found.length === 1) return found[0]!.id;
+  throw new CliFailure(`${found.length === 0 ? 'no hold' : `${found.length} holds`} with the id ${id}`);
 }
 
 function queryOf({ owner, control, state }: ListOptions): Record<string, string> {
@@ -88,18 +103,18 @@ function columns(nowMs: number): readonly Column<Row>[] {
     return { heading, cell: ({ part }) => (part === undefined ? '-' : amountText(part, part[name])), align: 'right' };
   };
   return [
-    { heading: 'ID', cell: ({ hold }) => hold.id },
-    { heading: 'OWNER', cell: ({ hold }) => hold.owner },
-    { heading: 'AGE', cell: ({ hold }) => spanText(nowMs - Date.parse(hold.taken)), align: 'right' },
+    { heading: 'ID', cell: ({ hold }) => hold.id, min: 13 },
+    { heading: 'OWNER', cell: ({ hold }) => hold.owner, min: 14 },
+    { heading: 'AGE', cell: ({ hold }) => spanText(nowMs - Date.parse(hold.taken)), align: 'right', drop: 1 },
     {
       heading: 'EXPIRES IN',
       cell: ({ hold }) => (hold.state === 'open' ? spanText(Date.parse(hold.expires) - nowMs) : '-'),
       align: 'right',
     },
-    { heading: 'CONTROL', cell: ({ part }) => part?.name ?? part?.controlId ?? '-' },
-    { heading: 'GROUP', cell: ({ part }) => part?.group ?? '-' },
-    amount('AMOUNT', 'amount'),
-    amount('DRAWN', 'drawn'),
+    { heading: 'CONTROL', cell: ({ part }) => part?.name ?? part?.controlId ?? '-', min: 12 },
+    { heading: 'GROUP', cell: ({ part }) => part?.group ?? '-', min: 8 },
+    { ...amount('AMOUNT', 'amount'), drop: 2 },
+    { ...amount('DRAWN', 'drawn'), drop: 3 },
     amount('LEFT', 'left'),
     { heading: 'STATE', cell: stateText },
   ];
@@ -114,10 +129,7 @@ function stateText({ hold, part }: Row): string {
 
 /** Dollars, exact, for TOTAL_COST; else a count. */
 function amountText({ metric }: Part, amount: string): string {
-  if (metric !== 'TOTAL_COST') return amount;
-  const digits = amount.padStart(NANO_DIGITS + 1, '0');
-  const rest = digits.slice(-NANO_DIGITS).replace(/0{1,7}$/, '');
-  return `$${digits.slice(0, -NANO_DIGITS)}.${rest}`;
+  return metric === 'TOTAL_COST' ? usd(formatScaled(BigInt(amount), NANO_DIGITS)) : amount;
 }
 
 /** Rounded to what a person needs: `59s`, `12m`, `3h 5m`. */

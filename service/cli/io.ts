@@ -14,6 +14,8 @@ export interface CliIo {
   write(bytes: Uint8Array): Promise<void>;
   /** Whether a person reads standard output. */
   readonly isTerminal: boolean;
+  /** Characters in a line of the terminal; absent where there is none, or it does not say. */
+  readonly width?: number | undefined;
   readonly colors: Colors;
   readonly runtime: Runtime;
   readonly workingDir: string;
@@ -49,6 +51,10 @@ export function processIo(): CliIo {
         process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
       }),
     isTerminal,
+    // Asked each time: a window changes while a command runs.
+    get width() {
+      return isTerminal && process.stdout.columns > 0 ? process.stdout.columns : undefined;
+    },
     colors: pc.createColors(isTerminal && pc.isColorSupported),
     runtime: createRuntime(),
     workingDir: process.cwd(),

@@ -36,12 +36,17 @@ Keys of customers (gk_…) need the running service, as \`fusewire customers\` d
 
 const COLUMNS: readonly Column<KeySummary>[] = [
   { heading: 'ID', cell: (key) => key.id },
-  { heading: 'TEAM', cell: (key) => key.teamId },
+  { heading: 'TEAM', cell: (key) => key.teamId, drop: 3 },
   { heading: 'SCOPE', cell: (key) => key.scope },
   { heading: 'ENDS IN', cell: (key) => key.hint },
-  { heading: 'LABEL', cell: (key) => key.label },
-  { heading: 'RATE', cell: (key) => (key.ratePerSecond === null ? '' : String(key.ratePerSecond)), align: 'right' },
-  { heading: 'CREATED', cell: (key) => key.created },
+  { heading: 'LABEL', cell: (key) => key.label, min: 10 },
+  {
+    heading: 'RATE',
+    cell: (key) => (key.ratePerSecond === null ? '' : String(key.ratePerSecond)),
+    align: 'right',
+    drop: 2,
+  },
+  { heading: 'CREATED', cell: (key) => key.created, drop: 1 },
   { heading: 'REVOKED', cell: (key) => key.revoked ?? '' },
 ];
 

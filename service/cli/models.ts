@@ -3,11 +3,12 @@ import type { Command } from 'commander';
 import { type ConfiguredUpstream, upstreamPathOf } from '../gateway/configured-upstream.js';
 import { type GatewayConfig, readGatewayConfig } from '../gateway/gateway-config.js';
 import { sendJson } from '../http/send-json.js';
+import { usd } from '../ledger/spoken-amount.js';
 import { type ApiClient, type ApiOptions, createApiClient, findAccess } from './api-client.js';
 import { withApiOptions } from './api-options.js';
 import { feesText } from './flat-fees.js';
 import { CliFailure, type CliIo } from './io.js';
-import { decimalText, usd } from './money.js';
+import { decimalText } from './money.js';
 import { type Column, printJson, printRows } from './print.js';
 
 /** A model that callers may ask for. */
@@ -34,13 +35,13 @@ interface LookedUp {
 }
 
 const COLUMNS: readonly Column<PricedModel>[] = [
-  { heading: 'MODEL', cell: (row) => row.model },
+  { heading: 'MODEL', cell: (row) => row.model, min: 16 },
   { heading: 'UPSTREAM', cell: (row) => row.upstream },
-  { heading: 'TARGET', cell: (row) => (row.target === row.model ? '' : row.target) },
+  { heading: 'TARGET', cell: (row) => (row.target === row.model ? '' : row.target), min: 12, drop: 2 },
   { heading: 'SIZE', cell: (row) => sizeText(row.sizeBytes), align: 'right' },
-  { heading: 'MODIFIED', cell: (row) => row.modified ?? '' },
+  { heading: 'MODIFIED', cell: (row) => row.modified ?? '', drop: 1 },
   { heading: 'PRICE', cell: (row) => row.priceState },
-  { heading: 'COST', cell: costText },
+  { heading: 'COST', cell: costText, wraps: true },
 ];
 /** As events name whoever serves a protocol. */
 const PROVIDERS = { ollama: 'OLLAMA', openai: 'OPENAI', anthropic: 'ANTHROPIC' } as const;

@@ -1,20 +1,19 @@
-/** Dollars for people: exact, from decimal text. No amount passes through a float (I6). */
+/** Dollars as decimal text, exact: no amount passes through a float (I6). */
 import { formatScaled, parseScaled } from '../ledger/decimal.js';
+import { usd } from '../ledger/spoken-amount.js';
 
 const PICO_DIGITS = 12;
-
-/** `$0.0030`: every digit that is not zero, and at least `decimalsMin` of them. */
-export function usd(text: string, decimalsMin = 2): string {
-  const [whole = '0', fraction = ''] = text.split('.');
-  const sign = whole.startsWith('-') ? '-' : '';
-  const digits = fraction.padEnd(decimalsMin, '0');
-  return `${sign}$${sign === '' ? whole : whole.slice(1)}${digits === '' ? '' : `.${digits}`}`;
-}
 
 /** The sum of amounts as decimal text. What is no number counts nothing. */
 export function sumUsd(amounts: readonly string[]): string {
   const sum = amounts.reduce((total, amount) => total + (parseScaled(amount, PICO_DIGITS) ?? 0n), 0n);
   return formatScaled(sum, PICO_DIGITS);
+}
+
+/** A number of the API in a column: dollars are marked as such, a count stands beside its metric. Nothing where there is none. */
+export function amountCell(metric: string | null | undefined, value: number | null | undefined): string {
+  if (value === null || value === undefined) return '';
+  return metric === 'TOTAL_COST' ? usd(decimalText(value)) : decimalText(value);
 }
 
 /** A JSON number as plain decimal text, `1e-7` too. */

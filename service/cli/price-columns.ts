@@ -34,14 +34,15 @@ export interface PriceCells {
 
 /** The columns of a price. */
 export const PRICE_COLUMNS: readonly Column<PriceCells>[] = [
-  { heading: 'MODEL', cell: (row) => row.model },
-  { heading: 'PROVIDER', cell: (row) => row.provider ?? 'any' },
+  { heading: 'MODEL', cell: (row) => row.model, min: 14 },
+  { heading: 'PROVIDER', cell: (row) => row.provider ?? 'any', drop: 1 },
   { heading: 'KIND', cell: (row) => row.kind },
-  ...Object.entries(HEADINGS).map(
-    ([name, heading]): Column<PriceCells> => ({ heading, cell: (row) => text(row[name]), align: 'right' }),
-  ),
+  ...Object.entries(HEADINGS).map(([name, heading]): Column<PriceCells> => {
+    const isOfCache = name.startsWith('cache');
+    return { heading, cell: (row) => text(row[name]), align: 'right', ...(isOfCache ? { drop: 2 } : {}) };
+  }),
   { heading: 'TIER', cell: (row) => row.serviceTier ?? '' },
-  { heading: 'OTHER', cell: othersOf },
+  { heading: 'OTHER', cell: othersOf, below: true },
 ];
 
 /** Prints rows of prices with more columns behind. */

@@ -46,26 +46,26 @@ interface CatalogueModel {
 }
 
 const CHANGE_COLUMNS: readonly Column<Change>[] = [
-  { heading: 'PRICE', cell: (row) => row.key },
+  { heading: 'PRICE', cell: (row) => row.key, min: 16 },
   { heading: 'CHANGE', cell: (row) => row.change },
-  { heading: 'FROM', cell: (row) => row.oldSource ?? '' },
-  { heading: 'MOVES', cell: (row) => row.moves.map(moveText).join('; ') },
+  { heading: 'FROM', cell: (row) => row.oldSource ?? '', min: 10, drop: 1 },
+  { heading: 'MOVES', cell: (row) => row.moves.map(moveText).join('; '), below: true },
   { heading: '', cell: (row) => (row.applied ? 'applied' : row.heldBack ? 'held back' : '') },
 ];
 const LIST_COLUMNS: readonly Column<PriceList>[] = [
   { heading: 'ID', cell: (row) => row.id },
-  { heading: 'NAME', cell: (row) => row.name },
+  { heading: 'NAME', cell: (row) => row.name, min: 12 },
   { heading: 'STATE', cell: (row) => row.state },
-  { heading: 'CHANGES', cell: (row) => countText(row) },
-  { heading: 'HELD BACK', cell: (row) => String(row.heldBack.length), align: 'right' },
+  { heading: 'CHANGES', cell: (row) => countText(row), below: true },
+  { heading: 'HELD BACK', cell: (row) => String(row.heldBack.length), align: 'right', drop: 1 },
   { heading: 'CREATED', cell: (row) => row.created },
 ];
 const MODEL_COLUMNS: readonly Column<CatalogueModel>[] = [
-  { heading: 'MODEL', cell: (row) => row.name },
+  { heading: 'MODEL', cell: (row) => row.name, min: 16 },
   { heading: 'STATE', cell: (row) => row.state },
-  { heading: 'VERSION', cell: (row) => row.version },
+  { heading: 'VERSION', cell: (row) => row.version, drop: 1 },
   { heading: 'OTHER', cell: (row) => row.otherVersion ?? '' },
-  { heading: 'MOVES', cell: (row) => row.moves.map(moveText).join('; ') },
+  { heading: 'MOVES', cell: (row) => row.moves.map(moveText).join('; '), below: true },
 ];
 
 /** Adds the commands. */

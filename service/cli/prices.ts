@@ -44,9 +44,9 @@ interface SetOptions extends ApiOptions, Partial<Record<Flag, string>> {
 
 const BEHIND = [
   { heading: 'STATE', cell: (row: PriceRow) => row.state },
-  { heading: 'FROM', cell: (row: PriceRow) => row.validFrom },
-  { heading: 'UNTIL', cell: (row: PriceRow) => row.validUntil ?? '' },
-  { heading: 'BY', cell: (row: PriceRow) => row.declaredBy ?? '' },
+  { heading: 'FROM', cell: (row: PriceRow) => row.validFrom, drop: 3 },
+  { heading: 'UNTIL', cell: (row: PriceRow) => row.validUntil ?? '', drop: 4 },
+  { heading: 'BY', cell: (row: PriceRow) => row.declaredBy ?? '', min: 8, drop: 5 },
   { heading: 'ID', cell: (row: PriceRow) => row.id },
 ];
 
@@ -145,8 +145,8 @@ function addLookup(prices: Command, io: CliIo): void {
       );
       if (options.json) return printJson(io, found);
       const behind = [
-        { heading: 'SOURCE', cell: (row: typeof found) => row.source ?? 'none' },
-        { heading: 'UNKNOWN', cell: (row: typeof found) => row.unknown.join(', ') },
+        { heading: 'SOURCE', cell: (row: typeof found) => row.source ?? 'none', min: 16 },
+        { heading: 'UNKNOWN', cell: (row: typeof found) => row.unknown.join(', '), below: true },
       ];
       printPrices(io, [found], behind, '');
     });

@@ -20,9 +20,9 @@ const COLUMNS: readonly Column<Raise>[] = [
   { heading: 'ID', cell: (row) => row.id },
   { heading: 'AMOUNT', cell: (row) => row.amount, align: 'right' },
   { heading: 'UNTIL', cell: (row) => row.until },
-  { heading: 'STATE', cell: (row) => (row.ended === null ? 'open' : `ended ${row.ended} by ${row.endedBy}`) },
-  { heading: 'BY', cell: (row) => row.by },
-  { heading: 'REASON', cell: (row) => row.reason },
+  { heading: 'STATE', cell: (row) => (row.ended === null ? 'open' : `ended ${row.ended} by ${row.endedBy}`), min: 20 },
+  { heading: 'BY', cell: (row) => row.by, min: 8 },
+  { heading: 'REASON', cell: (row) => row.reason, below: true },
 ];
 
 /** Adds the commands to `fusewire controls`. */

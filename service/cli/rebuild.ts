@@ -25,8 +25,8 @@ interface Hands {
 }
 
 const COLUMNS: readonly Column<TeamBalances>[] = [
-  { heading: 'TEAM', cell: (row) => row.teamId },
-  { heading: 'NAME', cell: (row) => row.name },
+  { heading: 'TEAM', cell: (row) => row.teamId, drop: 1 },
+  { heading: 'NAME', cell: (row) => row.name, min: 12 },
   { heading: 'BALANCES', cell: (row) => String(row.checked), align: 'right' },
   { heading: 'WRONG', cell: (row) => String(row.differences), align: 'right' },
   { heading: 'CONTROLS REBUILT', cell: (row) => String(row.rebuilt), align: 'right' },

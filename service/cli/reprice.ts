@@ -41,9 +41,9 @@ interface RepriceOptions extends ApiOptions {
 
 const RUN_COLUMNS: readonly Column<Run>[] = [
   { heading: 'STATE', cell: (row) => row.state },
-  { heading: 'SCOPE', cell: (row) => row.scope },
-  { heading: 'REASON', cell: (row) => row.reason },
-  { heading: 'EXAMINED', cell: (row) => String(row.examined), align: 'right' },
+  { heading: 'SCOPE', cell: (row) => row.scope, min: 12 },
+  { heading: 'REASON', cell: (row) => row.reason, min: 12, drop: 1 },
+  { heading: 'EXAMINED', cell: (row) => String(row.examined), align: 'right', drop: 2 },
   { heading: 'REPRICED', cell: (row) => String(row.repriced), align: 'right' },
   { heading: 'UNKNOWN', cell: (row) => String(row.unknown), align: 'right' },
   { heading: 'MOVED', cell: (row) => `$${row.movedUsd}`, align: 'right' },
@@ -53,8 +53,8 @@ const ENTRY_COLUMNS: readonly Column<Entry>[] = [
   { heading: 'VERSION', cell: (row) => String(row.version), align: 'right' },
   { heading: 'PRICE', cell: (row) => row.priceState },
   { heading: 'AMOUNT', cell: (row) => `$${row.amountUsd}`, align: 'right' },
-  { heading: 'SOURCE', cell: (row) => row.rateSource },
-  { heading: 'REASON', cell: (row) => row.reason },
+  { heading: 'SOURCE', cell: (row) => row.rateSource, min: 16 },
+  { heading: 'REASON', cell: (row) => row.reason, min: 12, drop: 1 },
   { heading: 'CREATED', cell: (row) => row.created },
 ];
 

@@ -6,6 +6,7 @@ import { type ApiOptions, createApiClient, findAccess, serviceUrl } from './api-
 import { withApiOptions } from './api-options.js';
 import { CliFailure, type CliIo } from './io.js';
 import { localConfig } from './local-config.js';
+import { amountCell } from './money.js';
 import { type Column, printJson, printRows } from './print.js';
 
 /** What `/health` of the gateway says. */
@@ -31,11 +32,11 @@ interface FeedRule {
 }
 
 const COLUMNS: readonly Column<FeedRule>[] = [
-  { heading: 'RULE', cell: (rule) => rule.name ?? '' },
-  { heading: 'METRIC', cell: (rule) => rule.metricType ?? '' },
-  { heading: 'WINDOW', cell: (rule) => rule.periodType ?? '' },
-  { heading: 'VALUE', cell: (rule) => String(rule.currentValue ?? ''), align: 'right' },
-  { heading: 'LIMIT', cell: (rule) => String(rule.threshold ?? ''), align: 'right' },
+  { heading: 'RULE', cell: (rule) => rule.name ?? '', min: 12 },
+  { heading: 'METRIC', cell: (rule) => rule.metricType ?? '', drop: 2 },
+  { heading: 'WINDOW', cell: (rule) => rule.periodType ?? '', drop: 1 },
+  { heading: 'VALUE', cell: (rule) => amountCell(rule.metricType, rule.currentValue), align: 'right' },
+  { heading: 'LIMIT', cell: (rule) => amountCell(rule.metricType, rule.threshold), align: 'right' },
   { heading: 'VERDICT', cell: verdictOf },
   { heading: 'RESETS', cell: (rule) => rule.resetsAt ?? '' },
 ];

@@ -1,9 +1,9 @@
 /** `fusewire usage report`: what a customer used and what it cost. */
 import type { Command } from 'commander';
+import { usd } from '../ledger/spoken-amount.js';
 import type { UsageReport, UsageReportRow, UsageReportSums } from '../usage/usage-route.js';
 import { createApiClient } from './api-client.js';
 import type { CliIo } from './io.js';
-import { usd } from './money.js';
 import { type Column, printJson, printRows, visible } from './print.js';
 import { defineExport } from './usage-export.js';
 import { RANGE_HELP, type RangeOptions, rangeQueryOf, withRange } from './usage-range-options.js';
@@ -17,21 +17,21 @@ A cost is exact. 'unknown' and 'at least' say that nobody knows the price of som
 
 const GROUPS: readonly (Column<UsageReportRow> & { readonly by: string })[] = [
   { by: 'day', heading: 'DAY', cell: (row) => row.day ?? '' },
-  { by: 'model', heading: 'MODEL', cell: (row) => row.model ?? '' },
-  { by: 'model', heading: 'PROVIDER', cell: (row) => row.provider ?? '' },
-  { by: 'key', heading: 'KEY', cell: (row) => row.key ?? 'none' },
-  { by: 'key', heading: 'LABEL', cell: (row) => row.keyLabel ?? '' },
+  { by: 'model', heading: 'MODEL', cell: (row) => row.model ?? '', min: 12 },
+  { by: 'model', heading: 'PROVIDER', cell: (row) => row.provider ?? '', drop: 4 },
+  { by: 'key', heading: 'KEY', cell: (row) => row.key ?? 'none', min: 10 },
+  { by: 'key', heading: 'LABEL', cell: (row) => row.keyLabel ?? '', min: 8 },
   { by: 'operation', heading: 'OPERATION', cell: (row) => row.operation ?? '' },
 ];
 const SUMS: readonly Column<UsageReportSums>[] = [
   { heading: 'REQUESTS', cell: (row) => String(row.requests), align: 'right' },
-  { heading: 'FAILED', cell: (row) => String(row.failed), align: 'right' },
+  { heading: 'FAILED', cell: (row) => String(row.failed), align: 'right', drop: 3 },
   { heading: 'INPUT', cell: (row) => String(row.inputTokens), align: 'right' },
   { heading: 'OUTPUT', cell: (row) => String(row.outputTokens), align: 'right' },
-  { heading: 'CACHED', cell: (row) => String(row.cachedTokens), align: 'right' },
+  { heading: 'CACHED', cell: (row) => String(row.cachedTokens), align: 'right', drop: 5 },
   { heading: 'COST', cell: costText, align: 'right' },
-  { heading: 'UNKNOWN', cell: (row) => String(row.unknownPrices), align: 'right' },
-  { heading: 'ESTIMATED', cell: (row) => String(row.estimated), align: 'right' },
+  { heading: 'UNKNOWN', cell: (row) => String(row.unknownPrices), align: 'right', drop: 2 },
+  { heading: 'ESTIMATED', cell: (row) => String(row.estimated), align: 'right', drop: 1 },
 ];
 
 /** Adds the commands, and the names that they had elsewhere. */

@@ -26,10 +26,10 @@ interface CreateOptions extends ApiOptions {
 
 const COLUMNS: readonly Column<Webhook>[] = [
   { heading: 'ID', cell: (row) => row.id },
-  { heading: 'NAME', cell: (row) => row.name },
-  { heading: 'TARGET', cell: (row) => row.url },
-  { heading: 'EVENTS', cell: (row) => row.events.join(' ') },
-  { heading: 'STATE', cell: (row) => (row.enabled ? 'on' : `off: ${row.disabledReason ?? 'switched off'}`) },
+  { heading: 'NAME', cell: (row) => row.name, min: 10 },
+  { heading: 'TARGET', cell: (row) => row.url, min: 20 },
+  { heading: 'EVENTS', cell: (row) => row.events.join(' '), below: true },
+  { heading: 'STATE', cell: (row) => (row.enabled ? 'on' : `off: ${row.disabledReason ?? 'switched off'}`), min: 12 },
   { heading: 'FAILURES', cell: (row) => String(row.failures), align: 'right' },
 ];
 

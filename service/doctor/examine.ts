@@ -1,6 +1,7 @@
 /**
  * Proves that enforcement works on this installation, with calls that nobody makes, in a team of their own. Other teams
- * are neither read nor written. What was made for it is taken away again, but for the team and its usage, which stay.
+ * are not written, and nothing of them is read but what is held without being used. What was made for it is taken away
+ * again, but for the team and its usage, which stay.
  */
 import type { Runtime } from 'fusewire/internal';
 import type { LocalDoor } from '../admin/data-folder.js';
@@ -10,6 +11,7 @@ import { askDoor, sendKeyCommand } from '../admin/local-door.js';
 import type { TeamBalances } from '../admin/maintenance-commands.js';
 import { type Budget, dropBudget, makeBudget } from './budget.js';
 import { Examination, Finding } from './examination.js';
+import { IDLE_HOLDS_ADVICE, lookAtIdleHolds } from './idle-holds.js';
 import { examineInstallation, lookAtAddress, lookAtKeys } from './installation.js';
 import { get, type Patient } from './patient.js';
 import { type SurfaceFinding, tryBatch, tryPoll, trySingle, tryWait } from './surfaces.js';
@@ -47,6 +49,7 @@ const LEFT_BEHIND_MS = 3_600_000;
 export async function examine({ door, dataDir, address, runtime }: Examined): Promise<Examination> {
   const exam = new Examination();
   await examineInstallation(exam, { url: door.url, dataDir, runtime });
+  await exam.check('holds', IDLE_HOLDS_ADVICE, () => lookAtIdleHolds(door));
   const made = await exam.check('team', LOG, async () => {
     const found = await askDoor<DoctorTeam>(door, LOCAL_DOCTOR_PATH, {});
     return { found, detail: `${found.team.id} (${found.team.name})` };

@@ -80,6 +80,12 @@ const explanationSchema = z.object({
         }),
       ),
       remaining: nullableText.describe('limit + raised - spend - held, at least 0; null: nothing is held'),
+      charged: nullableText.describe(
+        'of the spend, what counts for holds that expired though no event says so; null: nothing is held',
+      ),
+      overrun: nullableText.describe(
+        'what was spent above the limit in this window, recorded when it was; null: nothing is held',
+      ),
       asked: nullableText.describe('what a hold for the call would set aside; null: the call gives no bound'),
       inequality: nullableText.describe('spend + held + asked, against limit + raised'),
       code: z.enum(['BUDGET_EXCEEDED', 'UNKNOWN_PRICE']).nullable().describe('why no hold would be had'),

@@ -2,7 +2,7 @@
  * Explains a verdict by the same functions that make it: the filters of the guard's index, the groups and balances of the
  * ledger, the limits of the compiler. Reads only.
  */
-import { matchesFilters } from 'fusewire/internal';
+import { type HoldRefusal, matchesFilters } from 'fusewire/internal';
 import {
   type BalanceValues,
   type CompiledControl,
@@ -23,8 +23,10 @@ import { lineOf, loadMembers, personOf, readDirectory } from '../ledger/director
 import { isHard } from '../ledger/hard-fields.js';
 import { refusalRank } from '../ledger/holds/admit.js';
 import { standingOf } from '../ledger/rolling-balances.js';
+import { spokenAmount } from '../ledger/spoken-amount.js';
 import { Subscribers } from '../ledger/subscribers.js';
 import { readPriceBook } from '../ledger/team-copies.js';
+import { NEVER_MS } from '../ledger/window.js';
 import type { ControlFilter } from '../store/store.js';
 import { type CallerGroups, groupOfCall } from './caller-groups.js';
 import type {
@@ -243,13 +245,18 @@ async function explainRanked(
       type: control.windowType,
       key: window.key,
       start: new Date(window.startMs).toISOString(),
-      resetsAt: resetsAtMs === null ? null : new Date(resetsAtMs).toISOString(),
+      // As whoever asks for the hold is told: when there is room for this call, of a ROLLING window.
+      resetsAt: asked?.refusal === undefined ? isoOf(resetsAtMs) : asked.refusal.resetsAt,
       timeZone: control.timeZone ?? 'UTC',
     },
     reaction,
     equation,
   };
   return { explained, rank: refusalRank(compiled, values) };
+}
+
+function isoOf(atMs: number | null): string | null {
+  return atMs === null || atMs >= NEVER_MS ? null : new Date(atMs).toISOString();
 }
 
 /** With what a hold for the call would say. */
@@ -261,13 +268,14 @@ function reactTo(
 ): { readonly reaction: Reaction; readonly equation: string } {
   const { refusal } = asked;
   const { control } = candidate.compiled;
-  const arithmetic = inequalityOf(candidate, values, held, asked);
+  const arithmetic = inequalityOf(candidate, values, held, asked, true);
   if (refusal === undefined) {
     const isWarned = verdictOf(candidate.compiled, values) === 1;
-    const past = isWarned ? `, past the warning at ${control.warnThreshold}` : '';
+    const past = isWarned ? `, past the warning at ${warningOf(control)}` : '';
     return { reaction: isWarned ? 'warn' : 'allow', equation: `${arithmetic}${past}: passes` };
   }
-  const cause = `${arithmetic}: ${refusal.message}`;
+  const isShort = refusal.code === 'BUDGET_EXCEEDED' && refusal.retryAfterMs === null;
+  const cause = isShort || refusal.isHeldByOthers ? arithmetic : `${arithmetic}: ${withoutName(refusal)}`;
   if (control.shadowMode)
     return { reaction: 'observe', equation: `${cause}: would be refused, but the control only observes` };
   return { reaction: 'refuse', equation: `${cause}: refused` };
@@ -303,8 +311,18 @@ function react(
     return { reaction: 'refuse', equation: `${cause}, refused` };
   }
   if (level === 1)
-    return { reaction: 'warn', equation: `${within}, past the warning at ${control.warnThreshold}: passes` };
+    return { reaction: 'warn', equation: `${within}, past the warning at ${warningOf(control)}: passes` };
   return { reaction: 'allow', equation: `${within}: passes` };
+}
+
+/** The explanation names the control already. */
+function withoutName({ message, name, group }: HoldRefusal): string {
+  const prefix = `'${name}'${group === null ? '' : ` for ${group}`}: `;
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
+}
+
+function warningOf({ metricType, warnThreshold }: CompiledControl['control']): string {
+  return spokenAmount(metricType, warnThreshold ?? '0');
 }
 
 function whyNot(

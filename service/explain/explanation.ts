@@ -57,6 +57,10 @@ export interface ExplainedHolding {
   readonly holds: readonly ExplainedHold[];
   /** `limit + raised - spend - held`, at least 0; `null` where nothing is held against the control. */
   readonly remaining: string | null;
+  /** Of the spend, what counts for holds that expired though no event says so; `null` where nothing is held. */
+  readonly charged: string | null;
+  /** What was spent above the limit in this window, recorded when it was; `null` where nothing is held. */
+  readonly overrun: string | null;
   /** What a hold for the call would set aside; `null` where the call gives no bound, or nothing is held for it. */
   readonly asked: string | null;
   /** `4 + 6 + 1 > 10 + 0`: spend, held and asked against limit and raised; `null` where nothing is held. */

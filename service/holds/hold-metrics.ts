@@ -68,6 +68,19 @@ export function createHoldMetrics({ registry }: Metrics, store: Store, { monoton
     },
     ['metric'],
   );
+  gauge(
+    'idle_ratio',
+    'Largest share of one budget in holds that are older than ten minutes and less than a tenth drawn, 0 to 1',
+    (one, { idle }) => {
+      const seen = new Set<string>();
+      for (const { metric, share } of idle) {
+        // The largest comes first.
+        if (!seen.has(metric)) one.set({ metric }, share);
+        seen.add(metric);
+      }
+    },
+    ['metric'],
+  );
   const operations = new Counter({
     name: 'fusewire_holds_operations_total',
     help: 'Operations on holds by what became of them: held, free, refused, gone',

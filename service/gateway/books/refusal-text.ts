@@ -1,6 +1,7 @@
 /** Refusals in words and figures: which budget, the arithmetic, when it has room again, what to do. Pure. */
 import type { Dimension, RefuseDecision } from 'fusewire/internal';
 import type { CountedEvent } from '../../ledger/counted-event.js';
+import { spokenAmount } from '../../ledger/spoken-amount.js';
 import type { Refusal, RefusalCode } from '../types.js';
 import type { BudgetView } from './budget-view.js';
 import type { CellStanding } from './cell.js';
@@ -19,19 +20,6 @@ const OWNERS: readonly (readonly [Dimension, kind: string, value: (event: Counte
   ['PROVIDER', 'provider', ({ asked }) => asked.provider],
 ];
 const TEAM = { kind: 'team', value: null } as const;
-const UNITS: Readonly<Record<string, string>> = {
-  TOTAL_COST: 'USD',
-  TOKEN_COUNT: 'tokens',
-  INPUT_TOKEN_COUNT: 'input tokens',
-  OUTPUT_TOKEN_COUNT: 'output tokens',
-  CACHED_TOKEN_COUNT: 'cached tokens',
-  ERROR_COUNT: 'errors',
-  IMAGE_COUNT: 'images',
-  VIDEO_COUNT: 'videos',
-  AUDIO_COUNT: 'recordings',
-  CHARACTER_COUNT: 'characters',
-  CREDITS_CONSUMED: 'credits',
-};
 /** What a caller can change. A flat fee and a picture cost the same whatever the limit of the output. */
 const HELP: Readonly<Record<string, string>> = {
   TOTAL_COST: ' Where its model is priced by tokens, a smaller output limit (max_tokens) may let it pass.',
@@ -53,14 +41,14 @@ export function scopeOf(book: ControlBook, event: CountedEvent): Refusal['scope'
 
 /** The call may cost more than is left, or nothing is left. */
 export function exceeded(book: ControlBook, view: BudgetView, now: CellStanding, bound: bigint, event: CountedEvent) {
-  const unit = UNITS[view.metric] ?? '';
   const isUsedUp = now.value >= book.compiled.limit;
-  const spent = `${view.spend} ${unit} spent`;
-  const held = now.held === 0n ? '' : ` + ${view.held} held for calls under way`;
-  const most = bound === 0n ? '' : ` + up to ${view.text(bound)} for this call`;
+  const text = (amount: string) => spokenAmount(view.metric, amount);
+  const spent = `${text(view.spend)} spent`;
+  const held = now.held === 0n ? '' : ` + ${text(view.held)} held for calls under way`;
+  const most = bound === 0n ? '' : ` + up to ${text(view.text(bound))} for this call`;
   const equation = isUsedUp
-    ? `${spent} of ${view.limit}`
-    : `${spent}${held}${most} is more than the limit of ${view.limit}`;
+    ? `${spent} of ${text(view.limit)}`
+    : `${spent}${held}${most} is more than the limit of ${text(view.limit)}`;
   const scope = scopeOf(book, event);
   const asked = bound === 0n ? undefined : view.text(bound);
   if (book.compiled.limit === 0n) return refusalOf('BUDGET_EXCEEDED', shutText(view, scope), book, view, scope, asked);
@@ -95,8 +83,8 @@ export function tripped(
     const { book, view } = known;
     const scope = scopeOf(book, event);
     if (book.compiled.limit === 0n) return refusalOf(code, shutText(view, scope), book, view, scope, undefined);
-    const unit = UNITS[view.metric] ?? '';
-    const message = `The budget '${view.name}' of ${ownerOf(scope)} is used up: ${view.spend} ${unit} spent of ${view.limit}.${resetText(view)}`;
+    const text = (amount: string) => spokenAmount(view.metric, amount);
+    const message = `The budget '${view.name}' of ${ownerOf(scope)} is used up: ${text(view.spend)} spent of ${text(view.limit)}.${resetText(view)}`;
     return refusalOf(code, message, book, view, scope, undefined);
   }
   const figures =

@@ -5,7 +5,6 @@ import {
   type CompiledControl,
   digitsOf,
   isDepartmentRule,
-  valueText,
   verdictOf,
 } from '../../compile/compiled-control.js';
 import { bigintOf, numberOf } from '../../store/sql.js';
@@ -14,6 +13,7 @@ import { parseScaled } from '../decimal.js';
 import { isGraded } from '../hard-fields.js';
 import { spanNow } from '../rolling-balances.js';
 import { bucketLeavesAt } from '../rolling-window.js';
+import { spokenAmount, spokenValue } from '../spoken-amount.js';
 import { NEVER_MS } from '../window.js';
 import { type Cell, type CellStanding, moveHeld, standingNow } from './cells.js';
 import { reactionsOf } from './hold-terms.js';
@@ -201,7 +201,7 @@ function messageOf(
 ): string {
   const { control, limit } = compiled;
   const whose = control.groupBy === null ? `'${control.name}'` : `'${control.name}' for ${groupKey}`;
-  const text = (value: bigint) => valueText(compiled, value);
+  const text = (value: bigint) => spokenValue(compiled, value);
   switch (why) {
     case 'unknown-price':
       return `${whose}: nobody knows what the call costs, and the control refuses such calls; declare a price for its model`;
@@ -210,8 +210,11 @@ function messageOf(
     case 'filling':
       return `${whose}: its events are still being counted; ask again`;
     default: {
+      const { metricType, raised } = control;
+      const raise = raised === undefined ? '' : ` (${spokenAmount(metricType, raised)} of it raised)`;
       const sum = `${text(spend)} spent + ${text(held)} held + ${text(asked)} asked`;
-      return `${whose}: ${sum} is more than ${text(limit)}${spend >= limit ? ', which is reached' : ''}`;
+      if (spend >= limit) return `${whose}: ${sum}, and the limit of ${text(limit)}${raise} is reached`;
+      return `${whose}: ${sum} is more than ${text(limit)}${raise}`;
     }
   }
 }

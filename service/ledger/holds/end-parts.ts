@@ -1,9 +1,10 @@
 /** What becomes of what is left of a hold: given back, or counted as spent. */
-import { type CompiledControl, valueText } from '../../compile/compiled-control.js';
+import type { CompiledControl } from '../../compile/compiled-control.js';
 import { announce, TOTAL } from '../balances.js';
 import type { LedgerContext } from '../context.js';
 import { noteEnforcement } from '../enforcement-log.js';
 import { headOf, spanNow, sumAnew } from '../rolling-balances.js';
+import { spokenValue } from '../spoken-amount.js';
 import { type Cell, cellOf, moveHeld } from './cells.js';
 import { type HeldHold, type HeldPart, type HoldBook, leftOf } from './hold-book.js';
 import { noteOverrun } from './overruns.js';
@@ -94,8 +95,6 @@ async function moveCharge(
   tells: boolean,
 ): Promise<bigint> {
   const { control } = compiled;
-  // A control that began anew since has forgotten that window.
-  if (window.startMs < (control.countedFromMs ?? 0)) return 0n;
   const delta = { value: by, unknownCount: 0n };
   const rolling = control.windowType === 'ROLLING';
   const groups = groupKey === TOTAL ? [TOTAL] : [TOTAL, groupKey];
@@ -128,6 +127,6 @@ async function tell(
     value: amount,
     windowStartMs: rolling ? spanNow(context, control).fromMs : part.windowStartMs,
     transactionId: null,
-    details: `${valueText(compiled, amount)} of hold ${hold.id} of ${hold.owner}: ${done}`,
+    details: `${spokenValue(compiled, amount)} of hold ${hold.id} of ${hold.owner}: ${done}`,
   });
 }

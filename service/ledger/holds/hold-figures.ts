@@ -4,6 +4,7 @@ import { bigintOf, numberOf, textOf, textOrNull } from '../../store/sql.js';
 import type { MetricType } from '../../store/store.js';
 import type { LedgerContext } from '../context.js';
 import { parseScaled } from '../decimal.js';
+import { type IdleHolding, idleHoldings } from './idle-holders.js';
 
 /** What no sum of a team says. */
 export interface HoldFigures {
@@ -11,6 +12,8 @@ export interface HoldFigures {
   readonly expiredCount: number;
   /** By metric: the largest share of one budget, 0 to 1, that open holds set aside and have not drawn. */
   readonly stranded: readonly { readonly metric: MetricType; readonly share: number }[];
+  /** Budgets that are held and not used, the largest share first. */
+  readonly idle: readonly IdleHolding[];
 }
 
 /** Budgets that are looked at; beyond them the shares are lower bounds (I10). */
@@ -31,6 +34,7 @@ export async function holdFigures(context: LedgerContext): Promise<HoldFigures> 
   }
   return {
     expiredCount: counted === undefined ? 0 : numberOf(counted, 'total'),
+    idle: await idleHoldings(context),
     stranded: [...shares].map(([metric, share]) => ({ metric, share: Number(share) / Number(PARTS) })),
   };
 }

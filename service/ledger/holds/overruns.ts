@@ -1,8 +1,9 @@
 /** What is spent above the limit of a hard control: recorded and named, whatever admitted it (I7). */
-import { type CompiledControl, valueText } from '../../compile/compiled-control.js';
+import type { CompiledControl } from '../../compile/compiled-control.js';
 import type { LedgerContext } from '../context.js';
 import { noteEnforcement } from '../enforcement-log.js';
 import { countsNow, spanNow } from '../rolling-balances.js';
+import { spokenValue } from '../spoken-amount.js';
 import type { Window } from '../windows.js';
 import type { HeldHold, HeldPart } from './hold-book.js';
 
@@ -55,6 +56,6 @@ export async function noteOverrun(
     value,
     windowStartMs: rolling ? spanNow(context, control).fromMs : window.startMs,
     transactionId,
-    details: `${valueText(compiled, overrun)} above the limit by ${event} ${by}`,
+    details: `${spokenValue(compiled, overrun)} above the limit by ${event} ${by}`,
   });
 }

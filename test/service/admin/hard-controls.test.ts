@@ -104,7 +104,7 @@ describe.each(STORES)('hard controls over the API, $name', ({ open }) => {
     const { json: explained } = await service.ask({ path: '/v2/api/fusewire/explain?model=gpt-4o' });
     expect(explained.controls[0]).toMatchObject({
       ...{ enforcement: 'HARD', limit: '10', raised: '2.5', held: '0', holds: [] },
-      equation: '0 + 0 held < 10 + 2.5 raised: passes',
+      equation: '$0.00 + $0.00 held < $10.00 + $2.50 raised: passes',
       raises: [{ raiseId: raised.json.id, amount: '2.5', reason: 'launch' }],
     });
     for (const json of [

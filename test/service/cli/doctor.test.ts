@@ -85,11 +85,13 @@ describe('fusewire doctor', { timeout: 90_000 }, () => {
     expect(first.failed).toEqual([]);
     expect([first.code, first.sound]).toEqual([0, true]);
     const names =
-      'service data folder store clock versions team keys address single batch feed wait sdk balances cleaned up';
+      'service data folder store clock versions holds team keys address single batch feed wait sdk balances cleaned up';
     expect(first.checks.map(({ name }) => name).join(' ')).toBe(names);
     const detail = (name: string) => first.checks.find((check) => check.name === name)?.detail;
     for (const surface of ['single', 'batch', 'sdk']) {
-      expect(detail(surface)).toMatch(/^priced at \$0\.00045, counted once; 0\.00045 >= 0\.00001: refused; recorded/);
+      expect(detail(surface)).toMatch(
+        /^priced at \$0\.00045, counted once; \$0\.00045 >= \$0\.00001: refused; recorded/,
+      );
     }
     expect(detail('sdk')).toMatch(/the next call was refused before it left$/);
     expect(await state()).toEqual(before);
@@ -116,6 +118,31 @@ describe('fusewire doctor', { timeout: 90_000 }, () => {
     expect(out).toMatch(/^data folder\tfailed\tothers may read credential\.secret \(644\)$/m);
     expect(out).toMatch(/^sdk\tok\tpriced/m);
     expect(err).toBe(`data folder: chmod 700 ${dataDir}; chmod 600 on its files\n`);
+  });
+
+  it('names who holds a budget without using it', async () => {
+    const holding = { teamId: 't', controlId: 'c', name: 'Research', metric: 'TOTAL_COST', group: null };
+    const idle = [
+      { ...holding, ...{ share: 0.92, owners: 1, owner: 'host:7', ownerShare: 0.92, sinceMs: 0 } },
+      { ...holding, ...{ group: 'a', share: 0.6, owners: 3, owner: 'x', ownerShare: 0.25, sinceMs: 0 } },
+      { ...holding, ...{ group: 'b', share: 0.49, owners: 1, owner: 'y', ownerShare: 0.49, sinceMs: 0 } },
+    ];
+    const heal = await breakBy((path) =>
+      path === '/admin/local/idle-holds' ? { status: 200, body: JSON.stringify({ idle }) } : undefined,
+    );
+    const { code, failed } = await examine();
+    await heal();
+    expect([code, failed.map(({ name, detail }) => [name, detail])]).toEqual([
+      3,
+      [
+        [
+          'holds',
+          "host:7 holds 92 % of 'Research' since 1970-01-01T00:00:00.000Z and has drawn next to nothing; " +
+            "x holds 25 % of 'Research' for a since 1970-01-01T00:00:00.000Z and has drawn next to nothing, " +
+            '3 owners together 60 %',
+        ],
+      ],
+    ]);
   });
 
   it('is red where the feed is stuck: what is refused by the books is not refused by guards', async () => {

@@ -69,7 +69,19 @@ it('holds list and holds release: who holds what, and the end of it', async () =
   expect(json).toMatchObject([{ id: one.id, state: 'open' }]);
   expect((await run('list', '--state', 'shut')).code).toBe(2);
 
-  const released = await run('release', one.id);
+  const narrow = await runInProcess(['holds', 'list'], { workingDir: folder, isTerminal: true, width: 80 });
+  const [head, ...shown] = narrow.out.trimEnd().split('\n');
+  expect(head).toMatch(/^ID +OWNER .*CONTROL +GROUP .*LEFT +STATE$/);
+  expect([head, ...shown].filter((line) => line!.length > 80)).toEqual([]);
+  expect(shown.at(-1)).toMatch(/^left out: .*DRAWN.*--json have everything$/);
+  const short = shown.find((line) => line.includes('$1.25'))?.split(' ')[0];
+  const [start = '', end = ''] = short?.split('…') ?? [];
+  expect([one.id.startsWith(start), one.id.endsWith(end)]).toEqual([true, true]);
+  expect([start.length, end.length].every((length) => length >= 6 && length < 18)).toBe(true);
+  const unknownShort = await run('release', 'zzzzzz…zzzzzz');
+  expect([unknownShort.code, unknownShort.err]).toEqual([1, 'fusewire: no hold with the id zzzzzz…zzzzzz\n']);
+
+  const released = await run('release', short!);
   expect([released.code, released.out]).toEqual([0, `${one.id} of host-a:1: given back: what it held is free again\n`]);
   expect((await run('release', one.id)).out).toContain('nothing to do');
   const missing = await run('release', '00000000-0000-4000-8000-000000000000');

@@ -16,6 +16,7 @@ export async function runInProcess(
     workingDir: string;
     env?: Record<string, string>;
     isTerminal?: boolean;
+    width?: number;
     answer?: string;
     runtime?: Partial<Runtime>;
   },
@@ -27,6 +28,7 @@ export async function runInProcess(
     err: (text) => void err.push(`${text}\n`),
     write: async (bytes) => void out.push(Buffer.from(bytes).toString('utf8')),
     isTerminal: options.isTerminal ?? false,
+    width: options.width,
     colors: pc.createColors(false),
     runtime: { ...createRuntime(), ...options.runtime, env: options.env ?? {} },
     workingDir: options.workingDir,

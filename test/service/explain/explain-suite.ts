@@ -50,7 +50,7 @@ export function describeExplain({ name, open }: TestStore): void {
         outcome: 'refuse',
         controlId: cap.id,
         ruleId: cap.ruleId,
-        equation: 'Mini cap: 2.5 >= 2: refused',
+        equation: 'Mini cap: $2.50 >= $2.00: refused',
       });
       const byName = Object.fromEntries(json.controls.map((one: { name: string }) => [one.name, one]));
       expect(byName['Mini cap']).toMatchObject({
@@ -62,7 +62,7 @@ export function describeExplain({ name, open }: TestStore): void {
         reaction: 'allow',
         group: 'u-88',
         spend: '2.5',
-        equation: '2.5 < 5: passes',
+        equation: '$2.50 < $5.00: passes',
       });
       expect(byName['Watcher']).toMatchObject({ reaction: 'observe' });
       expect(byName['Off']).toMatchObject({ reaction: 'not-concerned', equation: 'the control is not enabled' });

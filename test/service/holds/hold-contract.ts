@@ -260,7 +260,7 @@ export function holdContract(bench: HoldBench): void {
       const { items } = await bench.store.listEnforcementEvents(bench.team.id, { page: 0, size: 10 });
       const overrun = items.find(({ kind }) => kind === 'overrun');
       expect(overrun).toMatchObject({ transactionId: 'the-one', outcome: 'OVERRUN' });
-      expect(overrun?.details).toBe(`0.25 above the limit by event the-one of hold ${one.id}`);
+      expect(overrun?.details).toBe(`$0.25 above the limit by event the-one of hold ${one.id}`);
       expect((await getHold(one.id)).parts).toMatchObject([{ overrun: 250_000_000n, left: 0n }]);
       const [totals] = await bench.store.holdTotals(bench.team.id);
       expect(totals?.metrics).toMatchObject([{ metric: 'TOTAL_COST', held: 400_000_000n, overrun: 250_000_000n }]);

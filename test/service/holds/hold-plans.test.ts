@@ -15,12 +15,25 @@ const STATEMENTS = {
   'select-open-holds': ['hold_expiry'],
   'select-hold-totals': ['hold_part_live'],
   'select-held-cells': ['hold_part_live'],
+  'select-idle-holders': ['hold_part_live', 'PRIMARY KEY (team_id=? AND id=?)'],
+  'select-charged-and-overrun': ['hold_part_live (control_id=? AND group_key=?)'],
   'select-live-hold-parts': ['hold_part_live (control_id=?)'],
   'load-holds': ['PRIMARY KEY (team_id=? AND id=?)'],
   'load-hold-parts': ['PRIMARY KEY (team_id=? AND hold_id=?)'],
   'draw-hold-part': ['PRIMARY KEY (team_id=? AND hold_id=? AND control_id=?)'],
 } as const satisfies Partial<Record<StatementName, readonly string[]>>;
-const VALUES = { teamId: 't', nowMs: BigInt(NOON), endedBeforeMs: BigInt(NOON), size: 1n, controlId: 'c', id: '["i"]' };
+const VALUES = {
+  teamId: 't',
+  nowMs: BigInt(NOON),
+  endedBeforeMs: BigInt(NOON),
+  size: 1n,
+  controlId: 'c',
+  id: '["i"]',
+  takenBeforeMs: 0n,
+  groupKey: '',
+  fromMs: 0n,
+  toMs: 0n,
+};
 
 describe('holds that ended are not read when others are taken', () => {
   const folder = tempFolder();

@@ -182,6 +182,7 @@ export function describeHoldsApi({ name, open }: TestStore): void {
       expect(text).toMatch(/^fusewire_holds_drawn\{metric="TOKEN_COUNT"\} \d+$/m);
       expect(text).toMatch(/^fusewire_holds_refused_total\{code="BUDGET_EXCEEDED"\} [1-9]/m);
       expect(text).toMatch(/^fusewire_holds_stranded_ratio\{metric="TOKEN_COUNT"\} 0\.7$/m);
+      expect(text).toMatch(/^# TYPE fusewire_holds_idle_ratio gauge$/m);
       expect(text).toMatch(/^fusewire_holds_open [1-9]/m);
       expect(text).toMatch(/^fusewire_holds_expired \d+$/m);
       for (const secret of [controlId, service.team.id, 'suite-1']) expect(text).not.toContain(secret);

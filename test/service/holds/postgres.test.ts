@@ -3,6 +3,7 @@ import { onePlace, usePostgres } from '../postgres-support.js';
 import { onStore } from './hold-bench.js';
 import { holdContract } from './hold-contract.js';
 import { holdEndsContract } from './hold-ends-contract.js';
+import { holdFiguresContract } from './hold-figures-contract.js';
 import { twoProcesses } from './two-processes.js';
 
 const urlOf = onePlace(usePostgres());
@@ -10,5 +11,6 @@ const urlOf = onePlace(usePostgres());
 onStore('holds on PostgreSQL', async (place, runtime) => openPostgresStore({ url: await urlOf(place), runtime }), [
   holdContract,
   holdEndsContract,
+  holdFiguresContract,
   twoProcesses,
 ]);

@@ -72,7 +72,7 @@ describe.each(DECIDED)('$name', ({ make, cases, upstream }) => {
       expect(failure.status ?? failure.status_code, name).toBe(402);
       expect(listening.heads, name).toHaveLength(1);
       const { headers } = listening.last();
-      expect(failure.message, name).toMatch(/budget .* is used up: 0.003 USD spent of 0.003/i);
+      expect(failure.message, name).toMatch(/budget .* is used up: \$0\.003 spent of \$0\.003/i);
       expect(headers.get('x-should-retry')).toBe('false');
       expect(headers.get('retry-after')).toBeNull();
       expect(headers.get('fusewire-budget-limit')).toBe('0.003');
