@@ -95,6 +95,8 @@ async function moveCharge(
   tells: boolean,
 ): Promise<bigint> {
   const { control } = compiled;
+  // A control that began anew since has forgotten that window.
+  if (window.startMs < (control.countedFromMs ?? 0)) return 0n;
   const delta = { value: by, unknownCount: 0n };
   const rolling = control.windowType === 'ROLLING';
   const groups = groupKey === TOTAL ? [TOTAL] : [TOTAL, groupKey];
