@@ -22,6 +22,10 @@ interface World {
 
 type Act = (world: World) => Promise<unknown>;
 
+/** As a counterexample shows it: of a function it would print the text. */
+const shown = (what: string, input: unknown, act: Act): Act =>
+  Object.assign(act, { [fc.toStringMethod]: () => `${what} ${fc.stringify(input)}` });
+
 const PEOPLE = ['u1', 'u2', 'u3', undefined] as const;
 const ADDRESSES = ['a@x.org', 'A@X.org', 'b@x.org', 'u2', undefined] as const;
 const MODELS = ['gpt-4o', 'gpt-4o-mini', 'o1'] as const;
@@ -44,26 +48,25 @@ const rolling: fc.Arbitrary<Partial<CostControlInput>> = fc.record({
   hardLimit: fc.constantFrom('1', '4'),
 });
 
-const create: fc.Arbitrary<Act> = fc
-  .oneof({ arbitrary: fields, weight: 4 }, rolling)
-  .map((changes) => async (world) => {
-    world.made.push((await world.store.createControl(world.team.id, control({ enabled: true, ...changes }))).id);
-  });
-const change = fc.tuple(fc.nat(9), fields).map(
-  ([index, changes]): Act =>
-    async ({ store, team, made }) => {
-      const id = made[index % Math.max(1, made.length)];
-      const known = id === undefined ? undefined : await store.getControl(team.id, id);
-      if (known === undefined || (known.windowType === 'ROLLING' && changes.windowType !== undefined)) return;
-      await store.updateControl(team.id, known.id, changes);
-    },
+const create: fc.Arbitrary<Act> = fc.oneof({ arbitrary: fields, weight: 4 }, rolling).map((changes) =>
+  shown('create', changes, async ({ store, team, made }) => {
+    made.push((await store.createControl(team.id, control({ enabled: true, ...changes }))).id);
+  }),
 );
-const remove = fc.nat(9).map(
-  (index): Act =>
-    async ({ store, team, made }) => {
-      const id = made[index % Math.max(1, made.length)];
-      if (id !== undefined) await store.deleteControl(team.id, id);
-    },
+const change = fc.tuple(fc.nat(9), fields).map((input) =>
+  shown('change', input, async ({ store, team, made }) => {
+    const [index, changes] = input;
+    const id = made[index % Math.max(1, made.length)];
+    const known = id === undefined ? undefined : await store.getControl(team.id, id);
+    if (known === undefined || (known.windowType === 'ROLLING' && changes.windowType !== undefined)) return;
+    await store.updateControl(team.id, known.id, changes);
+  }),
+);
+const remove = fc.nat(9).map((index) =>
+  shown('remove', index, async ({ store, team, made }) => {
+    const id = made[index % Math.max(1, made.length)];
+    if (id !== undefined) await store.deleteControl(team.id, id);
+  }),
 );
 const spend = fc
   .array(
@@ -75,31 +78,33 @@ const spend = fc
     }),
     { minLength: 1, maxLength: 4 },
   )
-  .map(
-    (events): Act =>
-      async ({ store, team, clock }) => {
-        await store.recordEvents(
-          team.id,
-          events.map(({ id, email, ...rest }) =>
-            event(clock.nowMs, { ...rest, subscriber: { ...(id && { id }), ...(email && { email }) } }),
-          ),
-        );
-      },
+  .map((events) =>
+    shown('spend', events, async ({ store, team, clock }) => {
+      await store.recordEvents(
+        team.id,
+        events.map(({ id, email, ...rest }) =>
+          event(clock.nowMs, { ...rest, subscriber: { ...(id && { id }), ...(email && { email }) } }),
+        ),
+      );
+    }),
   );
-const pass = fc.constantFrom(1_000, 60_000, 20 * 60_000, HOUR, DAY).map(
-  (ms): Act =>
-    async ({ store, clock }) => {
-      clock.advance(ms);
-      await store.turnWindows();
-    },
+const pass = fc.constantFrom(1_000, 60_000, 20 * 60_000, HOUR, DAY).map((ms) =>
+  shown('pass', ms, async ({ store, clock }) => {
+    clock.advance(ms);
+    await store.turnWindows();
+  }),
 );
-const bypass = fc.boolean().map(
-  (on): Act =>
-    async ({ store, team, clock }) => {
-      const actor = { id: 'test' };
-      if (on) await store.setBypass(team.id, { untilMs: clock.nowMs + HOUR, reason: 'a test' }, actor);
-      else await store.endBypass(team.id, actor);
-    },
+const bypass = fc.boolean().map((on) =>
+  shown('bypass', on, async ({ store, team, clock }) => {
+    const actor = { id: 'test' };
+    if (on) await store.setBypass(team.id, { untilMs: clock.nowMs + HOUR, reason: 'a test' }, actor);
+    else await store.endBypass(team.id, actor);
+  }),
+);
+/** When a history begins: at any time of a week, and just before an hour or a day is over. */
+const start = fc.oneof(
+  fc.nat(7 * DAY),
+  fc.tuple(fc.integer({ min: 1, max: 7 * 24 }), fc.nat(90_000)).map(([hours, before]) => hours * HOUR - before),
 );
 const act = fc.oneof(
   { arbitrary: create, weight: 3 },
@@ -174,43 +179,49 @@ export async function differencesHold(open: (clock: HandClock) => Promise<Store>
   const store = await open(clock);
   let told = 0;
   await fc.assert(
-    fc.asyncProperty(fc.array(act, { minLength: 3, maxLength: 30 }), fc.nat(4), async (acts, laziness) => {
-      clock.nowMs = Math.max(clock.nowMs, NOON);
-      const team = await store.createTeam('team');
-      const replica = new FeedCache(clock.runtime, store);
-      const world: World = { store, clock, team, made: [], replica };
-      const eager = new Client();
-      const lazy = new Client();
-      const elsewhere = new Client();
-      for (const [i, one] of acts.entries()) {
-        await one(world);
-        await eager.poll(store.feeds, team.id);
-        if (i % (laziness + 2) === 0) await lazy.poll(store.feeds, team.id);
-        if (i % 5 === 4) {
-          // Another process, which was told nothing but that the revision moved, and that values did.
-          replica.moved(team.id, (await store.feedTeam(team.id)).revision);
-          replica.touched(team.id);
-          await elsewhere.poll(replica, team.id);
+    fc.asyncProperty(
+      fc.array(act, { minLength: 3, maxLength: 30 }),
+      fc.nat(4),
+      start,
+      async (acts, laziness, afterMs) => {
+        // The same time of the same weekday whatever was before; the clock never goes back.
+        clock.advance(28 * DAY - ((clock.nowMs - NOON) % (28 * DAY)) + afterMs);
+        const team = await store.createTeam('team');
+        const replica = new FeedCache(clock.runtime, store);
+        const world: World = { store, clock, team, made: [], replica };
+        const eager = new Client();
+        const lazy = new Client();
+        const elsewhere = new Client();
+        for (const [i, one] of acts.entries()) {
+          await one(world);
+          await eager.poll(store.feeds, team.id);
+          if (i % (laziness + 2) === 0) await lazy.poll(store.feeds, team.id);
+          if (i % 5 === 4) {
+            // Another process, which was told nothing but that the revision moved, and that values did.
+            replica.moved(team.id, (await store.feedTeam(team.id)).revision);
+            replica.touched(team.id);
+            await elsewhere.poll(replica, team.id);
+          }
         }
-      }
-      // Values alone are shown at most every ten seconds.
-      clock.advance(10_000);
-      for (const feeds of [store.feeds as FeedCache, replica]) feeds.touched(team.id);
-      const anew = new FeedCache(clock.runtime, store);
-      const expected = await whole(anew, team.id);
-      replica.moved(team.id, expected.revision);
-      await Promise.all([eager, lazy].map((client) => client.poll(store.feeds, team.id)));
-      await elsewhere.poll(replica, team.id);
-      for (const client of [eager, lazy, elsewhere]) {
-        const { compiledAt: _then, ...feed } = settled(client.feed);
-        const { compiledAt: _now, ...fresh } = settled(parsed(expected));
-        if (expected.kind === 'empty') expect(feed.rules).toEqual([]);
-        else expect(feed).toEqual(fresh);
-        if (!fresh.rules.some(isMoving)) expect(client.etag).toBe(expected.etag);
-        told += client.differences;
-      }
-      for (const feeds of [anew, replica]) feeds.close();
-    }),
+        // Values alone are shown at most every ten seconds.
+        clock.advance(10_000);
+        for (const feeds of [store.feeds as FeedCache, replica]) feeds.touched(team.id);
+        const anew = new FeedCache(clock.runtime, store);
+        const expected = await whole(anew, team.id);
+        replica.moved(team.id, expected.revision);
+        await Promise.all([eager, lazy].map((client) => client.poll(store.feeds, team.id)));
+        await elsewhere.poll(replica, team.id);
+        for (const client of [eager, lazy, elsewhere]) {
+          const { compiledAt: _then, ...feed } = settled(client.feed);
+          const { compiledAt: _now, ...fresh } = settled(parsed(expected));
+          if (expected.kind === 'empty') expect(feed.rules).toEqual([]);
+          else expect(feed).toEqual(fresh);
+          if (!fresh.rules.some(isMoving)) expect(client.etag).toBe(expected.etag);
+          told += client.differences;
+        }
+        for (const feeds of [anew, replica]) feeds.close();
+      },
+    ),
     { numRuns },
   );
   // Few histories have none at all.
