@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js';
 import { instrumentOpenAI } from '../../src/instrument/openai.js';
 import { type StubProvider, startStubProvider } from '../helpers/stub-provider.js';
+import { until } from '../helpers/until.js';
 import { amountAsked, createHeldPath, type HeldPath, type HeldPathOptions } from './held-path.js';
 
 const MESSAGES = [{ role: 'user' as const, content: 'hi' }];
@@ -123,11 +124,11 @@ describe('openai under a hard budget', () => {
     });
     const abort = new AbortController();
     const call = caught(client.chat.completions.create(CHAT, { signal: abort.signal }));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => held.holder.takes === 1, 'the question');
     abort.abort();
     expect((await call) as Error).toBeInstanceOf(OpenAI.APIUserAbortError);
     open();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => held.holder.asked.length === 1 && held.holder.held === 0, 'the hold given back');
     expect(stub.requests).toHaveLength(0);
     expectNothingHeld(held);
   });

@@ -169,7 +169,7 @@ describe.each(MAJORS)('openai $major', ({ major, OpenAI, Azure, CommonJs }) => {
           await stream[Symbol.asyncIterator]().next();
         };
         await readOne();
-        for (let round = 0; round < 50 && recording.events.length === 0; round += 1) {
+        for (let round = 0; round < 2_000 && recording.events.length === 0; round += 1) {
           collect();
           await new Promise((go) => setTimeout(go, 5));
         }

@@ -214,7 +214,7 @@ describe('embeddings', () => {
     expect(bench.events[0]?.inputTokenCount).toBeGreaterThan(0);
     bench.service.setRules([{ name: 'Cap', breached: true } as never]);
     await bench.fusewire.ready();
-    await vi.waitFor(() => expect(partsOf(bench.fusewire).decide({}).outcome).toBe('refuse'));
+    await vi.waitFor(() => expect(partsOf(bench.fusewire).decide({}).outcome).toBe('refuse'), 15_000);
     await expect(embeddings.embedQuery('x')).rejects.toThrow('Cap');
     expect(embeddings.calls).toBe(3);
   });

@@ -153,7 +153,7 @@ describe('keys', () => {
       const payer = await whole.payer({ budget: '1' });
       const caller = await open(payer);
       await end(payer);
-      await until(async () => (await ask(withKey(payer.key))).status === 401, 'the end of the key', 2_000);
+      await until(async () => (await ask(withKey(payer.key))).status === 401, 'the end of the key');
       expect(await codeOf(await ask(withKey(payer.key)))).toMatch(code);
       whole.standIn.releaseAll();
       await caller.saw('[DONE]');

@@ -77,7 +77,7 @@ describe('the books in trouble', () => {
     expect(outcomes).toEqual(['admit', 'admit', 'admit', 'admit', 'refuse', 'refuse']);
     expect(await kept()).toBe(1);
     isDead = false;
-    await until(async () => (await kept()) === 5, 'the others are recorded', 12_000);
+    await until(async () => (await kept()) === 5, 'the others are recorded', 30_000);
     expect(await pay(books)).toBe('refuse');
     expect((await real.verifyBalances()).wrong).toEqual([]);
   });
@@ -88,7 +88,7 @@ describe('the books in trouble', () => {
     const books = open();
     expect(await books.admit(callOf(teamId))).toMatchObject({ outcome: 'unavailable', retryAfterSeconds: 2 });
     isDead = false;
-    await until(async () => (await pay(books)) === 'admit', 'it is decided on again', 12_000);
+    await until(async () => (await pay(books)) === 'admit', 'it is decided on again', 30_000);
   });
 
   it('a disk that is full: no call that could not be metered, and by itself again when there is room', async () => {

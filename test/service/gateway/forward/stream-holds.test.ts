@@ -63,7 +63,7 @@ function endless(upstream: RawUpstream, protocol: Protocol): void {
 }
 
 /** A ticket that can grow to `max`. */
-function ticketOf(max: number, whenExhausted: 'cut' | 'finish', laterMs: number | undefined) {
+function ticketOf(max: number, whenExhausted: 'cut' | 'finish', later: number | Promise<void> | undefined) {
   const asked: number[] = [];
   const ticket: HoldTicket = {
     holdId: 'hold',
@@ -72,7 +72,8 @@ function ticketOf(max: number, whenExhausted: 'cut' | 'finish', laterMs: number 
     whenExhausted,
     grow(tokens) {
       asked.push(tokens);
-      return laterMs === undefined ? tokens <= max : sleep(laterMs).then(() => tokens <= max);
+      if (later === undefined) return tokens <= max;
+      return (typeof later === 'number' ? sleep(later) : later).then(() => tokens <= max);
     },
     settle: () => undefined,
     release: () => undefined,
@@ -153,15 +154,24 @@ describe('a stream through the gateway that outgrows its hold', () => {
   );
 
   it('nothing of the upstream is read while a question is out and all that is covered has passed', async () => {
-    const { ticket } = ticketOf(0, 'cut', 300);
+    let answer: () => void = () => undefined;
+    const { ticket, asked } = ticketOf(
+      0,
+      'cut',
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+    );
     const { rig, upstream } = await start('ollama', { hold: () => ticket });
     let isOver = false;
     const reading = readBy('ollama', rig.port).then((read) => {
       isOver = true;
       return read;
     });
+    await until(() => asked.length > 0, 'the question');
     await sleep(200);
     expect({ isOver, asked: upstream.asked.size }).toEqual({ isOver: false, asked: 1 });
+    answer();
     const { reason, words } = await reading;
     expect(reason).toBe('length');
     expect(words).toBeLessThan(100 + 70_000 / PIECES.ollama.length);
