@@ -25,7 +25,7 @@ export interface IdleHolding {
 }
 
 /** A hold that is younger may belong to a call that is under way. */
-export const IDLE_AFTER_MS = 600_000;
+const IDLE_AFTER_MS = 600_000;
 /** Owners that are looked at; beyond them the shares are lower bounds (I10). */
 const HOLDERS_MAX = 20_000;
 /** Shares are exact to so many parts of a budget. */
