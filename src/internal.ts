@@ -86,6 +86,14 @@ export { createMemoryOutbox } from './metering/memory-outbox.js';
 export { resourceOfEvent } from './metering/metering-url.js';
 export type { Outbox, OutboxEntry } from './metering/outbox.js';
 export { ownerFolder } from './metering/owner-folder.js';
+export {
+  type DeadLetter,
+  type DeadLettersFound,
+  hasDeadLetters,
+  readDeadLetters,
+  removeDeadLetters,
+  stampOfDeadLetters,
+} from './metering/read-dead-letters.js';
 export type {
   OperationType,
   ProviderAdapter,

@@ -8,6 +8,7 @@ import { addBudget } from './budget.js';
 import { addBypass } from './bypass.js';
 import { addControls } from './controls.js';
 import { addCustomers } from './customers.js';
+import { addDeadLetters } from './dead-letters.js';
 import { addDepartments } from './departments.js';
 import { addDoctor } from './doctor.js';
 import { addEvents } from './events.js';
@@ -83,6 +84,7 @@ function createProgram(io: CliIo): Command {
   addImport(program, io);
   addBackup(program, io);
   addRebuild(program, io);
+  addDeadLetters(program, io);
   addTunnel(program, io);
   addStatus(program, io);
   return program;

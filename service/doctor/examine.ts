@@ -9,10 +9,11 @@ import type { DoctorTeam } from '../admin/doctor-team.js';
 import { LOCAL_DOCTOR_PATH, LOCAL_REBUILD_PATH } from '../admin/local-admin-route.js';
 import { askDoor, sendKeyCommand } from '../admin/local-door.js';
 import type { TeamBalances } from '../admin/maintenance-commands.js';
+import { REPLAY_COMMAND } from '../gateway/books/dead-letter-book.js';
 import { type Budget, dropBudget, makeBudget } from './budget.js';
 import { Examination, Finding } from './examination.js';
 import { IDLE_HOLDS_ADVICE, lookAtIdleHolds } from './idle-holds.js';
-import { examineInstallation, lookAtAddress, lookAtKeys } from './installation.js';
+import { examineInstallation, lookAtAddress, lookAtKeys, lookAtLetters } from './installation.js';
 import { get, type Patient } from './patient.js';
 import { type SurfaceFinding, tryBatch, tryPoll, trySingle, tryWait } from './surfaces.js';
 import { tryGateway } from './try-gateway.js';
@@ -49,6 +50,7 @@ const LEFT_BEHIND_MS = 3_600_000;
 export async function examine({ door, dataDir, address, runtime }: Examined): Promise<Examination> {
   const exam = new Examination();
   await examineInstallation(exam, { url: door.url, dataDir, runtime });
+  if (door.gatewayUrl !== undefined) await exam.check('dead letters', REPLAY_COMMAND, lookAtLetters(dataDir));
   await exam.check('holds', IDLE_HOLDS_ADVICE, () => lookAtIdleHolds(door));
   const made = await exam.check('team', LOG, async () => {
     const found = await askDoor<DoctorTeam>(door, LOCAL_DOCTOR_PATH, {});

@@ -1,7 +1,8 @@
 /** What surrounds enforcement on this machine: the data folder, the clock, the store, the versions, the address. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadSdk, type Runtime } from 'fusewire/internal';
+import { loadSdk, type Runtime, readDeadLetters } from 'fusewire/internal';
+import { outboxRoot } from '../gateway/books/outbox-folder.js';
 import { sendJson } from '../http/send-json.js';
 import { VERSION } from '../version.js';
 import { type Examination, Finding } from './examination.js';
@@ -44,6 +45,20 @@ export async function examineInstallation(exam: Examination, installation: Insta
     if (running !== VERSION || sdk !== VERSION) throw new Finding(text);
     return { detail: text };
   });
+}
+
+/** What the gateway could not record is kept, and counts only there. */
+export function lookAtLetters(dataDir: string): () => Promise<{ detail: string }> {
+  return async () => {
+    const root = outboxRoot(dataDir);
+    const folders = await readdir(root).catch(() => []);
+    for (const folder of folders.map((name) => join(root, name))) {
+      const { letters, torn } = await readDeadLetters(folder);
+      const count = letters.length + torn;
+      if (count > 0) throw new Finding(`${count} usage events are in the dead letters of ${folder}`);
+    }
+    return { detail: folders.length === 0 ? 'no gateway metered here yet' : 'everything was recorded' };
+  };
 }
 
 /** A metering key meters and reads rules; only a write key changes them. */

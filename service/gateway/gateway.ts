@@ -66,6 +66,7 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
       log,
       probeStore: () => store.probeWrite(),
       trouble: () => books.trouble(),
+      deadLetters: () => books.deadLetters(),
       probeOllama: createOllamaProbe(ollamaUpstream(config)),
       upstreams: config.upstreams.map(({ name }) => name),
     }),
@@ -85,6 +86,7 @@ export async function openGateway(parts: GatewayParts): Promise<OpenGateway> {
     metrics,
   };
   metrics.callsUnderWay(() => keyLimits.callsUnderWay);
+  metrics.deadLetters(() => books.deadLetters());
   const server = createGatewayServer({
     limits,
     runtime,

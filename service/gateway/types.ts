@@ -240,6 +240,8 @@ export interface GatewayBooks {
   recover(): Promise<void>;
   /** Whether calls can be metered, for readiness; a text says what is wrong. */
   trouble(): string | undefined;
+  /** How many events the ledger did not take: they count as spent here until somebody brings them into it. */
+  deadLetters(): number;
   /** Delivers what is left, bounded in time; what stays is durable. */
   close(): Promise<void>;
 }

@@ -6,12 +6,13 @@ import { credentialValueOf, withCredentialValue } from './credential-seal.js';
 import type { OutboxEntry } from './outbox.js';
 import { createRejectionLog } from './rejection-log.js';
 
-/** The file's name in the owner's folder; the one before it ends in `.1`. */
+/** The file's name in the owner's folder; the one before it ends in `.1`. {@link readDeadLetters} reads them. */
 export const DEAD_LETTERS_FILE = 'dead-letters.jsonl';
 
 /** Writes one line per refused event. Never throws. */
 export interface DeadLetters {
-  add(entry: OutboxEntry, reason: string): void;
+  /** Returns whether it is there now. */
+  add(entry: OutboxEntry, reason: string): boolean;
 }
 
 /** Opens the dead letters of a folder. Two files of `maxBytes` each at most: a full one replaces its predecessor. */
@@ -20,6 +21,8 @@ export function createDeadLetters(folder: string, maxBytes: number, runtime: Run
   const { log } = runtime;
   const report = createRejectionLog(runtime, `it was put to ${path}`);
   let isFullReported = false;
+  // A line that was not written whole: the next one begins anew.
+  let isTorn = false;
   return {
     add(entry, reason) {
       const { transactionId } = entry.event;
@@ -32,11 +35,16 @@ export function createDeadLetters(folder: string, maxBytes: number, runtime: Run
         }
         const at = new Date(runtime.now()).toISOString();
         const event = withCredentialValue(entry.event, maskCredential(credentialValueOf(entry.event)));
-        const letter = { at, reason, idempotencyKey: entry.idempotencyKey, event };
+        const { idempotencyKey, createdAtMs } = entry;
+        const letter = { at, reason, idempotencyKey, createdAtMs, event };
         // One append of one line: whole, also where several processes write.
-        appendFileSync(path, `${JSON.stringify(letter)}\n`, { mode: 0o600 });
+        appendFileSync(path, `${isTorn ? '\n' : ''}${JSON.stringify(letter)}\n`, { mode: 0o600 });
+        isTorn = false;
+        return true;
       } catch (error) {
+        isTorn = true;
         log.error('a dead letter could not be written', { transactionId, error: String(error) });
+        return false;
       }
     },
   };

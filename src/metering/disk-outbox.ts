@@ -56,12 +56,21 @@ export interface DiskOutbox extends Outbox {
   append(attemptId: string, event: MeteredEvent, isBulk?: boolean, json?: string): void;
   /** The service has all of these: as `acknowledge` for each, with one write. */
   acknowledgeAll(entries: readonly OutboxEntry[]): void;
+  /**
+   * As `reject`, also of an entry that a bound has removed; but one that cannot be written to the dead letters stays, and
+   * can be claimed again after a minute. Returns whether it is among them.
+   */
+  putAside(entry: OutboxEntry, reason: string): boolean;
+  onDrop(listener: (entry: OutboxEntry) => void): void;
+  /** Where its files are; `undefined` while nobody knows whose they are. */
+  folder(): string | undefined;
 }
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 /** Attempts under way at the same time; beyond it the oldest note is given up. */
 const NOTES_MAX = 10_000;
 const HEARTBEAT_MS = 10_000;
+const ASIDE_AGAIN_MS = 60_000;
 const ADOPT_EVERY_BEATS = 3;
 
 /**
@@ -173,6 +182,23 @@ class FileOutbox implements DiskOutbox {
       else this.#disk.deadLetters.add(entry, reason);
       this.#end(entry.idempotencyKey);
     });
+  }
+
+  putAside(entry: OutboxEntry, reason: string): boolean {
+    return (
+      this.#harmless(() => {
+        const isWritten = this.#disk?.deadLetters.add(entry, reason) ?? false;
+        if (!isWritten) this.#queue.release(entry, ASIDE_AGAIN_MS);
+        else if (this.#queue.settle(entry, 'rejected')) this.#end(entry.idempotencyKey);
+        return isWritten;
+      }) ?? false
+    );
+  }
+
+  folder(): string | undefined {
+    const { directory, owner } = this.#options;
+    const known = typeof owner === 'function' ? owner() : owner;
+    return known === undefined ? undefined : ownerFolder(directory, known);
   }
 
   depth(): number {

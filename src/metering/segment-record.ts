@@ -80,8 +80,8 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Enough to be delivered; the service checks the rest and says what is wrong. */
-function isMeteredEvent(value: unknown): value is MeteredEvent {
+/** Whether it is enough to be delivered; the service checks the rest and says what is wrong. */
+export function isMeteredEvent(value: unknown): value is MeteredEvent {
   if (typeof value !== 'object' || value === null) return false;
   const event = value as Partial<UsageEvent & ToolEvent>;
   const named = 'toolId' in event ? [event.toolId] : [event.model, event.provider];

@@ -117,13 +117,13 @@ export class Cell {
     local.openUnknown += unknownCount;
   }
 
-  /** It is in the ledger now; `false`: it never will be. */
-  acknowledge(startMs: number, value: bigint, unknownCount: bigint, isThere: boolean): void {
+  /** It is in the ledger now. */
+  acknowledge(startMs: number, value: bigint, unknownCount: bigint): void {
     const local = this.#local(startMs);
     local.open -= value;
     local.openUnknown -= unknownCount;
     // Whoever reads the ledger for the first time after this finds it there.
-    if (isThere && this.isLoaded) {
+    if (this.isLoaded) {
       local.acknowledged += value;
       local.acknowledgedUnknown += unknownCount;
     }

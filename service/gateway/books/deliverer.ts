@@ -3,6 +3,7 @@ import type { DiskOutbox, Log, MeteredEvent, OutboxEntry } from 'fusewire/intern
 import type { EventTools } from '../../ingest/canonical-fields.js';
 import type { ItemOutcome } from '../../store/store.js';
 import type { WorkOutcome } from './book-loop.js';
+import type { DeadLetterBook } from './dead-letter-book.js';
 import type { HardBudgets } from './hard-budgets.js';
 import type { GatewayBooksParts } from './parts.js';
 import { type PreparedEvent, prepareFound } from './prepare-event.js';
@@ -24,7 +25,11 @@ export interface DelivererParts extends Pick<GatewayBooksParts, 'store' | 'metri
   readonly tools: EventTools;
   /** Events that were metered by this process, until they are in the ledger. */
   readonly settled: Map<MeteredEvent, SettledEvent>;
-  /** Is told what the ledger has, and what it never will. */
+  /** Counts an event from now on. */
+  weigh(prepared: PreparedEvent): SettledEvent;
+  /** What the ledger does not take goes on to count there. */
+  readonly letters: Pick<DeadLetterBook, 'add'>;
+  /** Is told what the ledger has, and what it does not take. */
   readonly hard: Pick<HardBudgets, 'acknowledged' | 'lost'>;
 }
 
@@ -41,6 +46,7 @@ export class Deliverer {
 
   constructor(parts: DelivererParts) {
     this.#parts = parts;
+    parts.outbox.onDrop((entry) => this.#putAside(entry, 'a bound of the outbox removed it'));
   }
 
   /** Delivers what is oldest. Never rejects. */
@@ -48,8 +54,7 @@ export class Deliverer {
     const { outbox, store, teamId } = this.#parts;
     const claimed = outbox.claim(BATCH);
     if (claimed.length === 0) return this.#rest();
-    const ready = claimed.flatMap((entry) => this.#prepare(entry) ?? []);
-    if (ready.length === 0) return 'done';
+    const ready = claimed.map((entry) => this.#prepare(entry));
     try {
       const outcomes = await store.record(
         teamId,
@@ -57,7 +62,7 @@ export class Deliverer {
       );
       const there = ready.filter(({ entry }, i) => this.#isThere(entry, outcomes[i])).map(({ entry }) => entry);
       outbox.acknowledgeAll(there);
-      for (const entry of there) this.#end(entry, true);
+      for (const entry of there) this.#end(entry);
       this.#parts.hard.acknowledged(there.map(({ idempotencyKey }) => idempotencyKey));
       this.#sayWorks();
       return claimed.length >= MUCH && claimed.length < BATCH ? 'much' : 'done';
@@ -68,33 +73,32 @@ export class Deliverer {
     }
   }
 
-  /** What is left waits for its turn; where nothing is, nothing weighs on balances either. */
+  /** What is left waits for its turn. */
   #rest(): WorkOutcome {
-    const { outbox, settled, log, teamId } = this.#parts;
-    if (outbox.depth() > 0) return 'failed';
-    if (settled.size === 0) return 'idle';
-    log.error('usage events of the gateway were dropped by a bound of the outbox', { teamId, events: settled.size });
-    for (const event of settled.values()) event.end(false);
-    settled.clear();
-    return 'idle';
+    return this.#parts.outbox.depth() > 0 ? 'failed' : 'idle';
   }
 
-  /** Of an event of this process it is there already; one that was found on the disk is read as from anybody. */
-  #prepare(entry: OutboxEntry): Ready | undefined {
-    const { outbox, tools, settled, log } = this.#parts;
-    const known = settled.get(entry.event)?.prepared;
+  /**
+   * Of an event of this process it is there already; one that was found on the disk is read as from anybody, and counts from
+   * now on, however long the ledger does not take it.
+   */
+  #prepare(entry: OutboxEntry): Ready {
+    const { tools, settled, log, teamId, weigh } = this.#parts;
+    const { event, createdAtMs } = entry;
+    const known = settled.get(event)?.prepared;
     if (known !== undefined) return { entry, prepared: known };
+    const say = (problem: string): void => {
+      const { transactionId } = event;
+      log.error('a usage event that was found is not as it should be', { teamId, transactionId, problem });
+    };
+    const prepared = prepareFound(event, createdAtMs, tools, say);
     try {
-      const prepared = prepareFound(entry.event, entry.createdAtMs, tools);
-      if (typeof prepared !== 'string') return { entry, prepared };
-      outbox.reject(entry, prepared);
-      log.error('a usage event of the gateway cannot be read and is put aside', { problem: prepared });
+      settled.set(event, weigh(prepared));
     } catch (error) {
-      outbox.reject(entry, String(error));
-      log.error('a usage event of the gateway cannot be read and is put aside', { error: String(error) });
+      // It is delivered all the same, and counts from then on.
+      say(`it cannot be counted: ${error}`);
     }
-    this.#end(entry, false);
-    return undefined;
+    return { entry, prepared };
   }
 
   /** Whether the ledger has it. What it refused alone waits, or is put aside. */
@@ -114,17 +118,28 @@ export class Deliverer {
       outbox.release(entry, FAILURE_DELAY_MS * 2 ** (failures - 1));
       return false;
     }
+    // Where it cannot be put aside either it comes again.
     this.#failures.delete(entry.idempotencyKey);
-    this.#parts.log.error('a usage event of the gateway cannot be recorded and is put aside', { teamId, error });
-    outbox.reject(entry, error);
-    this.#end(entry, false);
+    if (outbox.putAside(entry, error)) this.#isAside(entry, error, true);
     return false;
   }
 
-  #end({ event, idempotencyKey }: OutboxEntry, isThere: boolean): void {
-    const { settled, hard } = this.#parts;
-    if (!isThere) hard.lost([idempotencyKey]);
-    settled.get(event)?.end(isThere);
+  /** A bound removed it. */
+  #putAside(entry: OutboxEntry, reason: string): void {
+    this.#isAside(entry, reason, this.#parts.outbox.putAside(entry, reason));
+  }
+
+  #isAside(entry: OutboxEntry, reason: string, isWritten: boolean): void {
+    const { settled, hard, letters } = this.#parts;
+    this.#prepare(entry);
+    letters.add(entry.idempotencyKey, settled.get(entry.event), isWritten, reason);
+    settled.delete(entry.event);
+    hard.lost([entry.idempotencyKey]);
+  }
+
+  #end({ event }: OutboxEntry): void {
+    const { settled } = this.#parts;
+    settled.get(event)?.end();
     settled.delete(event);
   }
 

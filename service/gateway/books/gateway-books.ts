@@ -1,16 +1,15 @@
 /** The books of the gateway: one choke point for all calls, and one way into the ledger for all that they cost. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { createTokenEstimator, type DiskOutbox, learnExpected, openDiskOutbox, ownerFolder } from 'fusewire/internal';
+import { createTokenEstimator, type DiskOutbox, learnExpected, openDiskOutbox } from 'fusewire/internal';
 import { createCatalogue } from '../../pricing/catalogue.js';
 import type { ReactionKind } from '../../store/enforcement-event.js';
 import type { Admission, BudgetFacts, GatewayBooks, GatewayCall, GatewayCaller, Refusal } from '../types.js';
+import { outboxFolder, outboxOwner, outboxRoot } from './outbox-folder.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY } from './parts.js';
 import { type SharedParts, TeamBooks } from './team-books.js';
 
 export type { GatewayBooksParts } from './parts.js';
 
-const FOLDER = 'gateway-outbox';
 /** What was consumed does not stop to count because a database was away for a weekend. */
 const KEPT_MS = 30 * 86_400_000;
 /** Room for all entries of a full outbox, and for as much again from processes that died. */
@@ -76,7 +75,7 @@ class Books implements GatewayBooks {
     const isOver = this.#deadline(RECOVERY_MS);
     try {
       const teams = await store.listTeams();
-      const left = teams.filter(({ id }) => existsSync(ownerFolder(this.#folder, ownerOf(id))));
+      const left = teams.filter(({ id }) => existsSync(outboxFolder(this.#parts.dataDir, id)));
       await Promise.all(left.map(({ id }) => this.#teamOf(id).recover(isOver)));
       if (isOver()) log.warn('usage events that an earlier process left are still being recorded');
     } catch (error) {
@@ -90,6 +89,12 @@ class Books implements GatewayBooks {
       if (trouble !== undefined) return trouble;
     }
     return undefined;
+  }
+
+  deadLetters(): number {
+    let sum = 0;
+    for (const team of this.#teams.values()) sum += team.deadLetters();
+    return sum;
   }
 
   close(): Promise<void> {
@@ -117,8 +122,8 @@ class Books implements GatewayBooks {
 
   #openOutbox(teamId: string): DiskOutbox {
     return openDiskOutbox({
-      directory: this.#folder,
-      owner: ownerOf(teamId),
+      directory: outboxRoot(this.#parts.dataDir),
+      owner: outboxOwner(teamId),
       capacity: OUTBOX_CAPACITY,
       maxAgeMs: KEPT_MS,
       maxBytes: FILE_BYTES_MAX,
@@ -126,10 +131,6 @@ class Books implements GatewayBooks {
       gather: setImmediate,
       runtime: { ...this.#parts.runtime, log: this.#parts.log },
     });
-  }
-
-  get #folder(): string {
-    return join(this.#parts.dataDir, FOLDER);
   }
 
   #deadline(limitMs: number): () => boolean {
@@ -142,8 +143,4 @@ class Books implements GatewayBooks {
     this.#parts.log.error('a call could not be decided on; please report this', { error: String(error) });
     return { outcome: 'unavailable', reason: 'the call could not be decided on', retryAfterSeconds: 1 };
   }
-}
-
-function ownerOf(teamId: string) {
-  return { origin: 'fusewire:gateway', teamId };
 }

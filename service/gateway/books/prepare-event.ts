@@ -32,24 +32,44 @@ export function jsonOf({ event, facts }: PreparedEvent): string | undefined {
   return event.kind === 'completion' && facts.credential === undefined ? facts.bodyText : undefined;
 }
 
-/** Prepares an event that was read from a file. A text says why it is none. */
-export function prepareFound(event: MeteredEvent, receivedAtMs: number, tools: EventTools): PreparedEvent | string {
-  const kind = METERED_KIND_OF.get(resourceOfEvent(event))!;
-  const whole = kind.schema.safeParse(event);
-  const input = whole.success ? whole : kind.schema.safeParse(withoutWrong(event, whole.error.issues));
-  if (!input.success) {
-    const [issue] = input.error.issues;
-    return `${issue?.path.join('.')}: ${issue?.message}`;
+/** Prepares an event that was read from a file. `note` is told what of it cannot be, where something cannot. */
+export function prepareFound(
+  event: MeteredEvent,
+  receivedAtMs: number,
+  tools: EventTools,
+  note: (problem: string) => void = () => undefined,
+): PreparedEvent {
+  try {
+    const kind = METERED_KIND_OF.get(resourceOfEvent(event))!;
+    let input = kind.schema.safeParse(event);
+    if (!input.success) {
+      const { issues } = input.error;
+      note(issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
+      input = kind.schema.safeParse(withoutWrong(event, issues, receivedAtMs));
+    }
+    if (input.success) {
+      const body = kind.canonical(input.data, tools);
+      return finish({ transactionId: body.transactionId, receivedAtMs, kind: kind.kind, body });
+    }
+  } catch (error) {
+    note(String(error));
   }
-  const body = kind.canonical(input.data, tools);
-  return finish({ transactionId: body.transactionId, receivedAtMs, kind: kind.kind, body });
+  const unknown = { ...standInsAt(receivedAtMs), attributes: { usageState: 'unknown' } };
+  const { transactionId } = event;
+  return finish({ transactionId, receivedAtMs, kind: 'completion', body: { transactionId, ...unknown } });
 }
 
 /** A field that cannot be costs that field; what the call consumed is then not known, and the call is not lost (I5). */
-function withoutWrong(event: MeteredEvent, issues: Issues): object {
+function withoutWrong(event: MeteredEvent, issues: Issues, receivedAtMs: number): object {
   const wrong = new Set(issues.map(({ path }) => path[0]));
   const kept = Object.fromEntries(Object.entries(event).filter(([name]) => !wrong.has(name)));
-  return { ...kept, attributes: { ...(kept['attributes'] as object | undefined), usageState: 'unknown' } };
+  const attributes = { ...(kept['attributes'] as object | undefined), usageState: 'unknown' };
+  return { ...standInsAt(receivedAtMs), ...kept, attributes };
+}
+
+/** For what no event can be without. */
+function standInsAt(receivedAtMs: number) {
+  return { model: 'unknown', provider: 'unknown', requestTime: new Date(receivedAtMs).toISOString() };
 }
 
 function finish(event: IncomingEvent): PreparedEvent {

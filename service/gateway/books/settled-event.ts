@@ -3,7 +3,7 @@ import type { PreparedEvent } from './prepare-event.js';
 import { NO_SHARES, type Share, type Weight } from './shares.js';
 import type { Standing } from './standing.js';
 
-/** States: open → acknowledged or given up. While it is open it weighs on balances as it will in the ledger. */
+/** States: open → acknowledged. While it is open it weighs on balances as it will in the ledger. */
 export class SettledEvent implements Weight {
   readonly prepared: PreparedEvent;
   readonly #standing: Standing;
@@ -21,11 +21,11 @@ export class SettledEvent implements Weight {
     for (const { cell, startMs, value, unknownCount } of this.#shares) cell.settle(startMs, value, unknownCount);
   }
 
-  /** It is in the ledger; with `isThere` false, it never will be. Once. */
-  end(isThere: boolean): void {
+  /** It is in the ledger. Once. */
+  end(): void {
     if (!this.#standing.weights.delete(this)) return;
     for (const { cell, startMs, value, unknownCount } of this.#shares) {
-      cell.acknowledge(startMs, value, unknownCount, isThere);
+      cell.acknowledge(startMs, value, unknownCount);
     }
     this.#shares = NO_SHARES;
   }

@@ -16,12 +16,13 @@ import { createCallerMetadata } from '../read/caller-metadata.js';
 import type { Admission, BudgetFacts, GatewayCall, GatewayCaller, Refusal } from '../types.js';
 import { BookLoop } from './book-loop.js';
 import type { Cell } from './cell.js';
+import { DeadLetterBook } from './dead-letter-book.js';
 import { Deliverer } from './deliverer.js';
 import { HardBudgets, type HoldEstimates } from './hard-budgets.js';
 import { refusedByHold } from './hold-refusal.js';
 import { type Arrival, budgetSeen, holdsOf, type Judgement, judge, REFRESH_MS, STALE_MS } from './judge.js';
 import { type GatewayBooksParts, OUTBOX_CAPACITY, OUTBOX_RESERVE } from './parts.js';
-import { jsonOf, prepareOwn } from './prepare-event.js';
+import { jsonOf, type PreparedEvent, prepareOwn } from './prepare-event.js';
 import { StandingReader, WAIT_MAX_MS } from './reader.js';
 import { RefusalLog } from './refusal-log.js';
 import { SettledEvent } from './settled-event.js';
@@ -53,6 +54,7 @@ export class TeamBooks {
   readonly #loop: BookLoop;
   readonly #refusals: RefusalLog;
   readonly #hard: HardBudgets;
+  readonly #letters: DeadLetterBook;
   readonly #settled = new Map<MeteredEvent, SettledEvent>();
   readonly #tools: { newId(): string; protect(value: string): string };
   readonly #callerOf = createCallerMetadata();
@@ -74,7 +76,10 @@ export class TeamBooks {
     this.#refusals = new RefusalLog(parts, teamId);
     this.#hard = new HardBudgets(parts, teamId);
     const tools = this.#tools;
-    const deliverer = new Deliverer({ ...parts, teamId, outbox, tools, settled: this.#settled, hard: this.#hard });
+    const weigh = (prepared: PreparedEvent) => new SettledEvent(prepared, this.#standing);
+    this.#letters = new DeadLetterBook({ runtime, log, teamId, tools, weigh, folder: () => outbox.folder() });
+    const ends = { settled: this.#settled, hard: this.#hard, letters: this.#letters };
+    const deliverer = new Deliverer({ ...parts, teamId, outbox, tools, weigh, ...ends });
     this.#loop = new BookLoop(runtime, { deliver: () => deliverer.deliver(), read: () => this.#reader.read() });
     outbox.onAppend(() => this.#loop.wake());
     this.sink = {
@@ -91,7 +96,7 @@ export class TeamBooks {
 
   /** Takes over what earlier processes left and delivers it; until `isOver` says that it took too long. */
   async recover(isOver: () => boolean): Promise<void> {
-    await this.#outbox.adopt();
+    await Promise.all([this.#outbox.adopt(), this.#letters.read()]);
     this.#loop.wake(true);
     while (this.#outbox.depth() > 0 && !isOver()) await this.#pause(20);
   }
@@ -103,7 +108,12 @@ export class TeamBooks {
     if (this.#outbox.depth() + this.sink.open.size >= OUTBOX_CAPACITY - OUTBOX_RESERVE) {
       return 'too many usage events of the gateway wait for the ledger';
     }
-    return undefined;
+    return this.#letters.trouble();
+  }
+
+  /** Events that the ledger did not take, and that count here. */
+  deadLetters(): number {
+    return this.#letters.size;
   }
 
   /** See `GatewayBooks.admit`. */
@@ -170,6 +180,7 @@ export class TeamBooks {
     this.#loop.wake(true);
     while (this.#outbox.depth() > 0 && !isOver()) await this.#pause(20);
     this.#rules.unwatch();
+    this.#letters.close();
     this.#reader.close();
     await this.#loop.close();
     await this.#hard.close();

@@ -17,7 +17,7 @@ export function watchOutbox(inner: DiskOutbox, count: (event: MeteredEvent) => s
     counters: () => inner.counters(),
     whenWritten: (task) => inner.whenWritten(task),
     onAppend: (listener) => inner.onAppend(listener),
-    onDrop: (listener) => inner.onDrop?.(listener),
+    onDrop: (listener) => inner.onDrop(listener),
     close: () => inner.close(),
   };
 }

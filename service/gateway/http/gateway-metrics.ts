@@ -36,6 +36,7 @@ export interface GatewayMetrics {
   /** Numbers that are asked for when they are read. */
   connections(read: () => number): void;
   callsUnderWay(read: () => number): void;
+  deadLetters(read: () => number): void;
 }
 
 const OWN_BUCKETS_S = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1];
@@ -86,6 +87,7 @@ export function createGatewayMetrics({ registry, gauge, counter }: Metrics): Gat
     brokenConnection: (code) => broken.add(1, code),
     connections: (read) => gauge('fusewire_gateway_connections', 'Open connections of callers', read),
     callsUnderWay: (read) => gauge('fusewire_gateway_calls_under_way', 'Calls under way', read),
+    deadLetters: (read) => gauge('fusewire_gateway_dead_letters', 'Usage events that could not be recorded', read),
   };
 }
 

@@ -13,6 +13,8 @@ export interface HealthParts {
   readonly probeStore: () => Promise<unknown>;
   /** Whether calls can be metered: a text says what is wrong (`GatewayBooks.trouble`). */
   readonly trouble: () => string | undefined;
+  /** Usage events that could not be recorded (`GatewayBooks.deadLetters`). */
+  readonly deadLetters: () => number;
   /** Resolves when Ollama answered; absent: it is not configured. */
   readonly probeOllama?: (() => Promise<unknown>) | undefined;
   /** Names of all upstreams that are configured. */
@@ -53,8 +55,10 @@ export function createHealth(parts: HealthParts): Health {
         return store().then((found) => readiness(found, metering()));
       case 'health.ollama':
         return ollamaHealth(ollama, runtime, time());
-      default:
-        return wholeHealth({ store, ollama, metering, upstreams: parts.upstreams, runtime, timestamp: time() });
+      default: {
+        const { upstreams, deadLetters } = parts;
+        return wholeHealth({ store, ollama, metering, deadLetters, upstreams, runtime, timestamp: time() });
+      }
     }
   };
 }
@@ -92,6 +96,7 @@ interface WholeHealthParts {
   readonly store: Probe;
   readonly ollama: Probe | undefined;
   readonly metering: () => 'ok' | 'trouble';
+  readonly deadLetters: () => number;
   readonly upstreams: readonly string[];
   readonly runtime: Clock;
   readonly timestamp: string;
@@ -102,6 +107,7 @@ async function wholeHealth({
   store,
   ollama,
   metering,
+  deadLetters,
   upstreams,
   runtime,
   timestamp,
@@ -114,10 +120,12 @@ async function wholeHealth({
     meteringFound === 'ok' &&
     upstreams.length > 0 &&
     (isOllamaFine || upstreams.length > 1);
-  const status = !canServe ? 'unavailable' : isOllamaFine ? 'healthy' : 'degraded';
+  const isRecorded = deadLetters() === 0;
+  const status = !canServe ? 'unavailable' : isOllamaFine && isRecorded ? 'healthy' : 'degraded';
   const checks = {
     store: check(storeFound, runtime),
     metering: { result: meteringFound },
+    ...(isRecorded ? {} : { recording: { result: 'dead letters' } }),
     ...(ollamaFound === undefined ? {} : { ollama: check(ollamaFound, runtime) }),
   };
   return { status: canServe ? 200 : 503, body: { status, service: 'gateway', checks, upstreams, timestamp } };

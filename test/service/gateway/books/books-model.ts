@@ -8,7 +8,7 @@ import { compileControl, digitsOf } from '../../../../service/compile/compiled-c
 import type { Cell } from '../../../../service/gateway/books/cell.js';
 import { Deliverer } from '../../../../service/gateway/books/deliverer.js';
 import { holdsOf, judge } from '../../../../service/gateway/books/judge.js';
-import { prepareOwn } from '../../../../service/gateway/books/prepare-event.js';
+import { type PreparedEvent, prepareOwn } from '../../../../service/gateway/books/prepare-event.js';
 import { StandingReader } from '../../../../service/gateway/books/reader.js';
 import { SettledEvent } from '../../../../service/gateway/books/settled-event.js';
 import { Standing } from '../../../../service/gateway/books/standing.js';
@@ -70,8 +70,10 @@ export class BooksModel {
     this.#reader = new StandingReader(store, runtime, teamId, this.standing);
     const tools = { newId: runtime.newId, protect: (value: string) => value };
     const hard = { acknowledged: () => undefined, lost: () => undefined };
+    const weigh = (prepared: PreparedEvent) => new SettledEvent(prepared, this.standing);
+    const letters = { add: () => undefined };
     const parts = { store, teamId, log: runtime.log, outbox: this.#outbox, tools, settled: this.#settled, hard };
-    this.#deliverer = new Deliverer(parts);
+    this.#deliverer = new Deliverer({ ...parts, weigh, letters });
   }
 
   close(): Promise<void> {

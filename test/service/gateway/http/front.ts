@@ -121,6 +121,7 @@ export async function openFront(options: FrontOptions = {}) {
     log,
     probeStore: async () => undefined,
     trouble: () => undefined,
+    deadLetters: () => 0,
     upstreams: ['ollama'],
     ...options.health,
   });

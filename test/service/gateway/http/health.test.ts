@@ -23,6 +23,7 @@ function healthOf(changes: Partial<HealthParts> = {}) {
       looks.ollama += 1;
     },
     trouble: () => undefined,
+    deadLetters: () => 0,
     upstreams: ['ollama'],
     ...changes,
   });
@@ -51,6 +52,19 @@ describe('/health', () => {
       upstreams: ['ollama', 'openai'],
       timestamp: '2026-01-01T00:00:00.000Z',
     });
+  });
+
+  it('is degraded while usage events could not be recorded, and says so', async () => {
+    let count = 2;
+    const { health } = healthOf({ deadLetters: () => count });
+    const answer = await health('health');
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      status: 'degraded',
+      checks: { metering: { result: 'ok' }, recording: { result: 'dead letters' } },
+    });
+    count = 0;
+    expect((await health('health')).body).toMatchObject({ status: 'healthy' });
   });
 
   it.each([

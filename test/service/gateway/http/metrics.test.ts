@@ -36,6 +36,7 @@ describe('the metrics of the gateway', () => {
       metrics.clientLeft();
       metrics.connections(() => 7);
       metrics.callsUnderWay(() => 5);
+      metrics.deadLetters(() => 3);
     });
     for (const line of [
       'requests_total{surface="openai.responses",status="2xx"} 2',
@@ -54,6 +55,7 @@ describe('the metrics of the gateway', () => {
       'clients_left_total 1',
       'connections 7',
       'calls_under_way 5',
+      'dead_letters 3',
     ]) {
       expect(text).toContain(`\nfusewire_gateway_${line}\n`);
     }
