@@ -64,7 +64,7 @@ describe('an instance and a service that announces its extensions', () => {
     expect(fusewire.status().delivery).toMatchObject({ delivered: 40, failed: 0, batches: 1 });
 
     service.setRules([{ name: 'Cap', breached: true }]);
-    await until(() => isRefused(fusewire), 1_000);
+    await until(() => isRefused(fusewire));
     const { refused } = fusewire.status().calls;
     for (let i = 0; i < 99; i += 1) isRefused(fusewire, i % 3 === 0 ? 'u-2' : 'u-1');
     expect(await fusewire.flush()).toBe(true);
@@ -92,15 +92,15 @@ describe('an instance and a service that announces its extensions', () => {
     service.setRules([{ name: 'Cap', breached: true }]);
     await fusewire.ready();
     expect(isRefused(fusewire)).toBe(true);
-    const untilMs = Date.now() + 1_500;
+    const untilMs = Date.now() + 4_000;
     service.setBypass({ until: new Date(untilMs).toISOString(), reason: 'incident 12', by: 'ops' });
-    await until(() => !isRefused(fusewire), 1_000);
+    await until(() => !isRefused(fusewire));
     expect(fusewire.status()).toMatchObject({
       bypass: true,
       enforcement: { bypass: { reason: 'incident 12', by: 'ops' } },
     });
     fusewire.meter(EVENT);
-    await until(() => fusewire.status().bypass === false, 5_000);
+    await until(() => fusewire.status().bypass === false, 20_000);
     expect(Date.now()).toBeGreaterThanOrEqual(untilMs);
     expect(isRefused(fusewire)).toBe(true);
     fusewire.meter(EVENT);

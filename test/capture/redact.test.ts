@@ -122,9 +122,9 @@ describe('redaction', () => {
       `SG.${'a-SG.'.repeat(2e5)}`,
       'Authorization: Key '.repeat(50_000),
     ]) {
-      const startedAt = performance.now();
+      const before = process.cpuUsage();
       redact(hostile);
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
     }
   });
 

@@ -4,6 +4,7 @@ import { BudgetExceededError } from '../../enforcement/budget-exceeded-error.js'
 import { withModel, withOutputLimit } from '../../src/bound/change-request.js';
 import { instrumentOpenAI } from '../../src/instrument/openai.js';
 import { type StubProvider, startStubProvider } from '../helpers/stub-provider.js';
+import { until } from '../helpers/until.js';
 import { amountAsked, createHeldPath, type HeldPathOptions } from './held-path.js';
 
 const CHAT = { model: 'dear', messages: [{ role: 'user' as const, content: 'hi' }], max_tokens: 1_000 };
@@ -82,7 +83,7 @@ describe('what a hard budget does before it refuses', () => {
     const { held, client } = guarded({ limit: 20_000, reactions: { throttleMs: 200 } });
     held.holder.held = 15_000;
     const waiting = client.chat.completions.create(CHAT).then(adjusted);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => held.holder.asked.length === 1, 'the first question');
     expect(stub.requests).toHaveLength(0);
     held.holder.held = 0;
     held.advance(50);
@@ -91,9 +92,12 @@ describe('what a hard budget does before it refuses', () => {
     expect(held.told).toEqual(['throttled']);
 
     held.holder.held = 15_000;
-    const refused = caught(client.chat.completions.create(CHAT));
-    for (let step = 0; step < 5; step += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    let isOver = false;
+    const refused = caught(client.chat.completions.create(CHAT)).finally(() => {
+      isOver = true;
+    });
+    for (let asked = 3; asked < 8; asked += 1) {
+      await until(() => isOver || held.holder.asked.length === asked, 'the next question');
       held.advance(50);
     }
     expect(await refused).toMatchObject({ budget: { retryAfterMs: 50 } });
@@ -105,7 +109,7 @@ describe('what a hard budget does before it refuses', () => {
     held.holder.held = 15_000;
     const abort = new AbortController();
     const call = caught(client.chat.completions.create(CHAT, { signal: abort.signal }));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => held.holder.asked.length === 1, 'the question');
     abort.abort();
     expect(await call).toBeInstanceOf(OpenAI.APIUserAbortError);
     expect(held.timers()).toBe(0);
@@ -126,10 +130,11 @@ describe('what a hard budget does before it refuses', () => {
     held.holder.held = 15_000;
     stub.faults.push({ status: 500 });
     const retrying = client.withOptions({ maxRetries: 1 });
-    setTimeout(() => {
-      held.holder.held -= 15_000;
-    }, 100);
-    await retrying.chat.completions.create(CHAT);
+    const answer = retrying.chat.completions.create(CHAT);
+    // The client waits for half a second before it tries again.
+    await until(() => stub.requests.length === 1, 'the first attempt');
+    held.holder.held -= 15_000;
+    await answer;
     expect(Number(stub.requests[0]?.body['max_tokens'])).toBeLessThan(1_000);
     expect(stub.requests[1]?.body['max_tokens']).toBe(1_000);
     expect(amountAsked(held.holder.asked.at(-1)!)).toBeGreaterThan(10_000);

@@ -80,7 +80,7 @@ it('fusewire bypass: on, status, off; it ends by itself', { timeout: 180_000 }, 
   const revision = async () => (await service.store.feed(service.team.id)).revision;
   const before = await revision();
   clock.aheadMs = 91 * 60_000;
-  await until(async () => (await revision()) > before, 'the bypass ends by timer', 10_000);
+  await until(async () => (await revision()) > before, 'the bypass ends by timer', 30_000);
   const off = await run('off');
   expect([off.code, off.out.trim()]).toEqual([0, 'the bypass is off']);
 });

@@ -41,7 +41,7 @@ describe('the repricer', () => {
     const fake = fakeExecutor({ a: 3, b: 1 });
     const { runtime } = runtimeOf();
     new Repricer(runtime, fake as unknown as Executor).start();
-    await vi.waitFor(() => expect(fake.done).toEqual(['a', 'b', 'a', 'a']));
+    await vi.waitFor(() => expect(fake.done).toEqual(['a', 'b', 'a', 'a']), 15_000);
   });
 
   test('I9: goes on by itself after a failure, and says so once a time', async () => {
@@ -49,11 +49,11 @@ describe('the repricer', () => {
     const { timers, clock, runtime } = runtimeOf();
     fake.failing = true;
     new Repricer(runtime, fake as unknown as Executor).start();
-    await vi.waitFor(() => expect(timers).toHaveLength(1));
+    await vi.waitFor(() => expect(timers).toHaveLength(1), 15_000);
     expect(clock.logged).toHaveLength(1);
     fake.failing = false;
     timers[0]?.();
-    await vi.waitFor(() => expect(fake.done).toEqual(['a']));
+    await vi.waitFor(() => expect(fake.done).toEqual(['a']), 15_000);
   });
 
   test('begins nothing after it was stopped, and leaves no timer', async () => {
@@ -62,7 +62,7 @@ describe('the repricer', () => {
     fake.failing = true;
     const repricer = new Repricer(runtime, fake as unknown as Executor);
     repricer.start();
-    await vi.waitFor(() => expect(timers).toHaveLength(1));
+    await vi.waitFor(() => expect(timers).toHaveLength(1), 15_000);
     repricer.stop();
     expect(timers).toHaveLength(0);
     fake.failing = false;

@@ -60,12 +60,11 @@ describe('changes under load', () => {
       await new Promise((go) => setTimeout(go, 60));
       await whole.store.deleteControl(whole.teamId, id);
     }
-    await new Promise((go) => setTimeout(go, 300));
-    await until(async () => (await send(payer)).status === 402, 'the budget used up', 20_000);
+    await until(async () => (await spentBy(whole, payer)) === 300n * OLLAMA_NANO_USD, 'the budget used up', 40_000);
     const passed = await running.stop();
-    expect(passed).toBeGreaterThan(100);
-    await until(async () => (await spentBy(whole, payer)) === 300n * OLLAMA_NANO_USD, 'exactly 300 calls');
+    expect(passed).toBe(300);
     await inLedger(whole, payer, 300);
+    await until(async () => (await seen(payer, OLLAMA_NANO_USD)).held === 0n, 'nothing held');
     expect(await seen(payer, OLLAMA_NANO_USD)).toEqual({ spend: 300n * OLLAMA_NANO_USD, held: 0n });
   }, 60_000);
 
@@ -91,7 +90,7 @@ describe('changes under load', () => {
         return held === 0n && spend === ledger;
       },
       'the gateway and the ledger agree',
-      3_000,
+      20_000,
     );
   }, 60_000);
 
@@ -115,7 +114,7 @@ describe('changes under load', () => {
     whole.standIn.plan = undefined;
     const next = async () => (await send(payer)).status;
     if (name.includes('budget')) expect(await next()).toBe(200);
-    else await until(async () => (await next()) === 401, 'the key refused', 1_000);
+    else await until(async () => (await next()) === 401, 'the key refused');
     whole.standIn.releaseAll();
     for (const got of await Promise.all(under)) expect([got.status, got.broken]).toEqual([200, false]);
     const count = posted(whole);

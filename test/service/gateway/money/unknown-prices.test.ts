@@ -84,7 +84,7 @@ describe('unknown prices', () => {
     await whole.price({ ...price, serviceTier: 'priority', validFrom: '2026-01-01T00:00:00Z' });
     await whole.made('/v2/api/fusewire/prices/reprice', { reason: 'a tier was missing', scope: 'unknown' });
     const open = async () => (await send({ ...ASK, model: 'gpt-4o-mini' })).status === 200;
-    await until(open, 'the budget that knows its price again', 8_000);
+    await until(open, 'the budget that knows its price again', 20_000);
   });
 
   it('a tool that runs at the provider has no known price, also where it is allowed', async () => {
