@@ -123,7 +123,7 @@ describe('an operator of the gateway', { timeout: 90_000 }, () => {
     const [ann] = JSON.parse((await run('customers', 'list', '--json')).out) as { id: string; number: number }[];
     for (const name of [ann!.id, String(ann!.number), 'ann@example.com']) {
       const { code, out } = await run('explain', '--model', 'llama3.2', '--provider', 'OLLAMA', '--customer', name);
-      expect([code, out.split('\n')[0]]).toEqual([3, `refused: Budget of Ann (${ann!.id}): 0 >= 0: refused`]);
+      expect([code, out.split('\n')[0]]).toEqual([3, `refused: Budget of Ann (${ann!.id}): $0.00 >= $0.00: refused`]);
     }
     const nobody = await run('explain', '--model', 'm', '--customer', 'nobody@example.com');
     expect([nobody.code, nobody.err]).toEqual([1, expect.stringContaining("no customer 'nobody@example.com'")]);

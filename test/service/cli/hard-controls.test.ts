@@ -67,10 +67,10 @@ describe('hard controls and raises on the command line', { timeout: 120_000 }, (
     expect([said.code, said.out]).toEqual([0, expect.stringMatching(/^raised by 2\.5 until .*: launch day/)]);
     const [raise] = await json('controls', 'raises', made.id);
     expect(raise).toMatchObject({ amount: '2.5', ended: null });
-    expect((await run('controls', 'list')).out).toContain('\t5 + 2.5 raised\t');
+    expect((await run('controls', 'list')).out).toContain('\t$5.00 + $2.50 raised\t');
     const { out } = await run('explain', '--model', 'gpt-4o');
-    expect(out).toContain('0 + 0 held < 5 + 2.5 raised: passes');
-    expect(out).toContain('raise of raised: 2.5 until');
+    expect(out).toContain('$0.00 + $0.00 held < $5.00 + $2.50 raised: passes');
+    expect(out).toContain('raise of raised: $2.50 until');
     expect(await json('controls', 'end-raise', made.id, raise.id)).toEqual({ id: raise.id, ended: true });
     expect((await run('controls', 'end-raise', made.id, raise.id)).code).not.toBe(0);
     for (const until of ['yesterday', '-2h']) {

@@ -83,12 +83,12 @@ describe('commands on the machine of the service', { timeout: 60_000 }, () => {
     const passes = await run('explain', '--model', 'gpt-4o', '--provider', 'OPENAI');
     expect([passes.code, passes.err]).toEqual([0, '']);
     expect(passes.out).toMatch(/^passes: .*\nprice: known \(catalogue/);
-    expect(passes.out).toMatch(/^cap\tTOTAL_COST\t\t0\t5\tDAILY.*\tallow\t0 < 5: passes$/m);
+    expect(passes.out).toMatch(/^cap\tTOTAL_COST\t\t\$0\.00\t\$5\.00\tDAILY.*\tallow\t\$0\.00 < \$5\.00: passes$/m);
     expect(passes.out).not.toContain('other');
     await service!.store.recordEvents(service!.team.id, [event(Date.now(), { model: 'gpt-4o', totalCost: 7 })]);
     const refused = await run('explain', '--model', 'gpt-4o', '--all');
     expect([refused.code, refused.err]).toEqual([3, '']);
-    expect(refused.out).toMatch(/^refused: cap: 7 >= 5: refused\n/);
+    expect(refused.out).toMatch(/^refused: cap: \$7\.00 >= \$5\.00: refused\n/);
     expect(refused.out).toMatch(/^other\t.*not-concerned\tMODEL IS o1: the call has 'gpt-4o'$/m);
     const asJson = await run('explain', '--model', 'gpt-4o', '--json');
     expect([asJson.code, JSON.parse(asJson.out).verdict.outcome]).toEqual([3, 'refuse']);
