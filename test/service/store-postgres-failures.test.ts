@@ -85,7 +85,7 @@ test('I4: a COMMIT that never arrived is done again, once, and the two are told 
 test('an outcome that stays unknown is said to be unknown; sent again it counts once', async () => {
   const direct = await open();
   const id = await teamOn(direct);
-  const store = await open({ url: proxy.url, patienceMs: 300, limits: { connectMs: 200 } });
+  const store = await open({ url: proxy.url, patienceMs: 1_000, limits: { connectMs: 2_000 } });
   proxy.fate('insert-event', 'answer-lost');
   const answer = store.recordEvents(id, [cent('x')]).catch((error: unknown) => error);
   while (!proxy.met.includes('answer-lost')) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -230,11 +230,11 @@ async function holdTeam(id: string): Promise<{ letGo(): Promise<void> }> {
 }
 
 test('a network that swallows everything is given up in time', async () => {
-  const limits = { connectMs: 200, statementMs: 100, lockMs: 100 };
+  const limits = { connectMs: 2_000, statementMs: 1_000, lockMs: 1_000 };
   const direct = await open();
   const id = await teamOn(direct);
   // The answer is waited for longer than the server works on it: the grace is in it.
-  const store = await open({ url: proxy.url, patienceMs: 100, limits });
+  const store = await open({ url: proxy.url, patienceMs: 1_000, limits });
   proxy.silent = true;
   await expect(store.recordEvents(id, [cent()])).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   proxy.silent = false;

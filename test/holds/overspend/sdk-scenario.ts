@@ -135,7 +135,7 @@ export function strandedOf(refused: readonly number[], left: number, bound: numb
 
 /** What a closing program gives back may be on its way. */
 export async function untilNothingIsHeld(look: () => Promise<Standing>): Promise<Standing> {
-  const untilMs = performance.now() + 10_000;
+  const untilMs = performance.now() + 60_000;
   for (;;) {
     const standing = await look();
     if (standing.held === 0 || performance.now() > untilMs) return standing;
