@@ -140,8 +140,10 @@ describe('processes that share a directory', () => {
   it('a process ends when its work is done, although the service accepts and never answers', async () => {
     const server = await serve(() => undefined);
     const child = start('child-poller.ts', [server.url, 'one', 'rev_mk_one_1', ''], 'ignore');
+    const ended = once(child, 'exit');
+    await until(() => server.requests.length > 0, 60_000);
     const begin = performance.now();
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(await ended).toEqual([0, null]);
     // The request alone would take 10 s.
     expect(performance.now() - begin).toBeLessThan(9_000);
     expect(server.requests).toHaveLength(1);
