@@ -68,7 +68,7 @@ it('the figures that docs/hard-budgets.md names are at /metrics', async () => {
   const service = await startService({ dataDir: await mkdtemp(join(tmpdir(), 'fusewire-doc-')) });
   try {
     const text = await (await fetch(`${service.url}/metrics`)).text();
-    expect(named.size).toBe(8);
+    expect(named.size).toBe(9);
     for (const name of named) expect(text).toContain(`# TYPE ${name} `);
   } finally {
     await service.close();
