@@ -44,13 +44,13 @@ const DIMENSIONS = [
 ] as const;
 
 const COLUMNS: readonly Column<ExplainedControl>[] = [
-  { heading: 'CONTROL', cell: (row) => row.name, min: 14 },
+  { heading: 'CONTROL', cell: (row) => row.name, min: 12 },
   { heading: 'METRIC', cell: (row) => row.metricType, drop: 2 },
   { heading: 'GROUP', cell: (row) => row.group ?? '', min: 8 },
   { heading: 'SPEND', cell: (row) => spokenAmount(row.metricType, row.spend), align: 'right' },
   { heading: 'LIMIT', cell: limitText, align: 'right' },
   { heading: 'WINDOW', cell: (row) => row.window.key, drop: 3 },
-  { heading: 'RESETS', cell: (row) => row.window.resetsAt ?? 'never' },
+  { heading: 'RESETS', cell: (row) => row.window.resetsAt ?? 'never', drop: 1 },
   { heading: 'VERDICT', cell: (row) => row.reaction },
   { heading: 'BECAUSE', cell: (row) => row.equation, below: true },
 ];

@@ -104,17 +104,18 @@ function columns(nowMs: number): readonly Column<Row>[] {
   };
   return [
     { heading: 'ID', cell: ({ hold }) => hold.id, min: 13 },
-    { heading: 'OWNER', cell: ({ hold }) => hold.owner, min: 14 },
-    { heading: 'AGE', cell: ({ hold }) => spanText(nowMs - Date.parse(hold.taken)), align: 'right', drop: 1 },
+    { heading: 'OWNER', cell: ({ hold }) => hold.owner, min: 12 },
+    { heading: 'AGE', cell: ({ hold }) => spanText(nowMs - Date.parse(hold.taken)), align: 'right', drop: 2 },
     {
       heading: 'EXPIRES IN',
       cell: ({ hold }) => (hold.state === 'open' ? spanText(Date.parse(hold.expires) - nowMs) : '-'),
       align: 'right',
+      drop: 1,
     },
-    { heading: 'CONTROL', cell: ({ part }) => part?.name ?? part?.controlId ?? '-', min: 12 },
+    { heading: 'CONTROL', cell: ({ part }) => part?.name ?? part?.controlId ?? '-', min: 10 },
     { heading: 'GROUP', cell: ({ part }) => part?.group ?? '-', min: 8 },
-    { ...amount('AMOUNT', 'amount'), drop: 2 },
-    { ...amount('DRAWN', 'drawn'), drop: 3 },
+    { ...amount('AMOUNT', 'amount'), drop: 3 },
+    { ...amount('DRAWN', 'drawn'), drop: 4 },
     amount('LEFT', 'left'),
     { heading: 'STATE', cell: stateText },
   ];
