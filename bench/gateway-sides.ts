@@ -31,10 +31,14 @@ const PROFILE =
 const has = (program: string) => spawnSync('which', [program]).status === 0;
 export const isPinned = process.platform === 'linux' && has('taskset');
 
+/** By the paths of the project's own configuration tsx would take the SDK's sources in place of its build, and wrap them. */
+const BUILT_ONLY = { TSX_TSCONFIG_PATH: fileURLToPath(new URL('./built.tsconfig.json', import.meta.url)) };
+
 /** A child of this Node on one core. It says `{url}` when it is ready. */
 export async function startChild(file: string, core: number, ...args: string[]) {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  const child = startPinned(core, [process.execPath, ...PROFILE, '--import', 'tsx', path, ...args], true);
+  const env = { ...process.env, ...BUILT_ONLY };
+  const child = startPinned(core, [process.execPath, ...PROFILE, '--import', 'tsx', path, ...args], true, { env });
   const [ready] = (await Promise.race([once(child, 'message'), endOf(child, file)])) as [{ url: string; key?: string }];
   return { child, ...ready };
 }
