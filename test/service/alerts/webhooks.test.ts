@@ -44,7 +44,7 @@ describe.each(STORES)('webhooks, $name', ({ open }) => {
       { transactionId: body.transactionId, receivedAtMs: Date.now(), body },
     ]);
   };
-  const send = (limitMs = 1_000) => {
+  const send = (limitMs = 20_000) => {
     const runtime = createRuntime({ log: { ...createRuntime().log, info: () => undefined, warn: () => undefined } });
     const parts = { store: service.store, runtime, log: runtime.log, limitMs };
     const sender = createAlertSender({
@@ -194,10 +194,10 @@ describe.each(STORES)('webhooks, $name', ({ open }) => {
     }
     await control(Object.values(ids));
     await spend(2);
-    send(300);
+    // Time enough for those that answer, on any machine.
+    send(3_000);
     const last = async (name: string) => (await deliveries(ids[name]!))[0];
-    for (const name of Object.keys(ids))
-      await until(async () => (await last(name)).attempts === 1, `${name} was tried`);
+    for (const name of Object.keys(ids)) await until(async () => (await last(name)).attempts >= 1, `${name} was tried`);
     expect(await last('failing')).toMatchObject({
       state: 'waiting',
       lastStatus: 500,
@@ -206,7 +206,7 @@ describe.each(STORES)('webhooks, $name', ({ open }) => {
     expect(await last('slow')).toMatchObject({
       state: 'waiting',
       lastStatus: null,
-      lastError: 'no answer within 300 ms',
+      lastError: 'no answer within 3000 ms',
     });
     expect(await last('redirecting')).toMatchObject({ state: 'waiting', lastStatus: 307 });
     expect((await last('failing')).nextAttempt).toMatch(/Z$/);
@@ -214,14 +214,12 @@ describe.each(STORES)('webhooks, $name', ({ open }) => {
       enabled: false,
       disabledReason: 'the receiver answered 410 Gone',
     });
-    expect(receiver.received).toHaveLength(1);
     receiver.answer = 200;
-    await until(async () => (await last('failing')).state === 'delivered', 'the second attempt', 15_000);
-    expect(receiver.received.map(({ body }) => body.id)).toEqual([
-      receiver.received[0]!.body.id,
-      receiver.received[0]!.body.id,
-    ]);
-    expect(receiver.received[1]!.text).toBe(receiver.received[0]!.text);
+    await until(async () => (await last('failing')).state === 'delivered', 'another attempt', 30_000);
+    // Nobody else's, for what is redirected is not followed; and each attempt is the same.
+    expect(receiver.received).toHaveLength((await last('failing')).attempts);
+    expect(receiver.received.length).toBeGreaterThan(1);
+    expect(new Set(receiver.received.map(({ text }) => text)).size).toBe(1);
   });
 
   it('two senders on one store deliver each alert once', async () => {
