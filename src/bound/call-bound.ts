@@ -95,8 +95,10 @@ function textBound(reading: BoundReading, body: BoundBody, options: BoundOptions
   const { bytes, parts, fields } = body;
   const { allowances } = options;
   const text = bytes - parts.imageBytes - parts.soundBytes - parts.fileBytes;
+  // Asked only where there is one: the patterns for the model's name take longer than the rest of the bound.
+  const imageTokens = parts.images === 0 ? 0 : (allowances.imageTokens ?? imageTokensMax(provider, model));
   const media =
-    parts.images * (allowances.imageTokens ?? imageTokensMax(provider, model)) +
+    parts.images * imageTokens +
     Math.ceil(parts.soundBytes / SOUND_BYTES_A_TOKEN) +
     parts.sounds * 100 +
     parts.files * allowances.fileTokens;
