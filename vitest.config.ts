@@ -21,6 +21,7 @@ function seedOfCode(): string {
 }
 
 const seededFastCheck = source('./test/support/fast-check.ts');
+const bundledWriter = source('./test/support/spawn-bundled-writer.ts');
 
 export default defineConfig({
   plugins: [
@@ -28,6 +29,11 @@ export default defineConfig({
       name: 'seeded-fast-check',
       enforce: 'pre',
       resolveId: (id, importer) => (id === 'fast-check' && importer !== seededFastCheck ? seededFastCheck : undefined),
+    },
+    {
+      name: 'bundled-writer',
+      enforce: 'pre',
+      resolveId: (id) => (id.endsWith('/spawn-writer.js') ? bundledWriter : undefined),
     },
   ],
   resolve: {
@@ -44,6 +50,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // test/package installs tarballs into empty projects: `npm run test:package`.
     exclude: ['**/node_modules/**', 'test/matrix/**', 'test/package/**'],
+    globalSetup: ['test/support/bundled-children.ts'],
     // A test file that leaves a server, a child process or a timer behind fails.
     setupFiles: ['test/support/leak-check.ts'],
     // For what hangs. A busy machine may give a test a tenth of a core: tests that parse every file need half a minute then.

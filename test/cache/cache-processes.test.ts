@@ -12,6 +12,7 @@ import { mirrorBodyInSteps } from '../../cache/mirror-text.js';
 import { runInSlices } from '../../cache/run-in-slices.js';
 import type { EnforcementStatus } from '../../cache/status.js';
 import { startFakeService } from '../../src/testing/fake-service.js';
+import { childArguments } from '../helpers/child-arguments.js';
 import { realRuntime, until } from './support/fake-runtime.js';
 import { type Answer, feedServers, reply } from './support/feed-server.js';
 import { temporaryDirectories } from './support/temporary-directory.js';
@@ -27,7 +28,7 @@ const runtime = realRuntime();
 const support = (name: string) => fileURLToPath(new URL(`./support/${name}`, import.meta.url));
 
 function start(program: string, args: readonly string[], channel: 'ipc' | 'ignore'): ChildProcess {
-  const command = ['--import', 'tsx', support(program), ...args];
+  const command = [...childArguments(support(program)), ...args];
   const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit', channel] });
   children.push(child);
   return child;

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { childArguments } from './child-arguments.js';
 
 const ENTRY = fileURLToPath(new URL('./cli-entry.ts', import.meta.url));
 const TSCONFIG = fileURLToPath(new URL('../../tsconfig.json', import.meta.url));
@@ -27,7 +28,7 @@ export interface CliChild {
 
 /** Starts a command in `cwd`. */
 export function startCli(cwd: string, args: readonly string[], env: Record<string, string> = {}): CliChild {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), ENTRY, ...args], {
+  const child = spawn(process.execPath, [...childArguments(ENTRY), ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', TSX_TSCONFIG_PATH: TSCONFIG, GATEWAY_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -8,6 +8,7 @@ import { createLedgerStore } from '../../service/store/ledger-store.js';
 import type { OperationInput, OperationName, OperationOutput } from '../../service/store/operations.js';
 import { CommitGroup } from '../../service/store/sqlite/commit-group.js';
 import { SqliteDatabase } from '../../service/store/sqlite/database.js';
+import { childArguments } from '../helpers/child-arguments.js';
 
 const CHILD = fileURLToPath(new URL('./store-crash-child.ts', import.meta.url));
 
@@ -23,7 +24,7 @@ export interface ServiceProcess {
 /** Starts a service none of whose files may grow beyond `limitKiB`: every write behind it fails, as on a full disk. */
 export async function startLimited(dataDir: string, limitKiB: number | 'unlimited'): Promise<ServiceProcess> {
   const command = `ulimit -f ${limitKiB} && exec "$0" "$@"`;
-  const args = ['-c', command, process.execPath, '--import', 'tsx', CHILD, dataDir];
+  const args = ['-c', command, process.execPath, ...childArguments(CHILD), dataDir];
   const child = spawn('bash', args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const line = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line').then(([text]) => String(text)),

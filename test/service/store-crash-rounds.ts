@@ -12,6 +12,7 @@ import { createRuntime } from 'fusewire/internal';
 import { openPostgresStore } from '../../service/store/postgres/open-postgres-store.js';
 import { openSqliteStore } from '../../service/store/sqlite/open-sqlite-store.js';
 import type { Store } from '../../service/store/store.js';
+import { childArguments } from '../helpers/child-arguments.js';
 import { type PostgresServer, runSql, untilAlone } from './postgres-support.js';
 import { type Keys, Load } from './store-crash-load.js';
 import { control, rulesOf, tempFolder } from './store-support.js';
@@ -45,7 +46,7 @@ interface Service {
 }
 
 async function start(...args: string[]): Promise<Service> {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...childArguments(CHILD), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! });
   const line = await Promise.race([
     once(lines, 'line').then(([text]) => String(text)),

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { Store } from '../../service/store/store.js';
+import { childArguments } from '../helpers/child-arguments.js';
 import { control, rulesOf } from './store-support.js';
 
 const CHILD = fileURLToPath(new URL('./store-child.ts', import.meta.url));
@@ -17,7 +18,7 @@ export interface StoreChild {
 
 /** Starts a process that opens the store at `place`, a file or an address, and records for a team where one is named. */
 export function startChild(place: string, ...args: string[]): StoreChild {
-  const child = spawn(process.execPath, ['--import', 'tsx', CHILD, place, ...args], {
+  const child = spawn(process.execPath, [...childArguments(CHILD), place, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   return { child, lines: createInterface({ input: child.stdout! })[Symbol.asyncIterator]() };

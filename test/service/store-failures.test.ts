@@ -12,6 +12,7 @@ import { hasOwnSqlite, openDriver } from '../../service/store/sqlite/driver.js';
 import { openSqliteStore } from '../../service/store/sqlite/open-sqlite-store.js';
 import { spawnWriter } from '../../service/store/sqlite/spawn-writer.js';
 import { readMigrations, readStatements } from '../../service/store/statements.js';
+import { childArguments } from '../helpers/child-arguments.js';
 import { control, event, handClock, NOON, rulesOf, tempFolder } from './store-support.js';
 
 let folder: ReturnType<typeof tempFolder>;
@@ -118,7 +119,7 @@ test('closing waits for what is under way, also where nothing else keeps the pro
   timeout: 60_000,
 }, async () => {
   const child = fileURLToPath(new URL('./close-child.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', child, file]);
+  const { stdout } = await promisify(execFile)(process.execPath, [...childArguments(child), file]);
   expect(stdout).toBe('closed after 0 teams\n');
 });
 

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { childArguments } from '../../helpers/child-arguments.js';
 import type { SdkEnd, SdkProgram } from './sdk-child.js';
 
 const CHILD = fileURLToPath(new URL('./sdk-child.ts', import.meta.url));
@@ -18,7 +19,7 @@ export interface SdkProcess {
 
 /** Starts one. */
 export function startSdk(program: SdkProgram): SdkProcess {
-  const args = ['--import', 'tsx', CHILD, JSON.stringify(program)];
+  const args = [...childArguments(CHILD), JSON.stringify(program)];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines: string[] = [];
   const reader = createInterface({ input: child.stdout! });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
+import { childArguments } from '../../helpers/child-arguments.js';
 
 /** A child process that runs one of the scripts beside this file. */
 export interface Child {
@@ -25,7 +26,7 @@ export function children(): (script: string, args: readonly string[], env?: Reco
   });
   return (script, args, env = {}) => {
     const path = fileURLToPath(new URL(script, import.meta.url));
-    const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
+    const child = spawn(process.execPath, [...childArguments(path), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...env },
     });

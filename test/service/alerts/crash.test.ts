@@ -10,6 +10,7 @@ import { createSecretSealer } from '../../../service/alerts/secrets.js';
 import { createTargetGuard } from '../../../service/alerts/targets.js';
 import { ALERT_TYPES } from '../../../service/ledger/webhooks.js';
 import { openSqliteStore } from '../../../service/store/sqlite/open-sqlite-store.js';
+import { childArguments } from '../../helpers/child-arguments.js';
 import { until } from '../../helpers/until.js';
 import { control, tempFolder } from '../store-support.js';
 import { startReceiver } from './receiver.js';
@@ -48,7 +49,7 @@ test(`an alert outlives kill -9 between its commit and its delivery, ${ROUNDS} t
   for (let round = 0; round < ROUNDS; round += 1) {
     // Half of the rounds end with a delivery that is never answered.
     receiver.answer = round % 2 === 0 ? 204 : 'hang';
-    const child = spawn(process.execPath, ['--import', 'tsx', CHILD, file, teamId, String(round)], {
+    const child = spawn(process.execPath, [...childArguments(CHILD), file, teamId, String(round)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     children.push(child);

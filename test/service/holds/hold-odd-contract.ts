@@ -102,8 +102,7 @@ export function holdOddContract(bench: HoldBench): void {
       const one = take(50);
       await operate(one);
       if (how === 'given back') await operate({ op: 'give-back', id: one.id, sequence: 1, ...NONE });
-      if (how === 'released')
-        await bench.store.releaseHold(bench.team.id, one.id, { kind: 'key', id: 'k', label: 'k' });
+      if (how === 'released') await bench.store.releaseHold(bench.team.id, one.id, { id: 'k', label: 'k' });
       if (how === 'expired') bench.clock.advance(121_000);
       const missing = { [made.id]: String(10n * TOKEN_NANO) };
       const outcomes = await operate(

@@ -60,7 +60,9 @@ export function describeBooks({ name, open }: TestStore): void {
       const refusal = await refusalOf();
       expect(refusal).toMatchObject({ code: 'BUDGET_EXCEEDED', asked: '0.01', scope: { kind: 'team', value: null } });
       expect(refusal.budget).toMatchObject({ limit: '1', spend: '0', held: '1', remaining: '0' });
-      expect(refusal.message).toMatch(/\$0\.00 spent \+ \$1\.00 held for calls under way \+ up to \$0\.01 for this call/);
+      expect(refusal.message).toMatch(
+        /\$0\.00 spent \+ \$1\.00 held for calls under way \+ up to \$0\.01 for this call/,
+      );
       for (const { ticket } of passed) finish(books, calls[0]!, ticket);
       await recorded(100);
       expect((await refusalOf()).budget).toMatchObject({ spend: '1', held: '0' });

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { openPostgresStore } from '../../../../service/store/postgres/open-postgres-store.js';
 import { openSqliteStore } from '../../../../service/store/sqlite/open-sqlite-store.js';
 import type { Store } from '../../../../service/store/store.js';
+import { childArguments } from '../../../helpers/child-arguments.js';
 import { untilAlone, usePostgres } from '../../postgres-support.js';
 import { declared } from '../../pricing-support.js';
 import { tempFolder } from '../../store-support.js';
@@ -32,7 +33,7 @@ describe('kill -9 under load', () => {
 
   /** Runs until it has said so many lines, and is killed in the middle of the next. */
   async function runAndKill(args: readonly string[], lines: number): Promise<readonly string[]> {
-    const child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [...childArguments(CHILD), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
     children.push(child);
     const said: string[] = [];
     for await (const line of createInterface({ input: child.stdout })) {

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from '../../../../service/store/sqlite/open-sqlite-store.js';
+import { childArguments } from '../../../helpers/child-arguments.js';
 import { until } from '../../../helpers/until.js';
 import { quietRuntime } from '../books/books-support.js';
 import { startStandInUpstream } from '../support/stand-in-upstream.js';
@@ -31,7 +32,7 @@ interface Child {
 }
 
 async function start(folder: string, variables: object): Promise<Child> {
-  const args = ['--import', 'tsx', CHILD, folder, JSON.stringify(variables)];
+  const args = [...childArguments(CHILD), folder, JSON.stringify(variables)];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   for await (const line of createInterface({ input: child.stdout })) return { process: child, ...JSON.parse(line) };
   throw new Error('the service did not start');

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Store, StoredEvent } from '../../../../service/store/store.js';
+import { childArguments } from '../../../helpers/child-arguments.js';
 import { until } from '../../../helpers/until.js';
 import { untilAlone } from '../../postgres-support.js';
 import { countsOf, type SeenCall, type StandInUpstream, startStandInUpstream } from '../support/stand-in-upstream.js';
@@ -281,7 +282,7 @@ async function everyEvent(store: Store, teamId: string): Promise<StoredEvent[]> 
 }
 
 async function spawnChild(place: string, variables: string, databaseUrl: string | undefined): Promise<Child> {
-  const args = ['--import', 'tsx', CHILD, place, variables, ...(databaseUrl === undefined ? [] : [databaseUrl])];
+  const args = [...childArguments(CHILD), place, variables, ...(databaseUrl === undefined ? [] : [databaseUrl])];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   for await (const line of createInterface({ input: child.stdout })) {
     return { process: child, ...(JSON.parse(line) as Omit<Child, 'process'>) };
