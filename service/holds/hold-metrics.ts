@@ -81,6 +81,10 @@ export function createHoldMetrics({ registry }: Metrics, store: Store, { monoton
     },
     ['metric'],
   );
+  return countersOf(registers);
+}
+
+function countersOf(registers: Metrics['registry'][]): HoldCounters {
   const operations = new Counter({
     name: 'fusewire_holds_operations_total',
     help: 'Operations on holds by what became of them: held, free, refused, gone',

@@ -33,7 +33,7 @@ const PROGRAMS = [
 ];
 
 /** Bundles; what it returns removes the bundles at the end of the run. */
-export default async function setup(): Promise<() => void> {
+export async function setup(): Promise<() => void> {
   const outdir = join(BUILD, `${PREFIX}${process.pid}`);
   removeOfEndedRuns();
   await build({

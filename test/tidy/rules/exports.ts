@@ -3,8 +3,8 @@ import { posix } from 'node:path';
 import ts from 'typescript';
 import { everyNode, isExported, place, type Source } from '../support/syntax.js';
 
-/** Files whose tool insists on a default export. */
-const TOOL_CONFIGURATIONS = /(^|\/)vitest(\.[a-z]+)*\.config\.ts$/;
+/** Files whose tool insists on a default export, and one that stands in for a package that has one. */
+const TOOL_CONFIGURATIONS = /(^|\/)vitest(\.[a-z]+)*\.config\.ts$|^test\/support\/fast-check\.ts$/;
 
 /** A finding for every default export. */
 export function defaultExportFindings(source: Source): readonly string[] {
