@@ -17,7 +17,6 @@ import type { HoldOperation } from '../src/holds/hold-types.js';
 import { built } from './built.js';
 import { quantile } from './ingest-load.js';
 import { openRawHolds, type RawHolds, type RawTerms } from './raw-holds.js';
-import { eventRow } from './raw-store.js';
 import { type BenchResult, printResult } from './table.js';
 
 interface Case {
@@ -196,13 +195,10 @@ async function openRawSide(): Promise<Side> {
   );
   await store.close();
   const { eventFactsOf } = await built<typeof import('../service/ledger/event-facts.js')>('ledger/event-facts.js');
-  const { addedColumnsOf } = await built<typeof import('../service/ledger/media-facts.js')>('ledger/media-facts.js');
+  const { eventParams } = await built<typeof import('../service/ledger/record-events.js')>('ledger/record-events.js');
   const { uuidv7 } = await built<typeof import('../src/internal.js')>('internal.js');
-  const rowOf = (facts: EventFacts) => ({
-    ...eventRow(teamId, uuidv7(facts.receivedAtMs), facts),
-    ...addedColumnsOf(facts),
-    holdId: facts.holdId ?? null,
-  });
+  const rowOf = (facts: EventFacts) =>
+    eventParams(teamId, uuidv7(facts.receivedAtMs), facts, facts.requestTimeMs ?? facts.receivedAtMs, false);
   const raw: RawHolds = await openRawHolds(file);
   return {
     async batch(one) {

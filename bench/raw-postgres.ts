@@ -1,5 +1,6 @@
 /** The raw writer on PostgreSQL: the driver of the service, one transaction at a time, a statement a table. */
 import pg from 'pg';
+import type { SqlValue } from '../service/store/sql.js';
 import { columnOf } from './raw-sqlite.js';
 import type { RawWriter } from './raw-store.js';
 
@@ -15,13 +16,12 @@ const ADD_BALANCE = `INSERT INTO balance
   ON CONFLICT (control_id, window_start_ms, group_key) DO UPDATE SET value = balance.value + excluded.value`;
 const KEY_FIELDS = ['owner', 'key', 'bodyHash', 'nowMs', 'status', 'body'] as const;
 
-type Value = string | number | bigint | null;
-
 /** Connects. */
 export async function openRawPostgres(url: string): Promise<RawWriter> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const text = (value: Value): string | null => (value === null ? null : String(value));
+  const text = (value: SqlValue): string | null =>
+    value === null ? null : String(typeof value === 'boolean' ? Number(value) : value);
   return {
     async write(rows, { controlIds, windowStartMs, windowEndMs, value }) {
       const parameters = Object.keys(rows[0]?.event ?? {});

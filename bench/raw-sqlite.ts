@@ -1,4 +1,5 @@
 /** The raw writer on SQLite: the driver and the settings of the service, on the thread that serves requests. */
+import type { RunStatement } from '../service/store/sqlite/prepare-statement.js';
 import { built } from './built.js';
 import type { RawWriter } from './raw-store.js';
 
@@ -12,28 +13,36 @@ const ADD_BALANCE = `INSERT INTO balance
   VALUES (:controlId, :windowStartMs, '', :windowEndMs, :value, 0, 0)
   ON CONFLICT (control_id, window_start_ms, group_key) DO UPDATE SET value = balance.value + excluded.value`;
 
+/** The driver, the settings and the binding of the service on a file that it has made. */
+export async function openRawDriver(file: string) {
+  const { openDriver } = await built<typeof import('../service/store/sqlite/driver.js')>('store/sqlite/driver.js');
+  const { OPENING } = await built<typeof import('../service/store/sqlite/database.js')>('store/sqlite/database.js');
+  const { prepareStatement } = await built<typeof import('../service/store/sqlite/prepare-statement.js')>(
+    'store/sqlite/prepare-statement.js',
+  );
+  const driver = await openDriver(file);
+  driver.exec(OPENING);
+  return { driver, prepare: (sql: string): RunStatement => prepareStatement(driver, sql) };
+}
+
 /** Opens the file. `commitMs` is slept before each commit. */
 export async function openRawSqlite(file: string, commitMs: number): Promise<RawWriter> {
-  const { openDriver } = await built<typeof import('../service/store/sqlite/driver.js')>('store/sqlite/driver.js');
-  const driver = await openDriver(file);
-  driver.exec(`PRAGMA busy_timeout = 2000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;`);
+  const { driver, prepare } = await openRawDriver(file);
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  const insertPrice = driver.prepare(INSERT_PRICE);
-  const insertKey = driver.prepare(INSERT_KEY);
-  const addBalance = driver.prepare(ADD_BALANCE);
-  let insertEvent: ReturnType<typeof driver.prepare> | undefined;
+  const insertPrice = prepare(INSERT_PRICE);
+  const insertKey = prepare(INSERT_KEY);
+  const addBalance = prepare(ADD_BALANCE);
+  let insertEvent: RunStatement | undefined;
   return {
     async write(rows, { controlIds, windowStartMs, windowEndMs, value }) {
       driver.exec('BEGIN IMMEDIATE');
       for (const { id, event, key, amountNanoUsd } of rows) {
-        insertEvent ??= driver.prepare(insertEventSql(Object.keys(event)));
-        insertEvent.all(bind(event));
-        const createdAtMs = event['receivedAtMs'] as number;
-        insertPrice.all(bind({ eventId: id, amountNanoUsd, createdAtMs }));
-        if (key !== undefined) insertKey.all(bind(key));
+        insertEvent ??= prepare(insertEventSql(Object.keys(event)));
+        insertEvent(event);
+        insertPrice({ eventId: id, amountNanoUsd, createdAtMs: event['receivedAtMs']! });
+        if (key !== undefined) insertKey(key);
       }
-      for (const controlId of controlIds) addBalance.all(bind({ controlId, windowStartMs, windowEndMs, value }));
+      for (const controlId of controlIds) addBalance({ controlId, windowStartMs, windowEndMs, value });
       if (commitMs > 0) Atomics.wait(sleeper, 0, 0, commitMs);
       driver.exec('COMMIT');
     },
@@ -48,15 +57,8 @@ export function columnOf(parameter: string): string {
   return parameter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function insertEventSql(parameters: readonly string[]): string {
+/** Inserts a row of so many columns, whatever is there. */
+export function insertEventSql(parameters: readonly string[]): string {
   const names = parameters.map((name) => `:${name}`).join(', ');
   return `INSERT INTO usage_event (${parameters.map(columnOf).join(', ')}) VALUES (${names})`;
-}
-
-function bind(
-  params: Readonly<Record<string, string | number | bigint | null>>,
-): Record<string, string | bigint | null> {
-  const bound: Record<string, string | bigint | null> = {};
-  for (const [name, value] of Object.entries(params)) bound[name] = typeof value === 'number' ? BigInt(value) : value;
-  return bound;
 }

@@ -3,14 +3,14 @@
  * nothing but insert the rows (event, price, key, balances), raw and coalesced: everything that one turn of the event loop
  * brings goes into one transaction, and each balance is written once in it.
  */
-import type { EventFacts } from '../service/ledger/event-facts.js';
+import type { SqlParams } from '../service/store/sql.js';
 import type { RecordResult, Store } from '../service/store/store.js';
 import { built } from './built.js';
 
 /** The rows of one event. */
 export interface RawRows {
   readonly id: string;
-  readonly event: Readonly<Record<string, string | number | bigint | null>>;
+  readonly event: SqlParams;
   readonly key: Readonly<Record<string, string | number>> | undefined;
   readonly amountNanoUsd: number;
 }
@@ -43,7 +43,7 @@ const AMOUNT_NANO_USD = 141_000;
 /** A store that ingest can use, and nothing else can. */
 export async function createRawStore(setup: RawSetup, writer: RawWriter): Promise<Store> {
   const { eventFactsOf } = await built<typeof import('../service/ledger/event-facts.js')>('ledger/event-facts.js');
-  const { addedColumnsOf } = await built<typeof import('../service/ledger/media-facts.js')>('ledger/media-facts.js');
+  const { eventParams } = await built<typeof import('../service/ledger/record-events.js')>('ledger/record-events.js');
   const { receiptAnswer } = await built<typeof import('../service/ledger/receipt.js')>('ledger/receipt.js');
   const { uuidv7 } = await built<typeof import('../src/internal.js')>('internal.js');
   const insert = coalesced(setup.controlIds, writer);
@@ -64,7 +64,7 @@ export async function createRawStore(setup: RawSetup, writer: RawWriter): Promis
         const keyed = key === undefined ? undefined : keyRow(key.key, key.bodyHash, result);
         rows.push({
           id,
-          event: { ...eventRow(teamId, id, facts), ...addedColumnsOf(facts) },
+          event: eventParams(teamId, id, facts, facts.requestTimeMs ?? createdAtMs, false),
           key: keyed,
           amountNanoUsd: AMOUNT_NANO_USD,
         });
@@ -125,36 +125,4 @@ function coalesced(controlIds: readonly string[], writer: RawWriter): (rows: Raw
 
 function failed(): never {
   throw new Error('the raw store records everything');
-}
-
-/** The columns of an event, by the names of `insert-event`, without those of {@link addedColumnsOf}. */
-export function eventRow(teamId: string, id: string, facts: EventFacts): RawRows['event'] {
-  return {
-    id,
-    teamId,
-    transactionId: facts.transactionId,
-    bodyHash: facts.bodyHash,
-    body: facts.bodyText,
-    receivedAtMs: facts.receivedAtMs,
-    windowTimeMs: facts.requestTimeMs ?? facts.receivedAtMs,
-    windowFlagged: 0,
-    usageState: facts.usageState,
-    model: facts.model,
-    requestedModel: facts.requestedModel ?? null,
-    provider: facts.provider,
-    subscriberId: facts.subscriberId ?? null,
-    subscriberEmail: facts.subscriberEmail ?? null,
-    aliasKey: null,
-    organization: facts.organization ?? null,
-    product: facts.product ?? null,
-    credential: facts.credential ?? null,
-    credentialName: facts.credentialName ?? null,
-    agent: facts.agent ?? null,
-    taskType: facts.taskType ?? null,
-    inputTokens: facts.inputTokens,
-    outputTokens: facts.outputTokens,
-    totalTokens: facts.totalTokens,
-    cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
-    failed: facts.failed ? 1 : 0,
-  };
 }

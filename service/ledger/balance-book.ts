@@ -104,6 +104,8 @@ export const ENTRIES_MAX = 20_000;
 export class BalanceBook implements Sql {
   readonly #sql: Sql;
   readonly #entries = new Map<string, Entry>();
+  /** By control, the entry that was asked for last. */
+  readonly #latest = new Map<string, Entry>();
   readonly #sums = new RollingSums();
 
   constructor(sql: Sql) {
@@ -125,7 +127,7 @@ export class BalanceBook implements Sql {
     const writes = BALANCE_WRITERS.has(statement);
     if (writes || BALANCE_READERS.has(statement)) await this.flush();
     if (!writes) return;
-    this.#entries.clear();
+    this.#forget();
     this.#sums.clear();
   }
 
@@ -138,14 +140,14 @@ export class BalanceBook implements Sql {
     await this.#loadSums(keys);
     const missing = new Map<string, BalanceKey>();
     for (const key of keys) {
-      const name = nameOf(key.controlId, key.window, key.groupKey);
+      const name = nameOf(key.controlId, key.window.startMs, key.groupKey);
       if (!this.#entries.has(name)) missing.set(name, key);
     }
     if (missing.size === 0) return;
     if (this.#entries.size + missing.size > ENTRIES_MAX) {
       await this.flush();
-      this.#entries.clear();
-      for (const key of keys) missing.set(nameOf(key.controlId, key.window, key.groupKey), key);
+      this.#forget();
+      for (const key of keys) missing.set(nameOf(key.controlId, key.window.startMs, key.groupKey), key);
     }
     const sets: Entry['params'][] = [];
     for (const [name, { controlId, window, groupKey }] of missing) {
@@ -155,8 +157,8 @@ export class BalanceBook implements Sql {
     }
     const asked = sets.map(({ controlId, windowStartMs, groupKey }) => ({ controlId, windowStartMs, groupKey }));
     for (const row of await this.#sql.many('load-balances', asked)) {
-      const window = { startMs: numberOf(row, 'window_start_ms') };
-      const entry = this.#entries.get(nameOf(textOf(row, 'control_id'), window, textOf(row, 'group_key')));
+      const startMs = numberOf(row, 'window_start_ms');
+      const entry = this.#entries.get(nameOf(textOf(row, 'control_id'), startMs, textOf(row, 'group_key')));
       if (entry === undefined) throw new Error('a balance was read that nobody asked for');
       entry.params.windowEndMs = numberOf(row, 'window_end_ms');
       entry.value = bigintOf(row, 'value');
@@ -169,13 +171,12 @@ export class BalanceBook implements Sql {
 
   /** A balance as it is now. */
   async read(controlId: string, window: Window, groupKey: string): Promise<BookedBalance> {
-    return this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
+    return this.#at(controlId, window, groupKey) ?? (await this.#one(controlId, window, groupKey));
   }
 
   /** Adds to a balance and returns it as it is now. */
   async move(controlId: string, window: Window, groupKey: string, delta: BalanceDelta): Promise<BookedBalance> {
-    const entry =
-      this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
+    const entry = this.#at(controlId, window, groupKey) ?? (await this.#one(controlId, window, groupKey));
     const before = entry.value;
     entry.value = heldBy(window, before + delta.value);
     entry.unknownCount += delta.unknownCount;
@@ -204,8 +205,7 @@ export class BalanceBook implements Sql {
 
   /** Notes what was told about a balance, and until when it stands. */
   async announce(controlId: string, window: Window, groupKey: string, announced: Announced): Promise<void> {
-    const entry =
-      this.#entries.get(nameOf(controlId, window, groupKey)) ?? (await this.#one(controlId, window, groupKey));
+    const entry = this.#at(controlId, window, groupKey) ?? (await this.#one(controlId, window, groupKey));
     entry.announced = announced;
     entry.params.windowEndMs = window.endMs;
     entry.written = false;
@@ -223,8 +223,22 @@ export class BalanceBook implements Sql {
     if (sets.length > 0) await this.#sql.many('put-balance', sets);
   }
 
+  /** Most events move the balance of a control that the one before moved. */
+  #at(controlId: string, { startMs }: Window, groupKey: string): Entry | undefined {
+    const latest = this.#latest.get(controlId);
+    if (latest?.params.windowStartMs === startMs && latest.params.groupKey === groupKey) return latest;
+    const entry = this.#entries.get(nameOf(controlId, startMs, groupKey));
+    if (entry !== undefined) this.#latest.set(controlId, entry);
+    return entry;
+  }
+
+  #forget(): void {
+    this.#entries.clear();
+    this.#latest.clear();
+  }
+
   #isHere({ controlId, window, groupKey, range }: BalanceKey): boolean {
-    if (!this.#entries.has(nameOf(controlId, window, groupKey))) return false;
+    if (this.#at(controlId, window, groupKey) === undefined) return false;
     return range === undefined || this.#sums.get({ controlId, groupKey, ...range }) !== undefined;
   }
 
@@ -244,11 +258,11 @@ export class BalanceBook implements Sql {
 
   async #one(controlId: string, window: Window, groupKey: string): Promise<Entry> {
     await this.load([{ controlId, window, groupKey }]);
-    return this.#entries.get(nameOf(controlId, window, groupKey))!;
+    return this.#at(controlId, window, groupKey)!;
   }
 }
 
 /** No control id and no number holds a line break. */
-function nameOf(controlId: string, window: { readonly startMs: number }, groupKey: string): string {
-  return `${controlId}\n${window.startMs}\n${groupKey}`;
+function nameOf(controlId: string, startMs: number, groupKey: string): string {
+  return `${controlId}\n${startMs}\n${groupKey}`;
 }

@@ -77,6 +77,7 @@ export function countedFromFacts(
   price: EventPrice,
   subscriberGroup: string | undefined,
 ): CountedEvent {
+  const made = mediaCountsOf(facts.kind, facts.media, facts.failed);
   return {
     id,
     windowTimeMs,
@@ -100,7 +101,11 @@ export function countedFromFacts(
     totalTokens: facts.totalTokens,
     cachedTokens: facts.cacheReadTokens + facts.cacheWriteTokens,
     failed: facts.failed,
-    ...mediaCountsOf(facts.kind, facts.media, facts.failed),
+    imageCount: made.imageCount,
+    videoCount: made.videoCount,
+    audioCount: made.audioCount,
+    characterCount: made.characterCount,
+    creditsNano: made.creditsNano,
     amountNanoUsd: price.amountNanoUsd,
     priceUnknown: price.state === 'unknown',
   };

@@ -90,23 +90,6 @@ export function mediaCountsOf(kind: EventKind, media: MediaFacts | undefined, fa
   };
 }
 
-/** The columns of an event that media and jobs brought (migration 4), by the names of `insert-event`. */
-export function addedColumnsOf(facts: {
-  readonly kind: EventKind;
-  readonly media: MediaFacts | undefined;
-  readonly failed: boolean;
-  readonly job: { readonly agenticJobId: string } | undefined;
-  readonly traceId: string | undefined;
-}) {
-  return {
-    kind: facts.kind,
-    ...mediaCountsOf(facts.kind, facts.media, facts.failed),
-    durationMs: facts.media?.durationMs ?? null,
-    agenticJobId: facts.job?.agenticJobId ?? null,
-    traceId: facts.traceId ?? null,
-  };
-}
-
 function count(value: unknown): number | undefined {
   if (typeof value !== 'number' || !(value >= 0)) return undefined;
   return Math.min(Math.floor(value), COUNT_MAX);

@@ -4,7 +4,7 @@ import type { RecordResult } from '../store/store.js';
 import type { LedgerContext } from './context.js';
 import { aliasKeyOf } from './counted-event.js';
 import type { EventFacts } from './event-facts.js';
-import { addedColumnsOf } from './media-facts.js';
+import { mediaCountsOf } from './media-facts.js';
 import { windowTimeOf } from './windows.js';
 
 /** An event that was not there before. */
@@ -123,13 +123,15 @@ async function keepConflicts(context: LedgerContext, teamId: string, conflicts: 
   });
 }
 
-function eventParams(
+/** The row of an event, by the names of `insert-event`. One literal: there are thousands of them a second. */
+export function eventParams(
   teamId: string,
   id: string,
   facts: EventFacts,
   windowTimeMs: number,
   windowFlagged: boolean,
 ): SqlParams {
+  const made = mediaCountsOf(facts.kind, facts.media, facts.failed);
   return {
     id,
     teamId,
@@ -159,6 +161,14 @@ function eventParams(
     failed: facts.failed,
     departmentLine: facts.departmentLine ?? null,
     holdId: facts.holdId ?? null,
-    ...addedColumnsOf(facts),
+    kind: facts.kind,
+    imageCount: made.imageCount,
+    videoCount: made.videoCount,
+    audioCount: made.audioCount,
+    characterCount: made.characterCount,
+    creditsNano: made.creditsNano,
+    durationMs: facts.media?.durationMs ?? null,
+    agenticJobId: facts.job?.agenticJobId ?? null,
+    traceId: facts.traceId ?? null,
   };
 }

@@ -69,6 +69,7 @@ export class RollingSums {
 
   /** A bucket moved. */
   add(controlId: string, groupKey: string, startMs: number, delta: Omit<BucketSum, 'any'>): void {
+    if (this.#kept.size === 0) return;
     const kept = this.#kept.get(nameOf(controlId, groupKey));
     if (kept === undefined || startMs < kept.fromMs || startMs > kept.toMs) return;
     kept.value += delta.value;

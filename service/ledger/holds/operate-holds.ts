@@ -93,6 +93,8 @@ class OperationDesk {
   readonly #version: string;
   /** Cells that somebody could not take from because of what others hold. */
   readonly #short = new Map<string, { readonly cell: Cell; readonly owner: string }>();
+  /** Until when the prices of calls that are alike hold: most of a batch are. */
+  readonly #priced = new Map<string, number>();
 
   constructor(context: LedgerContext, parts: DeskParts) {
     this.#context = context;
@@ -256,7 +258,13 @@ class OperationDesk {
   /** Calls that begin later cost something else than their owner was told when it took the hold. */
   #pricedUntil({ state, call, takenAtMs }: HeldHold): number {
     if (state !== 'open') return Number.POSITIVE_INFINITY;
-    return rateBoundEnd(this.#parts.book, JSON.parse(call) as HoldCall, takenAtMs);
+    const name = `${takenAtMs}\n${call}`;
+    let untilMs = this.#priced.get(name);
+    if (untilMs === undefined) {
+      untilMs = rateBoundEnd(this.#parts.book, JSON.parse(call) as HoldCall, takenAtMs);
+      this.#priced.set(name, untilMs);
+    }
+    return untilMs;
   }
 
   async #isTight(hold: HeldHold): Promise<boolean> {

@@ -1,5 +1,7 @@
 /** SQLite through better-sqlite3, an optional dependency for Node 20. */
-import type { SqliteDriver, SqliteValue } from './driver.js';
+import type { SqliteDriver, SqliteRow, SqliteValue } from './driver.js';
+
+const NO_ROWS: readonly SqliteRow[] = Object.freeze([]);
 
 /** Opens a file. Throws what the import throws where the package or its binary is missing. */
 export async function openBetterSqlite(file: string): Promise<SqliteDriver> {
@@ -20,6 +22,31 @@ export async function openBetterSqlite(file: string): Promise<SqliteDriver> {
         },
       };
     },
+    preparePlaced(sql) {
+      const statement = database.prepare<[readonly SqliteValue[]], SqliteValue[]>(sql);
+      const changes = (values: readonly SqliteValue[]): boolean => statement.run(values).changes > 0;
+      if (!statement.reader) {
+        return {
+          changes,
+          all(values) {
+            statement.run(values);
+            return NO_ROWS;
+          },
+        };
+      }
+      // The driver makes the names of all columns anew for each row that it names itself.
+      const names = statement
+        .raw(true)
+        .columns()
+        .map(({ name }) => name);
+      return { changes, all: (values) => statement.all(values).map((row) => namedRow(names, row)) };
+    },
     close: () => void database.close(),
   };
+}
+
+function namedRow(names: readonly string[], values: readonly SqliteValue[]): SqliteRow {
+  const row: Record<string, SqliteValue> = {};
+  for (let i = 0; i < names.length; i += 1) row[names[i]!] = values[i]!;
+  return row;
 }

@@ -1,18 +1,19 @@
 /** One open database: durable, exclusively ours, migrated, with its statements prepared. */
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Sql, SqlParams, SqlRow, SqlValue, StatementName } from '../sql.js';
+import type { Sql, SqlParams, SqlRow, StatementName } from '../sql.js';
 import { readMigrations, readStatements } from '../statements.js';
 import { StoreError } from '../store-error.js';
-import { openDriver, type SqliteDriver, type SqliteStatement, type SqliteValue } from './driver.js';
+import { openDriver, type SqliteDriver } from './driver.js';
 import { migrate } from './migrate.js';
+import { prepareStatement, type RunStatement } from './prepare-statement.js';
 
 /**
  * EXCLUSIVE keeps SQLite's own lock on the file for as long as it is open: a second process is refused, and the lock
  * goes with the process however it ends, `kill -9` included. FULL flushes on every commit: NORMAL lost up to 66 rows
  * in a simulated power cut (DESIGN section 8). The wait covers a predecessor that is shutting down.
  */
-const OPENING = `
+export const OPENING = `
   PRAGMA busy_timeout = 2000;
   PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
@@ -24,7 +25,7 @@ const OPENING = `
 const LIST = /json_each\(:([A-Za-z]+)\)/;
 
 interface Prepared {
-  readonly runs: SqliteStatement;
+  readonly run: RunStatement;
   readonly list: string | undefined;
 }
 
@@ -59,15 +60,15 @@ export class SqliteDatabase implements Sql {
   }
 
   async query(statement: StatementName, params: SqlParams = {}): Promise<readonly SqlRow[]> {
-    const { runs, list } = this.#prepare(statement);
-    return runs.all(list === undefined ? bind(params) : bindList([params], list));
+    const { run, list } = this.#prepare(statement);
+    return run(list === undefined ? params : listed([params], list));
   }
 
   async many(statement: StatementName, sets: readonly SqlParams[]): Promise<readonly SqlRow[]> {
-    const { runs, list } = this.#prepare(statement);
-    if (list !== undefined) return sets.length === 0 ? [] : runs.all(bindList(sets, list));
+    const { run, list } = this.#prepare(statement);
+    if (list !== undefined) return sets.length === 0 ? [] : run(listed(sets, list));
     const rows: SqlRow[] = [];
-    for (const params of sets) for (const row of runs.all(bind(params))) rows.push(row);
+    for (const params of sets) for (const row of run(params)) rows.push(row);
     return rows;
   }
 
@@ -75,7 +76,7 @@ export class SqliteDatabase implements Sql {
     let prepared = this.#prepared.get(statement);
     if (prepared === undefined) {
       const sql = this.#sources.get(statement) ?? '';
-      prepared = { runs: this.#driver.prepare(sql), list: LIST.exec(sql)?.[1] };
+      prepared = { run: prepareStatement(this.#driver, sql), list: LIST.exec(sql)?.[1] };
       this.#prepared.set(statement, prepared);
     }
     return prepared;
@@ -98,27 +99,14 @@ function makePrivate(file: string): void {
   chmodSync(file, 0o600);
 }
 
-function bind(params: SqlParams): Record<string, SqliteValue> {
-  const bound: Record<string, SqliteValue> = {};
-  for (const name in params) bound[name] = toSqlite(params[name]!);
-  return bound;
-}
-
-function bindList(sets: readonly SqlParams[], list: string): Record<string, SqliteValue> {
+function listed(sets: readonly SqlParams[], list: string): SqlParams {
   const texts = sets.map((params) => params[list]);
   if (texts.some((text) => typeof text !== 'string')) throw new TypeError(`:${list} is not text in every set`);
   const { [list]: _, ...others } = sets[0]!;
   for (const name in others) {
     if (sets.some((params) => params[name] !== others[name])) throw new TypeError(`:${name} differs between sets`);
   }
-  return { ...bind(others), [list]: JSON.stringify(texts) };
-}
-
-/** Throws for a fraction: no float gets into the database, whatever a caller computes (I6). */
-function toSqlite(value: SqlValue): SqliteValue {
-  if (typeof value === 'number') return BigInt(value);
-  if (typeof value === 'boolean') return value ? 1n : 0n;
-  return value;
+  return { ...others, [list]: JSON.stringify(texts) };
 }
 
 function openingError(file: string, error: unknown): StoreError {

@@ -2,7 +2,10 @@
 import type { SqliteDriver, SqliteValue } from './driver.js';
 
 interface NodeStatement {
-  all(params: Readonly<Record<string, SqliteValue>>): Record<string, SqliteValue>[];
+  all(
+    ...params: readonly [Readonly<Record<string, SqliteValue>>] | readonly SqliteValue[]
+  ): Record<string, SqliteValue>[];
+  run(...params: readonly SqliteValue[]): { readonly changes: number | bigint };
   setReadBigInts(enabled: boolean): void;
 }
 
@@ -26,13 +29,24 @@ export function nodeSqlite(): NodeSqlite | undefined {
 /** Opens a file. */
 export function openNodeSqlite(module: NodeSqlite, file: string): SqliteDriver {
   const database = new module.DatabaseSync(file);
+  const prepare = (sql: string): NodeStatement => {
+    const statement = database.prepare(sql);
+    statement.setReadBigInts(true);
+    return statement;
+  };
   return {
     name: 'node:sqlite',
     exec: (sql) => database.exec(sql),
     prepare(sql) {
-      const statement = database.prepare(sql);
-      statement.setReadBigInts(true);
+      const statement = prepare(sql);
       return { all: (params) => statement.all(params) };
+    },
+    preparePlaced(sql) {
+      const statement = prepare(sql);
+      return {
+        all: (values) => statement.all(...values),
+        changes: (values) => Number(statement.run(...values).changes) > 0,
+      };
     },
     close: () => database.close(),
   };
