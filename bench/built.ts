@@ -5,3 +5,8 @@ export function built<T>(path: string): Promise<T> {
   const file = path === 'internal.js' ? '../dist/esm/src/internal.js' : `../service/dist/${path}`;
   return import(new URL(file, import.meta.url).href) as Promise<T>;
 }
+
+/** Loads any module of the SDK's build by the path of its source, whose types it has. */
+export function builtModule<T>(source: string): Promise<T> {
+  return import(new URL(`../dist/esm/${source.replace(/\.ts$/, '.js')}`, import.meta.url).href) as Promise<T>;
+}

@@ -1,83 +1,34 @@
 /**
- * What admission from a local slice costs, its kind of call found and its bound turned into amounts, beside a counter that
- * is checked and lowered. The bound of a prompt is computed before; the draw does not depend on its length.
+ * What admission from a local slice costs: whole, beside the same path under rules that are only polled; and its draw
+ * alone, with a bound that is there already, beside a counter that is checked and lowered.
  *
- * Run with `node --import tsx bench/holds-draw.bench.ts`.
+ * Measures the built code (`npm run build` first): tsx wraps functions. Run with `node --import tsx bench/holds-draw.bench.ts`.
  */
 import { pathToFileURL } from 'node:url';
-import type { HoldDesk, HoldMetric, HoldOperation, HoldOutcome } from '../src/holds/hold-types.js';
-import { createHolder } from '../src/holds/holder.js';
 import type { HoldAsk } from '../src/holds/holder-types.js';
-import { createLog } from '../src/log.js';
-import { createRuntime } from '../src/runtime.js';
+import { measureAdmission } from './admission.js';
+import { builtModule } from './built.js';
+import { richDesk } from './rich-desk.js';
 import { type BenchResult, printResult } from './table.js';
 
 /** A clock tells about 30 ns apart: calls are timed in batches of so many. */
 const BATCH = 20;
 const BATCHES = 5_000;
 const WARM_UP_MS = 300;
-const METRICS: readonly HoldMetric[] = [
-  'TOTAL_COST',
-  'TOKEN_COUNT',
-  'OUTPUT_TOKEN_COUNT',
-  'TOTAL_COST',
-  'INPUT_TOKEN_COUNT',
-];
-
+const { createHolder } = await builtModule<typeof import('../src/holds/holder.js')>('src/holds/holder.js');
+const { createLog } = await builtModule<typeof import('../src/log.js')>('src/log.js');
+const { createRuntime } = await builtModule<typeof import('../src/runtime.js')>('src/runtime.js');
 const log = createLog('CRITICAL');
 const runtime = createRuntime({ log });
 
-/** Runs all of it; a few seconds. */
-export async function run(): Promise<BenchResult> {
+/** Runs all of it; about a minute. */
+export async function run(): Promise<readonly BenchResult[]> {
   const rows: Record<string, number | string>[] = [trivial()];
   for (const parts of [1, 3, 5]) rows.push(await drawing(parts));
-  return { name: 'holds-draw', rows };
-}
-
-/** Grants whatever is asked, many times over. */
-function richDesk(parts: number): HoldDesk {
-  const answer = (operation: HoldOperation): HoldOutcome => ({
-    outcome: 'held',
-    version: '1',
-    rates: {
-      state: 'known',
-      lines: ['3000000', '3750000', '6000000'].map((inputPico) => ({
-        requestNano: '0',
-        steps: [
-          { aboveInputTokens: -1, inputPico, outputPico: '15000000' },
-          { aboveInputTokens: 200_000, inputPico, outputPico: '22500000' },
-        ],
-        imagePico: '0',
-        characterPico: '0',
-        secondPico: '0',
-      })),
-    },
-    hold: {
-      id: operation.id,
-      owner: 'bench',
-      state: 'open',
-      sequence: operation.op === 'take' ? 0 : operation.sequence,
-      drawForMs: 60_000,
-      isRecalled: false,
-      isTight: false,
-      parts: METRICS.slice(0, parts).map((metric, index) => ({
-        controlId: `control-${index}`,
-        ruleId: index,
-        name: metric,
-        metric,
-        group: null,
-        windowStartMs: 0,
-        windowEndMs: null,
-        amount: '900000000000000',
-        drawn: '0',
-        estimate: 'worst-case',
-        whenExhausted: 'cut',
-        assumedOutputTokens: 4_096,
-        outputLimit: 'inject',
-      })),
-    },
-  });
-  return { operate: (operations) => Promise.resolve(operations.map(answer)) };
+  return [
+    { name: 'holds-draw', rows },
+    { name: 'holds-admission', rows: await measureAdmission() },
+  ];
 }
 
 /** As an adapter and the metadata give it: a new object each time, texts of usual lengths. */
@@ -187,7 +138,7 @@ function round(value: number): number {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const result = await run();
-  printResult(result);
-  if (sink === result) console.log(sink);
+  const results = await run();
+  for (const result of results) printResult(result);
+  if (sink === results) console.log(sink);
 }

@@ -23,16 +23,28 @@ const DEPTH_MAX = 128;
 const VALUES_MAX = 1_000_000;
 const SHORT = 40;
 
-/** Members that can hold media, documents, or what is stored at the provider. */
-const PART_NAMES: ReadonlySet<string> = new Set([
-  ...['images', 'image', 'image_url', 'mask', 'source', 'file', 'file_id', 'file_data', 'fileData', 'file_url', 'data'],
-  ...['input_audio', 'audio', 'inlineData', 'inline_data', 'document', 'video', 'bytesBase64Encoded', 'container'],
-]);
+/** What the name of a member tells: what may stand below it. One look into a table for each. */
+const HOLDS_PART = 1;
+/** A server writes what stands below as JSON again, escapes and all, for the model to read. */
+const HOLDS_DATA = 2;
+/** Anthropic's, Bedrock's, and the AI SDK's word for what is to be written to a cache. */
+const HOLDS_CACHE = 4;
 const PART_TYPES = /image|file|document|audio|video|reference|container|screenshot|media/;
-/** A server writes what stands below these as JSON again, escapes and all, for the model to read. */
-const DATA_NAMES: ReadonlySet<string> = new Set([
-  ...['input', 'args', 'arguments', 'response', 'parameters', 'input_schema', 'schema', 'json', 'parametersJsonSchema'],
+
+/** Names that tell something, and those that most bodies have: all of them ASCII, as long as they are in bytes. */
+const NAMES: ReadonlyMap<string, number> = tellingNames([
+  // Members that can hold media, documents, or what is stored at the provider.
+  [HOLDS_PART, 'images image image_url mask source file file_id file_data fileData file_url data'],
+  [HOLDS_PART, 'input_audio audio inlineData inline_data document video bytesBase64Encoded container'],
+  [HOLDS_DATA, 'input args arguments response parameters input_schema schema json parametersJsonSchema'],
+  [HOLDS_CACHE, 'cache_control cachePoint cacheControl'],
+  [0, 'model messages role content type text system stream temperature max_tokens max_completion_tokens options'],
+  [0, 'num_predict tools name description function properties required contents parts top_p'],
 ]);
+
+function tellingNames(told: readonly (readonly [tells: number, names: string])[]): ReadonlyMap<string, number> {
+  return new Map(told.flatMap(([tells, names]) => names.split(' ').map((name) => [name, tells] as const)));
+}
 
 /** Measures. Never throws; takes no notice of what JSON leaves out. */
 export function bodySizeOf(value: unknown): BodySize {
@@ -67,8 +79,8 @@ function sizeOf(value: unknown, found: Found, depth: number, isData: boolean): n
   if (found.left < 0 || depth > DEPTH_MAX) throw TOO_MUCH;
   switch (typeof value) {
     case 'string':
-      if (value.length <= SHORT) notice(value, found);
-      return (isData ? writtenLength(value) : byteLength(value)) + 3;
+      if (value.length > SHORT) return (isData ? writtenLength(value) : Buffer.byteLength(value)) + 3;
+      return (isData ? writtenShort(value, found) : shortLength(value, found)) + 3;
     case 'number':
       return digitsOf(value) + 1;
     case 'boolean':
@@ -96,25 +108,28 @@ function sizeOfObject(value: object, found: Found, depth: number, isData: boolea
   for (const name in value) {
     const inner = (value as Record<string, unknown>)[name];
     if (inner === undefined) continue;
-    if (!found.mayHaveParts) found.mayHaveParts = isPart(name, inner);
-    if (CACHE_NAMES.has(name)) found.caches = 'short';
-    const isDataBelow = isData || (typeof inner === 'object' && DATA_NAMES.has(name) && !Array.isArray(inner));
-    bytes += (isData ? writtenLength(name) : byteLength(name)) + 3 + sizeOf(inner, found, depth + 1, isDataBelow);
+    const tells = NAMES.get(name);
+    if (!found.mayHaveParts) found.mayHaveParts = name === 'type' ? isPartType(inner) : has(tells, HOLDS_PART);
+    if (has(tells, HOLDS_CACHE)) found.caches = 'short';
+    const isDataBelow = isData || (has(tells, HOLDS_DATA) && typeof inner === 'object' && !Array.isArray(inner));
+    const nameBytes = isData ? writtenLength(name) : tells === undefined ? byteLength(name) : name.length;
+    bytes += nameBytes + 3 + sizeOf(inner, found, depth + 1, isDataBelow);
   }
   return bytes;
 }
 
-/** Anthropic's, Bedrock's, and the AI SDK's word for the first. */
-const CACHE_NAMES: ReadonlySet<string> = new Set(['cache_control', 'cachePoint', 'cacheControl']);
-
-function isPart(name: string, inner: unknown): boolean {
-  if (name === 'type') return typeof inner === 'string' && inner !== 'text' && PART_TYPES.test(inner);
-  return PART_NAMES.has(name);
+function has(tells: number | undefined, one: number): boolean {
+  return tells !== undefined && (tells & one) !== 0;
 }
 
+function isPartType(type: unknown): boolean {
+  return typeof type === 'string' && type !== 'text' && PART_TYPES.test(type);
+}
+
+/** What few characters can say: for how long a cache is to keep what it is given, that sound is meant. */
 function notice(text: string, found: Found): void {
   if (text === '1h') found.isHour = true;
-  else if (text.length >= 5 && (text.includes('audio') || text.includes('AUDIO'))) found.mentionsSound = true;
+  else if (text.includes('audio') || text.includes('AUDIO')) found.mentionsSound = true;
 }
 
 /** In UTF-8. The few characters of a name are counted faster than asked for. */
@@ -127,6 +142,27 @@ function byteLength(text: string): number {
     if (code > 127) bytes += code > 2_047 ? 2 : 1;
   }
   return bytes;
+}
+
+/** The same for a few characters, which may say something. */
+function shortLength(text: string, found: Found): number {
+  let bytes = text.length;
+  let before = 0;
+  let isTelling = bytes === 2;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    // The middle of "audio".
+    if ((code | 32) === 100 && (before | 32) === 117) isTelling = true;
+    before = code;
+    if (code > 127) bytes += code > 2_047 ? 2 : 1;
+  }
+  if (isTelling) notice(text, found);
+  return bytes;
+}
+
+function writtenShort(text: string, found: Found): number {
+  notice(text, found);
+  return writtenLength(text);
 }
 
 /** As JSON, by a server that escapes whatever it can. */

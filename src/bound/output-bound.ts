@@ -81,6 +81,7 @@ export function limitOf(given: readonly unknown[], otherwise: number): number | 
 
 /** `best_of` are made, `n` of them are shown. A server that knows neither makes one. */
 function choicesOf(fields: Fields): number {
+  if (fields['n'] === undefined && fields['best_of'] === undefined) return 1;
   return Math.max(1, limitOf([fields['n'], fields['best_of']], 1) ?? 1);
 }
 

@@ -3,8 +3,8 @@
 /** Whether an object of a body is one of them. */
 export function hasOwnForm(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) return typeof Reflect.get(value, 'toJSON') === 'function';
-  return isBinary(value) || typeof Reflect.get(value, 'toJSON') === 'function';
+  const isPlain = prototype === Object.prototype || prototype === null;
+  return typeof (value as { readonly toJSON?: unknown }).toJSON === 'function' || (!isPlain && isBinary(value));
 }
 
 /** What is written in its stead: a value, or the length of what is, where it is binary. */

@@ -16,29 +16,52 @@ export function boundBodyOfValue(
 ): BoundBody {
   const fields = isRecord(value) ? value : NO_FIELDS;
   let size = bodySizeOf(fields);
-  let parts = noParts();
+  let parts = NO_PARTS;
   try {
     // What is nested without end is not walked.
     if (size.mayHaveParts && size.unreadable === undefined) parts = readParts(fields);
   } catch {
     size = UNREADABLE;
   }
-  const written = filesAmong(fields, size);
-  const form = formFilesOf(fields) ?? [];
-  const bytes = size.bytes + form.reduce((sum, file) => sum + file.bytes, 0);
-  return {
-    bytes: bytes + written.reduce((sum, file) => sum + file.bytes - encodedLength(file.bytes), 0),
-    fields,
-    parts,
-    files: [...form, ...written],
-    hidesFiles: form.length + written.length === 0,
-    cachesAsked: () => size.caches,
-    mentionsSound: () => size.mentionsSound,
-    unreadable: size.unreadable,
-  };
+  return new ValueBody(fields, size, parts);
+}
+
+class ValueBody implements BoundBody {
+  readonly bytes: number;
+  readonly files: BoundBody['files'];
+  readonly hidesFiles: boolean;
+  readonly unreadable: string | undefined;
+  readonly #size: BodySize;
+
+  constructor(
+    readonly fields: Fields,
+    size: BodySize,
+    readonly parts: MessageParts,
+  ) {
+    this.#size = size;
+    this.unreadable = size.unreadable;
+    const form = formFilesOf(fields);
+    const written = filesAmong(fields, size);
+    this.hidesFiles = written.length + (form?.length ?? 0) === 0;
+    this.files = this.hidesFiles ? NO_FILES : [...(form ?? []), ...written];
+    let { bytes } = size;
+    for (const file of form ?? NO_FILES) bytes += file.bytes;
+    for (const file of written) bytes += file.bytes - encodedLength(file.bytes);
+    this.bytes = bytes;
+  }
+
+  cachesAsked(): 'none' | 'short' | 'long' {
+    return this.#size.caches;
+  }
+
+  mentionsSound(): boolean {
+    return this.#size.mentionsSound;
+  }
 }
 
 const NO_FIELDS: Fields = Object.freeze({});
+const NO_PARTS: MessageParts = Object.freeze(noParts());
+const NO_FILES: BoundBody['files'] = Object.freeze([]);
 const UNREADABLE: BodySize = Object.freeze({
   bytes: 0,
   mayHaveParts: false,
@@ -48,8 +71,8 @@ const UNREADABLE: BodySize = Object.freeze({
 });
 
 /** Files that stand in fields of their own, as clients take them before they make a form of it. */
-function filesAmong(fields: Fields, { mayHaveParts, unreadable }: BodySize) {
-  if (!mayHaveParts || unreadable !== undefined) return [];
+function filesAmong(fields: Fields, { mayHaveParts, unreadable }: BodySize): BoundBody['files'] {
+  if (!mayHaveParts || unreadable !== undefined) return NO_FILES;
   return Object.entries(fields).flatMap(([field, value]) => {
     const values: readonly unknown[] = Array.isArray(value) ? value : [value];
     return values.flatMap((one) => {

@@ -22,8 +22,9 @@ export class CallHold {
   readonly #worst: CallBound;
   readonly #observe: ((outputTokens: number) => void) | undefined;
   #keeper: UnbegunHolds | undefined;
+  /** Only while an abort would give it back. */
   #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.release();
+  #onAbort: (() => void) | undefined;
   #isEnded = false;
 
   /** `observe` is told how much output the provider reported. */
@@ -55,9 +56,14 @@ export class CallHold {
   keptBy(keeper: UnbegunHolds, signal: AbortSignal | undefined): this {
     this.#keeper = keeper;
     keeper.add(this);
+    if (signal === undefined) return this;
+    if (signal.aborted) {
+      this.release();
+      return this;
+    }
     this.#signal = signal;
-    if (signal?.aborted === true) this.release();
-    else signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#onAbort = () => this.release();
+    signal.addEventListener('abort', this.#onAbort, ONCE);
     return this;
   }
 
@@ -90,10 +96,13 @@ export class CallHold {
 
   #leaveKeeper(): void {
     this.#keeper?.delete(this);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal === undefined || this.#onAbort === undefined) return;
+    this.#signal.removeEventListener('abort', this.#onAbort);
     this.#signal = undefined;
   }
 }
+
+const ONCE = Object.freeze({ once: true });
 
 /** What waits for its request to leave. A client may throw in between, and tells nobody. */
 export interface UnbegunHolds {

@@ -7,6 +7,7 @@ import type { BudgetExceededError } from '../../enforcement/budget-exceeded-erro
 import type { CallDimensions, Decision, RefuseDecision } from '../../enforcement/decision.js';
 import { callOf } from '../../enforcement/dimensions.js';
 import type { FailMode } from '../../enforcement/guard.js';
+import type { CallBound } from '../bound/types.js';
 import type { Admission } from '../call.js';
 import type { ResolvedMetadata } from '../metadata/resolver.js';
 import type { RequestReading } from '../providers/adapter.js';
@@ -84,22 +85,24 @@ export class CallHolds {
     heldFor: CallDimensions,
     options: SecureOptions,
   ): Admission | Promise<Admission> {
-    const ask = this.#prepare(admission, heldFor);
+    takeOver(admission);
     // What is not metered never becomes spend: there is nothing to set aside for it.
     if (!admission.metered) return this.#byVerdict(path, admission, heldFor);
+    const ask = this.#askOf(admission.request, heldFor);
     const drawn = this.#options.holder.draw(ask);
     if (drawn === undefined) return this.#take(path, admission, heldFor, options);
     if (drawn === 'free') return { ...admission, heldFor: undefined };
-    return this.#covered(path, admission, coveredBy(drawn, ask, admission, heldFor), options);
+    return this.#drawn(path, admission, heldFor, drawn, ask, options);
   }
 
   /** The same where nothing can be waited for: what no slice here covers is judged as where no service answers. */
   secureNow(path: CallHoldsPath, admission: Admission, heldFor: CallDimensions, options: SecureOptions): Admission {
-    const ask = this.#prepare(admission, heldFor);
+    takeOver(admission);
     if (!admission.metered) return this.#byVerdict(path, admission, heldFor);
+    const ask = this.#askOf(admission.request, heldFor);
     const drawn = this.#options.holder.draw(ask);
     if (drawn === 'free') return { ...admission, heldFor: undefined };
-    if (drawn !== undefined) return this.#covered(path, admission, coveredBy(drawn, ask, admission, heldFor), options);
+    if (drawn !== undefined) return this.#drawn(path, admission, heldFor, drawn, ask, options);
     if (isUnbounded(admission)) throw this.#refuseUnbounded(path, admission, heldFor);
     return this.#unheldBy(path, admission, heldFor, 'the call cannot wait for a hold');
   }
@@ -127,12 +130,6 @@ export class CallHolds {
   async close(): Promise<void> {
     this.#unbegun.close();
     await this.#options.holder.close();
-  }
-
-  #prepare(admission: Admission, heldFor: CallDimensions): HoldAsk {
-    // The layer around holds for the same call: what it set aside is what this attempt needs.
-    if (admission.outer?.covers(admission.request) === true) admission.outer.releaseHold();
-    return this.#askOf(admission.request, heldFor);
   }
 
   #askOf(request: RequestReading, call: CallDimensions): HoldAsk {
@@ -189,6 +186,39 @@ export class CallHolds {
     this.#options.onReaction?.(kind, decisionOfRefusal(refusal), form.call);
   }
 
+  /** As the program asked for it: the way of nearly all calls, and the shortest. */
+  #drawn(
+    path: CallHoldsPath,
+    admission: Admission,
+    heldFor: CallDimensions,
+    ticket: HoldTicket,
+    { need: { worst } }: HoldAsk,
+    options: SecureOptions,
+  ): Admission {
+    const { request } = admission;
+    const isAsAsked = worst.isOutputLimited || options.change === undefined;
+    const wasChanged = admission.adjustment !== undefined || admission.body !== undefined;
+    if (!isAsAsked || wasChanged || isUnbounded(admission)) {
+      const form: CoveredForm = { request, call: heldFor, adjustment: {}, ticket, worst };
+      return this.#covered(path, admission, form, options);
+    }
+    this.#isAway = false;
+    return heldAdmission(admission, heldFor, this.#keep(ticket, worst, request, heldFor, options));
+  }
+
+  #keep(
+    ticket: HoldTicket,
+    worst: CallBound,
+    request: RequestReading,
+    call: CallDimensions,
+    { signal }: SecureOptions,
+  ): CallHold {
+    const { expected } = this.#options;
+    const observe =
+      expected === undefined ? undefined : (outputTokens: number) => expected.observe(request, call, outputTokens);
+    return new CallHold(ticket, worst, observe).keptBy(this.#unbegun, signal);
+  }
+
   #covered(path: CallHoldsPath, admission: Admission, form: CoveredForm, options: SecureOptions): Admission {
     this.#isAway = false;
     const { ticket } = form;
@@ -199,9 +229,7 @@ export class CallHolds {
     if (ticket === undefined) return { ...changedBy(admission, form), heldFor: undefined };
     const sent = this.#injected(form, ticket, options);
     const worst = sent === form ? form.worst : boundOf(sent.request);
-    const { expected } = this.#options;
-    const observe = (outputTokens: number) => expected?.observe(sent.request, form.call, outputTokens);
-    const hold = new CallHold(ticket, worst, observe).keptBy(this.#unbegun, options.signal);
+    const hold = this.#keep(ticket, worst, sent.request, form.call, options);
     return { ...changedBy(admission, sent), heldFor: form.call, hold };
   }
 
@@ -210,7 +238,7 @@ export class CallHolds {
     if (options.change === undefined) return form;
     // Not what is expected: what is longer than that as a rule would be cut as a rule.
     const limit = limitToInject(ticket.parts, form.worst);
-    return limit === undefined ? form : (withLimit(this.#options.edits, form, limit, options) ?? form);
+    return limit === undefined ? form : (withLimit(this.#options.edits, form, limit, options, form.worst) ?? form);
   }
 
   #unheldBy(path: CallHoldsPath, admission: Admission, heldFor: CallDimensions, reason: string): Admission {
@@ -252,12 +280,26 @@ const NO_SERVICE: RefuseDecision = Object.freeze({
   rule: null,
 });
 
-function coveredBy(ticket: HoldTicket, { need }: HoldAsk, { request }: Admission, call: CallDimensions): CoveredForm {
-  return { request, call, adjustment: {}, ticket, worst: need.worst };
+/** The layer around holds for the same call: what it set aside is what this attempt needs. */
+function takeOver({ outer, request }: Admission): void {
+  if (outer?.covers(request) === true) outer.releaseHold();
 }
 
 function formOf({ request }: Admission, call: CallDimensions): CallForm {
   return { request, call, adjustment: {} };
+}
+
+/**
+ * Of a call that leaves as it was asked for. Work that goes on elsewhere is found again by its metadata: a copy. Written
+ * out: it is made before each call, and a spread takes longer.
+ */
+function heldAdmission(
+  { request, metadata, decision, metered, outer }: Admission,
+  heldFor: CallDimensions,
+  hold: CallHold,
+): Admission {
+  const { fields, dimensions, selected } = metadata;
+  return { request, metadata: { fields, dimensions, selected }, decision, metered, outer, heldFor, hold };
 }
 
 /** The admission of the form that leaves. Work that goes on elsewhere is found again by its metadata: a copy. */

@@ -61,15 +61,29 @@ export function holdNeedOf(
   call: CallDimensions,
   expected?: ExpectedCounts,
 ): HoldNeed {
-  if (expected === undefined) return { worst };
-  let known: CallCounts | undefined;
-  return {
-    worst,
-    get expected() {
-      known ??= expected.of(request, call, worst);
-      return known;
-    },
-  };
+  return expected === undefined ? { worst } : new LearntNeed(worst, request, call, expected);
+}
+
+/** One shape for all calls: an object with a getter of its own costs more than the draw. */
+class LearntNeed implements HoldNeed {
+  #known: CallCounts | undefined;
+
+  constructor(
+    readonly worst: CallBound,
+    readonly request: RequestReading,
+    readonly call: CallDimensions,
+    readonly learnt: ExpectedCounts,
+  ) {}
+
+  get expected(): CallCounts {
+    this.#known ??= this.learnt.of(this.request, this.call, this.worst);
+    return this.#known;
+  }
+}
+
+/** What is sent of it: plain JSON. */
+export function plainNeed({ worst, expected }: HoldNeed): HoldNeed {
+  return expected === undefined ? { worst } : { worst, expected };
 }
 
 /** The adapter's bound; of a reading that has none, the bytes of its prompt, and that more may be in it. */

@@ -93,16 +93,17 @@ async function clamped(
   return undefined;
 }
 
-/** The same call with an output limit; `undefined` where it cannot have one, or one that is too low. */
+/** The same call with an output limit; `undefined` where it cannot have one, or one that is too low. `bound`: if it is known. */
 export function withLimit(
   edits: BodyEdits,
   form: CallForm,
   outputTokens: number,
   { change }: SecureOptions,
+  bound?: CallBound,
 ): CallForm | undefined {
   if (change === undefined || outputTokens < OUTPUT_TOKENS_MIN) return undefined;
   // What is left changed in between: a limit is never raised.
-  const { isOutputLimited, outputTokensMax } = boundOf(form.request);
+  const { isOutputLimited, outputTokensMax } = bound ?? boundOf(form.request);
   if (isOutputLimited && outputTokens >= outputTokensMax) return undefined;
   const body = edits.withOutputLimit(form.request, form.body ?? change.body, outputTokens);
   if (body === undefined) return undefined;

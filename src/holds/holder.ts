@@ -5,6 +5,7 @@ import type { Runtime } from '../runtime.js';
 import type { HoldDesk } from './hold-types.js';
 import type { HoldAnswer, HoldAsk, Holder, HolderStatus, HoldTicket } from './holder-types.js';
 import { ProcessEscrow } from './process-escrow.js';
+import { RecentKinds } from './recent-kinds.js';
 import { Scope } from './scope.js';
 import { scopeKey } from './scope-key.js';
 
@@ -50,6 +51,8 @@ export function createHolder(parts: HolderParts): Holder {
 class ProcessHolder implements Holder {
   readonly #escrow: ProcessEscrow;
   readonly #scopes = new Map<string, Scope>();
+  /** Some of {@link #scopes}, and none beside. */
+  readonly #recent = new RecentKinds<Scope>();
   readonly #scopesMax: number;
   readonly #waitersMax: number;
   readonly #closeTimeoutMs: number;
@@ -75,7 +78,7 @@ class ProcessHolder implements Holder {
 
   draw(ask: HoldAsk): HoldTicket | 'free' | undefined {
     if (this.#closing !== undefined) return undefined;
-    const drawn = this.#scopes.get(scopeKey(ask))?.draw(ask);
+    const drawn = (this.#recent.find(ask) ?? this.#find(ask))?.draw(ask);
     if (drawn !== undefined && drawn !== 'free') this.#drawnLocally += 1;
     return drawn;
   }
@@ -142,6 +145,12 @@ class ProcessHolder implements Holder {
     }
   }
 
+  #find(ask: HoldAsk): Scope | undefined {
+    const scope = this.#scopes.get(scopeKey(ask));
+    if (scope !== undefined) this.#recent.remember(ask, scope);
+    return scope;
+  }
+
   #scopeOf(key: string): Scope | undefined {
     let scope = this.#scopes.get(key);
     if (scope === undefined) {
@@ -155,6 +164,7 @@ class ProcessHolder implements Holder {
 
   /** First what nothing depends on; then the holds that were used longest ago, which give back what they can. */
   #evict(): void {
+    this.#recent.clear();
     for (const [key, scope] of this.#scopes) if (scope.isForgettable) this.#scopes.delete(key);
     const tooMany = this.#scopes.size - Math.floor(this.#scopesMax * (1 - EVICTED_SHARE));
     if (tooMany <= 0) return;

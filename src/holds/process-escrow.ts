@@ -5,6 +5,7 @@ import type { Runtime, Timer } from '../runtime.js';
 import { AwaitedEvents } from './awaited-events.js';
 import { Courier } from './courier.js';
 import { DoubtfulTakes } from './doubtful-takes.js';
+import { plainNeed } from './hold-ask.js';
 import type { HoldCall, HoldDesk, HoldOperation, HoldRefusal } from './hold-types.js';
 import type { HoldAsk, HoldTicket } from './holder-types.js';
 import { Operator, type Performed } from './operator.js';
@@ -92,8 +93,9 @@ export class ProcessEscrow implements Escrow, TicketOffice {
     return new Ticket(this, purse, ask, amounts);
   }
 
-  take(purse: Purse, { call, need }: HoldAsk, calls: number): Promise<Performed> {
+  take(purse: Purse, { call, need: asked }: HoldAsk, calls: number): Promise<Performed> {
     const { owner, ttlSeconds } = this.#parts;
+    const need = plainNeed(asked);
     const operation = this.#takes.get(purse) ?? { op: 'take', id: purse.id, owner, call, need, calls, ttlSeconds };
     this.#takes.set(purse, operation);
     return this.#noted(this.#operator.perform(purse, operation));
@@ -101,11 +103,12 @@ export class ProcessEscrow implements Escrow, TicketOffice {
 
   extend(
     purse: Purse,
-    { call, need }: HoldAsk,
+    { call, need: asked }: HoldAsk,
     missing: Readonly<Record<string, bigint>>,
     calls: number,
   ): Promise<Performed> {
     purse.sequence += 1;
+    const need = plainNeed(asked);
     const texts = Object.fromEntries(Object.entries(missing).map(([id, amount]) => [id, String(amount)]));
     const { id, sequence } = purse;
     return this.#noted(

@@ -1,7 +1,7 @@
 /** One hold as its owner knows it: what it was last, and what was drawn from it since. Arithmetic alone. */
 import type { CallCounts, RateBound } from '../bound/types.js';
 import { meterOf, type PartMeter } from './amounts.js';
-import type { HoldCall, HoldNeed, HoldPart, HoldState } from './hold-types.js';
+import type { HoldCall, HoldNeed, HoldPart, HoldState, WhenExhausted } from './hold-types.js';
 
 /** Amounts by the places of a purse's parts. */
 export type Amounts = readonly bigint[];
@@ -33,6 +33,8 @@ interface Slot {
   lost: bigint;
   /** Below that, more is asked for in the background: half of what was free after the last grant. */
   low: bigint;
+  /** What a call may draw: `left - busy - pending`, the last less what the state says was drawn. Kept, not computed anew. */
+  free: bigint;
 }
 
 /**
@@ -69,6 +71,8 @@ export class Purse {
   /** Monotonic: from then on no call draws. */
   drawUntilMs = Number.NEGATIVE_INFINITY;
   parts: readonly HoldPart[] = [];
+  /** What becomes of a stream that outgrows what it draws: the strictest of its parts decides. */
+  whenExhausted: WhenExhausted = 'finish';
   readonly #slots: Slot[] = [];
   #confirmedSequence = -1;
   #rates: RateBound = { state: 'unknown', lines: [] };
@@ -103,6 +107,7 @@ export class Purse {
     this.#confirmedSequence = state.sequence;
     this.#rates = rates ?? this.#rates;
     this.parts = state.parts;
+    this.whenExhausted = state.parts.some((part) => part.whenExhausted === 'cut') ? 'cut' : 'finish';
     this.isTight = state.isTight;
     this.isRecalled = state.isRecalled;
     if (this.frozenBy !== undefined && state.sequence >= this.frozenBy) this.frozenBy = undefined;
@@ -123,7 +128,8 @@ export class Purse {
       slot.pending -= amount;
       slot.acknowledged -= amount;
     });
-    if (isGrant) for (const slot of this.#slots) slot.low = freeOf(slot) / 2n;
+    for (const slot of this.#slots) slot.free = freeOf(slot);
+    if (isGrant) for (const slot of this.#slots) slot.low = slot.free / 2n;
     this.isExpired = state.state === 'expired';
     if (this.isExpired) this.expire();
     else if (state.state !== 'open') this.state = 'ended';
@@ -171,6 +177,7 @@ export class Purse {
     this.#forEach(used, (slot, amount) => {
       slot.pending += amount;
       slot.settled += amount;
+      slot.free = freeOf(slot);
     });
     return { purse: this, amounts: used };
   }
@@ -180,6 +187,7 @@ export class Purse {
     this.callsUnderWay -= 1;
     this.#forEach(amounts, (slot, amount) => {
       slot.busy -= amount;
+      slot.free += amount;
     });
   }
 
@@ -199,7 +207,8 @@ export class Purse {
 
   /** Whether it is time to ask for more, ahead of need. */
   get runsLow(): boolean {
-    return this.#slots.some((slot) => slot.part !== undefined && freeOf(slot) < slot.low);
+    for (const slot of this.#slots) if (slot.part !== undefined && slot.free < slot.low) return true;
+    return false;
   }
 
   /** What `amounts` lack, by control id; parts that lack nothing are 0. */
@@ -207,7 +216,7 @@ export class Purse {
     const missing: Record<string, bigint> = {};
     this.#slots.forEach((slot, index) => {
       if (slot.part === undefined) return;
-      const lacking = (amounts[index] ?? 0n) - freeOf(slot);
+      const lacking = (amounts[index] ?? 0n) - slot.free;
       missing[slot.controlId] = lacking > 0n && (amounts[index] ?? 0n) > 0n ? lacking : 0n;
     });
     return missing;
@@ -259,19 +268,24 @@ export class Purse {
   of(controlId: string): { readonly index: number; readonly free: bigint; readonly meter: PartMeter } | undefined {
     const index = this.#slots.findIndex((slot) => slot.controlId === controlId);
     const slot = this.#slots[index];
-    return slot?.meter === undefined ? undefined : { index, free: freeOf(slot), meter: slot.meter };
+    return slot?.meter === undefined ? undefined : { index, free: slot.free, meter: slot.meter };
   }
 
   #covers(amounts: Amounts): boolean {
     for (let index = 0; index < amounts.length; index += 1) {
       const amount = amounts[index]!;
-      if (amount > 0n && amount > freeOf(this.#slots[index]!)) return false;
+      if (amount > 0n && amount > this.#slots[index]!.free) return false;
     }
     return true;
   }
 
   #reserve(amounts: Amounts): void {
-    for (let index = 0; index < amounts.length; index += 1) this.#slots[index]!.busy += amounts[index]!;
+    for (let index = 0; index < amounts.length; index += 1) {
+      const slot = this.#slots[index]!;
+      const amount = amounts[index]!;
+      slot.busy += amount;
+      slot.free -= amount;
+    }
   }
 
   /** Parts that came later than `amounts` have nothing to do with them. */
@@ -282,14 +296,15 @@ export class Purse {
   #slotOf(controlId: string): Slot {
     let slot = this.#slots.find((one) => one.controlId === controlId);
     if (slot === undefined) {
-      const zero = { left: 0n, busy: 0n, drawn: 0n, settled: 0n, pending: 0n, acknowledged: 0n, lost: 0n, low: 0n };
-      slot = { controlId, part: undefined, meter: undefined, ...zero };
+      const zero = { left: 0n, busy: 0n, drawn: 0n, settled: 0n, pending: 0n, acknowledged: 0n, lost: 0n };
+      slot = { controlId, part: undefined, meter: undefined, ...zero, low: 0n, free: 0n };
       this.#slots.push(slot);
     }
     return slot;
   }
 }
 
+/** What {@link Slot.free} is, after whatever it depends on has changed. */
 function freeOf(slot: Slot): bigint {
   return slot.left - slot.busy - less(slot.pending, positive(slot.settled - slot.drawn));
 }

@@ -31,6 +31,35 @@ export function pricerOf(rates: RateBound, assumed: HoldPart['assumedPrice']): P
   if (rates.state === 'unknown' && assumed === undefined) return undefined;
   const segments = rates.state === 'free' ? [] : rates.lines.flatMap(segmentsOf);
   if (rates.state === 'unknown' && assumed !== undefined) segments.push(assumedSegment(assumed));
+  return pricerOfSegments(dearest(segments));
+}
+
+/** Without what another one is never below: it decides nothing, and each is looked at before each call. */
+function dearest(segments: readonly Segment[]): readonly Segment[] {
+  const kept: Segment[] = [];
+  for (const segment of segments) {
+    if (kept.some((other) => isNeverBelow(other, segment))) continue;
+    for (let i = kept.length - 1; i >= 0; i -= 1) if (isNeverBelow(segment, kept[i]!)) kept.splice(i, 1);
+    kept.push(segment);
+  }
+  return kept;
+}
+
+/** Whether `one` counts wherever `other` does, and every rate of it is as high. */
+function isNeverBelow(one: Segment, other: Segment): boolean {
+  return (
+    one.aboveInputTokens <= other.aboveInputTokens &&
+    one.scale === other.scale &&
+    one.request >= other.request &&
+    one.input >= other.input &&
+    one.output >= other.output &&
+    one.image >= other.image &&
+    one.character >= other.character &&
+    one.second >= other.second
+  );
+}
+
+function pricerOfSegments(segments: readonly Segment[]): Pricer {
   return {
     price(given) {
       const counts = fullCounts(given);
@@ -122,7 +151,7 @@ function segment(exact: Omit<Segment, 'isSmall' | 'numbers'>): Segment {
   return { ...exact, numbers, isSmall };
 }
 
-/** A sum of products of whole numbers that comes out below 2^53 had nothing to round. `NaN` above. */
+/** A sum of products of whole numbers that comes out below 2^52 had nothing to round, nor has its quotient. `NaN` above. */
 function quickPrice({ numbers }: Segment, counts: Required<CallCounts>): number {
   const sum =
     counts.inputTokens * numbers.input +
@@ -130,10 +159,12 @@ function quickPrice({ numbers }: Segment, counts: Required<CallCounts>): number 
     counts.images * numbers.image +
     counts.characters * numbers.character +
     counts.mediaSeconds * numbers.second;
-  if (!(sum < Number.MAX_SAFE_INTEGER)) return Number.NaN;
-  const rest = sum % numbers.scale;
-  return numbers.request + (sum - rest) / numbers.scale + (rest > 0 ? 1 : 0);
+  if (!(sum < SUM_MAX)) return Number.NaN;
+  const units = Math.floor(sum / numbers.scale);
+  return numbers.request + (units * numbers.scale < sum ? units + 1 : units);
 }
+
+const SUM_MAX = 2 ** 52;
 
 function exactMost(segments: readonly Segment[], counts: Required<CallCounts>): bigint {
   let most = 0n;

@@ -30,7 +30,7 @@ export class Ticket implements HoldTicket {
   constructor(office: TicketOffice, purse: Purse, ask: HoldAsk, amounts: Amounts) {
     this.holdId = purse.id;
     this.parts = purse.parts;
-    this.whenExhausted = purse.parts.some((part) => part.whenExhausted === 'cut') ? 'cut' : 'finish';
+    this.whenExhausted = purse.whenExhausted;
     this.#office = office;
     this.#purse = purse;
     this.#ask = ask;
@@ -38,12 +38,14 @@ export class Ticket implements HoldTicket {
   }
 
   get outputTokensMax(): number {
-    const { worst, expected } = this.#ask.need;
-    const isExpected = expected !== undefined && this.parts.some((part) => part.estimate === 'expected');
+    const { need } = this.#ask;
+    const { worst } = need;
+    // What is expected is worked out only where a budget goes by it.
+    const expected = this.parts.some((part) => part.estimate === 'expected') ? need.expected : undefined;
     // A call that names no limit is covered as far as the part goes that assumes the least.
     const covered = this.parts.map((part) => outputTokensOf(worst, part));
     const most = Math.min(...covered, Number.MAX_SAFE_INTEGER);
-    return isExpected ? Math.min(expected.outputTokens, most) : most;
+    return expected === undefined ? most : Math.min(expected.outputTokens, most);
   }
 
   grow(outputTokens: number): boolean | Promise<boolean> {

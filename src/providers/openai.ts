@@ -100,7 +100,8 @@ function boundedBy(
   body: Record<string, unknown>,
 ): Pick<RequestReading, 'bound'> {
   if (!known || kind !== 'call') return {};
-  return { bound: (assumed) => boundOfValue({ ...reading, endpoint: name, operationType }, body, assumed) };
+  const { provider, model, media } = reading;
+  return { bound: (assumed) => boundOfValue({ endpoint: name, operationType, provider, model, media }, body, assumed) };
 }
 
 function modelOf(deployment: string, { deployments = {} }: OpenAIOverrides): string {

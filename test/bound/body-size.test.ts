@@ -38,6 +38,32 @@ describe('the size of a body that is not written yet', () => {
     );
   });
 
+  it('counts what every name has in bytes, those that it knows by heart too', () => {
+    const known = fc.constantFrom('model', 'messages', 'role', 'content', 'input', 'images', 'cache_control', 'type');
+    const name = fc.oneof(known, fc.string({ unit: 'binary' }));
+    const named = fc.dictionary(name, fc.oneof(fc.nat(), fc.string({ unit: 'binary' })));
+    fc.assert(
+      fc.property(named, fc.boolean(), (inner, isData) => {
+        const value: unknown = isData ? { input: inner } : inner;
+        const bytes = textsIn(value).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+        expect(bodySizeOf(value).bytes).toBeGreaterThanOrEqual(bytes);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('hears of sound wherever a short text speaks of it, and nowhere else', () => {
+    const word = fc.constantFrom('audio', 'AUDIO', 'aud', 'udio', 'Audio', 'aUDIO', ' ', 'é', 'a', 'u', 'd');
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 8 }), fc.boolean(), (words, isData) => {
+        const text = words.join('').slice(0, 40);
+        const value = isData ? { arguments: { text } } : { text };
+        expect(bodySizeOf(value).mentionsSound).toBe(/audio|AUDIO/.test(text));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('is unknown where nobody can read it to its end, and then the call has no bound', () => {
     const circular: Record<string, unknown> = {};
     circular['again'] = [circular, circular];

@@ -83,6 +83,44 @@ describe('what a call sets aside', () => {
     );
   });
 
+  it('is the same where lines are never dearer than another one, in whatever order they come', () => {
+    const few = fc.constantFrom('0', '1000', '3000000', '15000000');
+    const step = fc.record({
+      inputPico: few,
+      outputPico: few,
+      aboveInputTokens: fc.constantFrom(-1, 1_000, 200_000),
+    });
+    const alike = fc.record({
+      requestNano: few,
+      imagePico: few,
+      characterPico: few,
+      secondPico: few,
+      steps: fc.array(step, { minLength: 1, maxLength: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(alike, { minLength: 1, maxLength: 5 }), counts, (lines, c) => {
+        expect(consumedAmount(COST, c, { state: 'known', lines })).toBe(naive({ state: 'known', lines }, c));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is exact up to where numbers end, and beyond', () => {
+    const near = fc.oneof(fc.constantFrom(2n ** 52n, 2n ** 53n, 2n ** 54n), fc.bigInt(2n ** 51n, 2n ** 54n));
+    fc.assert(
+      fc.property(near, fc.integer({ min: -2_000, max: 2_000 }), fc.constantFrom(1n, 7n, 1_000n), (sum, off, count) => {
+        const inputPico = String((sum + BigInt(off)) / count);
+        const rates: RateBound = {
+          state: 'known',
+          lines: [{ ...LINE, steps: [{ aboveInputTokens: -1, inputPico, outputPico: '1' }] }],
+        };
+        const c: CallCounts = { inputTokens: Number(count), outputTokens: Math.abs(off) };
+        expect(consumedAmount(COST, c, rates)).toBe(naive(rates, c));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
   it('never falls where a longer input is cheaper: the real input may be shorter', () => {
     const steps = [
       { aboveInputTokens: -1, inputPico: '9000', outputPico: '9000' },
