@@ -56,6 +56,7 @@ export const BALANCE_READERS: ReadonlySet<StatementName> = new Set<StatementName
   'select-balance',
   'select-balances',
   'select-buckets',
+  'select-charged-and-overrun',
   'select-due-teams',
   'select-ended-verdicts',
   'select-feed-balances',
