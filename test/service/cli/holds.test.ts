@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RunningService, startService } from '../../../service/index.js';
 import { suiteCall, take } from '../../holds/desk-contract.js';
@@ -70,7 +71,7 @@ it('holds list and holds release: who holds what, and the end of it', async () =
   expect((await run('list', '--state', 'shut')).code).toBe(2);
 
   const narrow = await runInProcess(['holds', 'list'], { workingDir: folder, isTerminal: true, width: 80 });
-  const [head, ...shown] = narrow.out.trimEnd().split('\n');
+  const [head, ...shown] = stripVTControlCharacters(narrow.out).trimEnd().split('\n');
   expect(head).toMatch(/^ID +OWNER .*CONTROL +GROUP .*LEFT +STATE$/);
   expect([head, ...shown].filter((line) => line!.length > 80)).toEqual([]);
   expect(shown.at(-1)).toMatch(/^left out: .*DRAWN.*--json have everything$/);
