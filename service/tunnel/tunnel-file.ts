@@ -1,5 +1,6 @@
 /** cloudflared's configuration file, read with the line of everything that is looked at. */
 import {
+  type CST,
   type Document,
   isAlias,
   isMap,
@@ -7,6 +8,7 @@ import {
   isSeq,
   LineCounter,
   type Pair,
+  Parser,
   parseDocument,
   type YAMLMap,
 } from 'yaml';
@@ -60,6 +62,12 @@ export type ReadTunnelFile =
 
 /** Reads the text of a file; an empty one has no rules. */
 export function readTunnelFile(text: string): ReadTunnelFile {
+  if (isTooDeep(text)) {
+    return {
+      outcome: 'malformed',
+      problems: [{ line: 1, message: `the file is nested deeper than ${DEPTH_MAX} levels` }],
+    };
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
@@ -71,6 +79,29 @@ export function readTunnelFile(text: string): ReadTunnelFile {
     return { outcome: 'malformed', problems: [{ line: 1, message: 'the file must be a list of names and values' }] };
   }
   return readMembers(document, isMap(root) ? root : undefined, lines);
+}
+
+/** A configuration has five. */
+const DEPTH_MAX = 100;
+
+/** Composing goes down with the nesting, and where the stack is all but used up V8 ends the process rather than throw. */
+function isTooDeep(text: string): boolean {
+  const open: { readonly token: CST.Token; readonly depth: number }[] = [];
+  for (const document of new Parser().parse(text)) open.push({ token: document, depth: 0 });
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    const { token, depth } = one;
+    if (depth > DEPTH_MAX) return true;
+    const below = (inner: CST.Token | null | undefined) => {
+      if (inner !== null && inner !== undefined) open.push({ token: inner, depth: depth + 1 });
+    };
+    if (token.type === 'document') below(token.value);
+    if (!('items' in token)) continue;
+    for (const { key, value } of token.items) {
+      below(key);
+      below(value);
+    }
+  }
+  return false;
 }
 
 function readMembers(document: Document, root: YAMLMap | undefined, lines: LineCounter): ReadTunnelFile {
