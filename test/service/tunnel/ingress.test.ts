@@ -45,6 +45,16 @@ describe('the file of a tunnel', () => {
     expect([first?.line, first?.message]).toEqual([line, expect.stringMatching(message)]);
   });
 
+  it.each(['- ', '[', '{a: ', '? '])(
+    'that is nested without end is refused, and does not end the process: %j',
+    (opening) => {
+      const read = readTunnelFile(`ingress: ${opening.repeat(20_000)}`);
+      expect(read).toMatchObject({ outcome: 'malformed' });
+      const deep = readTunnelFile(`ingress:\n  ${opening.repeat(200)}x`);
+      expect(deep).toMatchObject({ problems: [{ message: expect.stringMatching(/nested deeper than 100 levels/) }] });
+    },
+  );
+
   it.each(['', '# nothing yet\n', 'tunnel:\n'])('may be empty: %j', (text) => {
     const read = readTunnelFile(text);
     expect(read.outcome === 'read' && read.file.rules).toEqual([]);
