@@ -23,3 +23,8 @@ export function placeParameters(sql: string): PlacedText | undefined {
   });
   return new Set(names).size === names.length ? { text, names } : undefined;
 }
+
+/** The names of a statement's parameters, each once. */
+export function parameterNames(sql: string): readonly string[] {
+  return [...new Set([...sql.matchAll(TOKEN)].flatMap(([, name]) => name ?? []))];
+}

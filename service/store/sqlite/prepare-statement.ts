@@ -1,7 +1,7 @@
 /** Statements with our named parameters on a driver of SQLite. */
 import type { SqlParams, SqlRow, SqlValue } from '../sql.js';
 import type { SqliteDriver, SqliteValue } from './driver.js';
-import { placeParameters } from './placed-parameters.js';
+import { parameterNames, placeParameters } from './placed-parameters.js';
 
 /** Runs a statement to its end and gives every row. @throws TypeError, RangeError where a parameter is missing, or a fraction */
 export type RunStatement = (params: SqlParams) => readonly SqlRow[];
@@ -18,7 +18,8 @@ export function prepareStatement(driver: SqliteDriver, sql: string): RunStatemen
   const placed = placeParameters(sql);
   if (placed === undefined) {
     const statement = driver.prepare(sql);
-    return (params) => statement.all(bindNamed(params));
+    const given = parameterNames(sql);
+    return (params) => statement.all(bindNamed(given, params));
   }
   const { text, names } = placed;
   if (RETURNING_ID.test(text) && names.includes('id')) {
@@ -33,9 +34,10 @@ export function prepareStatement(driver: SqliteDriver, sql: string): RunStatemen
   return (params) => statement.all(bindPlaced(names, params));
 }
 
-function bindNamed(params: SqlParams): Record<string, SqliteValue> {
+/** Of the statement's names, not of the set's: node:sqlite takes one that is missing for null. */
+function bindNamed(names: readonly string[], params: SqlParams): Record<string, SqliteValue> {
   const bound: Record<string, SqliteValue> = {};
-  for (const name in params) bound[name] = toSqlite(name, params[name]);
+  for (const name of names) bound[name] = toSqlite(name, params[name]);
   return bound;
 }
 
